@@ -1,0 +1,55 @@
+"""What all parts agree on (numpy, no torch).
+
+- `errors`: `SynthError` and its branches.
+- `control`: `Control`, one thing that can be moved.
+- `manifest`: `Manifest`, what an instrument file says of itself.
+- `audio`: audio files in and out.
+- `files`: files that are whole or absent.
+- `config`: checked dataclass configs from defaults, YAML and flags.
+"""
+
+from synth.contract.audio import AudioInfo, audio_info, find_audio, read_audio, write_audio
+from synth.contract.config import (
+    config_from_dict,
+    config_to_dict,
+    read_yaml,
+    require_one_of,
+    require_within,
+)
+from synth.contract.control import Control
+from synth.contract.errors import (
+    ConfigError,
+    DataError,
+    DeviceError,
+    ModelFileError,
+    ProtocolError,
+    SynthError,
+)
+from synth.contract.files import remove_leftovers, write_bytes
+from synth.contract.manifest import FORMAT_VERSION, METADATA_KEY, Manifest, TensorSpec
+
+__all__ = [
+    "FORMAT_VERSION",
+    "METADATA_KEY",
+    "AudioInfo",
+    "ConfigError",
+    "Control",
+    "DataError",
+    "DeviceError",
+    "Manifest",
+    "ModelFileError",
+    "ProtocolError",
+    "SynthError",
+    "TensorSpec",
+    "audio_info",
+    "config_from_dict",
+    "config_to_dict",
+    "find_audio",
+    "read_audio",
+    "read_yaml",
+    "remove_leftovers",
+    "require_one_of",
+    "require_within",
+    "write_audio",
+    "write_bytes",
+]

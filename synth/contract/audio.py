@@ -1,0 +1,137 @@
+"""Audio files in and out: one strict reader and one safe writer for the whole project.
+
+Arrays are `[channels, frames]`, float32, nominal range -1 … 1.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from synth.contract.errors import DataError
+
+Audio = NDArray[np.float32]
+
+SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".w64", ".caf")
+MAX_CHANNELS = 32
+MIN_RATE_HZ, MAX_RATE_HZ = 8_000, 192_000
+MAX_SECONDS = 24 * 3600
+SILENCE_PEAK = 1e-5  # -100 dBFS
+# Codings of WAV and AIFF that are safe to decode: libsndfile's ADPCM decoders have a history of
+# memory errors, so only linear PCM and float pass.
+_PCM = ("PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
+_PCM_CONTAINERS = ("WAV", "WAVEX", "RF64", "AIFF", "W64", "CAF")
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """What the header says: `frames`, `sample_rate` in Hz, `channels`."""
+
+    frames: int
+    sample_rate: int
+    channels: int
+
+    @property
+    def seconds(self) -> float:
+        """Duration in seconds."""
+        return self.frames / self.sample_rate
+
+
+def audio_info(path: str | Path) -> AudioInfo:
+    """Read and judge a header.
+
+    Raises:
+        DataError: missing, unreadable, empty, of a refused coding, or with channels, rate or
+            duration out of range. The message names the file and the range.
+    """
+    try:
+        info = soundfile.info(str(path))
+    except (soundfile.LibsndfileError, RuntimeError, OSError, TypeError) as error:
+        reason = "no such file" if not Path(path).exists() else _one_line(error)
+        raise DataError(f"{path}: can't be read as audio ({reason})") from None
+    if info.format in _PCM_CONTAINERS and info.subtype not in _PCM:
+        raise DataError(f"{path}: coding {info.subtype} is refused; convert it to PCM 16 or FLAC")
+    if not 1 <= info.channels <= MAX_CHANNELS:
+        raise DataError(f"{path}: {info.channels} channels; 1 to {MAX_CHANNELS} can be used")
+    if not MIN_RATE_HZ <= info.samplerate <= MAX_RATE_HZ:
+        raise DataError(
+            f"{path}: {info.samplerate} Hz; {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz can be used"
+        )
+    if info.frames <= 0:
+        raise DataError(f"{path}: holds no audio (0 frames)")
+    if info.frames > MAX_SECONDS * info.samplerate:
+        raise DataError(f"{path}: longer than {MAX_SECONDS // 3600} hours; cut it into pieces")
+    return AudioInfo(info.frames, info.samplerate, info.channels)
+
+
+def read_audio(path: str | Path, *, allow_silence: bool = True) -> tuple[Audio, int]:
+    """Read a whole file as float32 `[channels, frames]` and its sample rate in Hz.
+
+    Samples that are not finite make the file unusable: they are a fault of what wrote it.
+
+    Raises:
+        DataError: as `audio_info`; or samples are not finite; or, unless `allow_silence`, the
+            file is silent (peak under -100 dBFS).
+    """
+    audio_info(path)
+    try:
+        frames, sample_rate = soundfile.read(str(path), dtype="float32", always_2d=True)
+    except (soundfile.LibsndfileError, RuntimeError, OSError, MemoryError) as error:
+        raise DataError(f"{path}: can't be decoded ({_one_line(error)})") from None
+    if not len(frames):
+        raise DataError(f"{path}: holds no audio (0 frames)")
+    audio = np.ascontiguousarray(frames.T)
+    if not np.isfinite(audio).all():
+        count = int((~np.isfinite(audio)).sum())
+        raise DataError(f"{path}: {count} samples are NaN or infinite; write the file again")
+    if not allow_silence and float(np.abs(audio).max()) < SILENCE_PEAK:
+        raise DataError(f"{path}: silent (peak under -100 dBFS)")
+    return audio, int(sample_rate)
+
+
+def write_audio(path: str | Path, audio: Audio, sample_rate: int, subtype: str = "PCM_24") -> None:
+    """Write `[channels, frames]` as WAV or FLAC (by suffix); atomic: a half file never appears.
+
+    Raises:
+        DataError: the place can't be written (missing folder, full disk, unknown suffix or
+            coding); what was there before is still there.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in (".wav", ".flac"):
+        raise DataError(f"{path}: can't write {path.suffix or 'a file without suffix'}; use .wav")
+    kind = path.suffix.lower()[1:].upper()
+    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
+    try:
+        soundfile.write(str(temporary), audio.T, sample_rate, subtype=subtype, format=kind)
+        os.replace(temporary, path)
+    except (soundfile.LibsndfileError, RuntimeError, OSError, ValueError) as error:
+        raise DataError(f"{path}: can't be written ({_one_line(error)})") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def find_audio(root: str | Path) -> list[Path]:
+    """All audio files (by suffix) under a folder, sorted, or the file itself.
+
+    Raises:
+        DataError: nothing there.
+    """
+    root = Path(root)
+    if root.is_file():
+        return [root]
+    if not root.exists():
+        raise DataError(f"{root}: no such file or folder")
+    named = (p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES)
+    found = sorted(p for p in named if not p.name.startswith(".") and p.is_file())
+    if not found:
+        raise DataError(f"{root}: no audio files ({', '.join(SUFFIXES)}) in this folder")
+    return found
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,0 +1,33 @@
+"""The error tree. Every error that a user can cause or mend is a `SynthError`.
+
+A message names the value, the allowed range and the next step, in one line. The command line
+prints that line and leaves with `exit_code`; tracebacks appear only with `--debug`.
+"""
+
+
+class SynthError(Exception):
+    """Root of all errors that are meant for a person. `exit_code` is what the command returns."""
+
+    exit_code = 3
+
+
+class ConfigError(SynthError):
+    """A setting is unknown, of the wrong type or out of range (usage: exit code 2)."""
+
+    exit_code = 2
+
+
+class DataError(SynthError):
+    """An audio file, MIDI file, event log or data folder can't be used."""
+
+
+class ModelFileError(SynthError):
+    """A model or instrument file is missing, damaged, foreign, unsafe or of a newer format."""
+
+
+class DeviceError(SynthError):
+    """An audio device, MIDI port, network port or process is missing, occupied or lost."""
+
+
+class ProtocolError(SynthError):
+    """Bytes from outside (OSC, MIDI) break their protocol. Counted, never fatal to the sound."""

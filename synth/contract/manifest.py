@@ -1,0 +1,173 @@
+"""`Manifest`: what an instrument file says of itself.
+
+It travels inside the file (ONNX: metadata key `synth.manifest`; TorchScript: extra file
+`synth.manifest`) as JSON, so that a file needs no sidecar to be played.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import operator
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from synth.contract.control import Control
+from synth.contract.errors import ConfigError, ModelFileError
+
+FORMAT_VERSION = 1
+METADATA_KEY = "synth.manifest"
+KINDS = ("effect", "generator")
+DTYPES = ("float32", "int64")
+RESERVED = {"audio", "audio_out", "frames"}
+MAX_JSON_BYTES = 4_000_000
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """A state or random input of a step.
+
+    Args:
+        name: graph input; its successor is the graph output `<name>_out` (state only).
+        shape: without the leading axis of voices. -1 stands for `n * hop`-like free axes of noise.
+        dtype: "float32" or "int64". All state starts as zeros.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Everything a host must know to play a file.
+
+    Args:
+        name: what people call the instrument; family: model family, e.g. "codec".
+        kind: "effect" (audio in) or "generator" (plays notes, no audio in).
+        sample_rate: Hz the step runs at; hop: samples made by one step.
+        channels_in, channels_out: audio channels; latency: samples at `sample_rate` from a change
+            of the input to the same change of the output, the model's own.
+        controls: the movable inputs, in graph order.
+        state: state tensors; random: noise inputs (standard normal), fed by the host.
+        sounds: names of the sounds that a program change selects (control `sound`), may be empty.
+        key_range: lowest and highest MIDI key that is in tune, or None.
+        provenance: config, data description, licence, library versions, parity figure.
+    """
+
+    name: str
+    family: str
+    kind: str
+    sample_rate: int
+    hop: int
+    channels_in: int
+    channels_out: int
+    latency: int = 0
+    controls: tuple[Control, ...] = ()
+    state: tuple[TensorSpec, ...] = ()
+    random: tuple[TensorSpec, ...] = ()
+    sounds: tuple[str, ...] = ()
+    key_range: tuple[int, int] | None = None
+    provenance: dict[str, Any] = field(default_factory=dict)
+    format_version: int = FORMAT_VERSION
+
+    def __post_init__(self) -> None:
+        _require(self.kind in KINDS, f"kind {self.kind!r} is none of {', '.join(KINDS)}")
+        for name, low, high in (
+            ("sample_rate", 4_000, 384_000),
+            ("hop", 1, 1 << 20),
+            ("channels_in", 1 if self.kind == "effect" else 0, 64),
+            ("channels_out", 1, 64),
+            ("latency", 0, 1 << 24),
+            ("format_version", 1, FORMAT_VERSION),
+        ):
+            value = getattr(self, name)
+            _require(
+                type(value) is int and low <= value <= high,
+                f"{name} {value!r} is not a whole number in {low} … {high}",
+            )
+        for name in ("name", "family"):
+            value = getattr(self, name)
+            _require(
+                isinstance(value, str) and 0 < len(value) <= 200,
+                f"{name} {value!r} is no text of 1 to 200 characters",
+            )
+        _require(isinstance(self.provenance, dict), "provenance is not a table")
+        low, high = self.key_range or (0, 127)
+        _require(0 <= low <= high <= 127, f"key_range {low} … {high} is not within 0 … 127")
+        self._check_tensors()
+
+    def _check_tensors(self) -> None:
+        names = [c.name for c in self.controls] + [s.name for s in (*self.state, *self.random)]
+        _require(len(set(names)) == len(names), "two controls or tensors share a name")
+        taken = sorted(RESERVED & set(names))
+        _require(not taken, f"{taken[:1]} is a graph input of its own, and no name to give")
+        for spec in (*self.state, *self.random):
+            _require(
+                spec.dtype in DTYPES
+                and all(type(d) is int and (d > 0 or d == -1) for d in spec.shape)
+                and math.prod(abs(d) for d in spec.shape) <= 1 << 26,
+                f"tensor {spec.name!r} has shape {spec.shape} of {spec.dtype}",
+            )
+
+    def control(self, name: str) -> Control | None:
+        """The control called `name`, or None."""
+        return next((c for c in self.controls if c.name == name), None)
+
+    def to_json(self) -> str:
+        """The manifest as one line of JSON."""
+        return json.dumps(asdict(self), allow_nan=False, separators=(",", ":"), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Manifest:
+        """Parse and check. Raises `ModelFileError` that names what is wrong."""
+        if len(text) > MAX_JSON_BYTES:
+            raise ModelFileError(f"manifest of {len(text)} bytes; at most {MAX_JSON_BYTES} allowed")
+        try:
+            data = json.loads(text, parse_constant=_no_number)
+        except (ValueError, RecursionError) as error:
+            raise ModelFileError(
+                f"manifest is not JSON ({error}); export the model again"
+            ) from None
+        _require(isinstance(data, dict), "it is not a JSON object")
+        version = data.get("format_version")
+        if isinstance(version, int) and version > FORMAT_VERSION:
+            raise ModelFileError(
+                f"manifest format {version} is newer than {FORMAT_VERSION}, the newest known here;"
+                " update synth"
+            )
+        known = {f.name for f in fields(cls)}
+        unknown = sorted(set(data) - known)
+        _require(not unknown, f"unknown field {unknown[:1]}")
+        try:
+            data["controls"] = tuple(Control.from_dict(c) for c in data.get("controls", ()))
+            for name in ("state", "random"):
+                data[name] = tuple(_tensor_spec(s) for s in data.get(name, ()))
+            sounds = data.get("sounds", [])
+            _require(isinstance(sounds, list), f"sounds {sounds!r:.50} is not a list")
+            data["sounds"] = tuple(str(s) for s in sounds)
+            keys = data.get("key_range")
+            if keys is not None:
+                first, last = (operator.index(key) for key in keys)
+                data["key_range"] = (first, last)
+            return cls(**data)
+        except _DAMAGE as error:
+            raise ModelFileError(f"manifest is damaged: {error}; export the model again") from None
+
+
+# What reading fields of the wrong kind raises.
+_DAMAGE = (ConfigError, TypeError, ValueError, IndexError, KeyError, AttributeError, OverflowError)
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no number of JSON")
+
+
+def _tensor_spec(data: Mapping[str, Any]) -> TensorSpec:
+    return TensorSpec(str(data["name"]), tuple(data["shape"]), str(data["dtype"]))
+
+
+def _require(condition: bool, problem: str) -> None:
+    if not condition:
+        raise ModelFileError(f"manifest is damaged: {problem}; export the model again")

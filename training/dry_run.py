@@ -1,0 +1,84 @@
+"""What a run would be: settings, data, parameters and the measured cost of a step."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import lightning as L
+import torch
+import yaml
+
+from training.crops import Crops, CropStream
+from training.run import build_task, fit, make_trainer, step_precision
+from training.setup import Plan, crop_frames, data_summary, plan_as_dict
+from training.task import CodecTask
+
+MEASURED_STEPS = 2
+
+
+def dry_run_report(plan: Plan) -> dict[str, Any]:
+    """The report, JSON-ready. A few real steps are measured, and thrown away.
+
+    Keys: `config`, `data`, `parameters`, `parameter_bytes`, `step` (`seconds`, `audio_seconds`,
+    `total_hours`, `device`, `precision`).
+    """
+    settings = plan.training
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    task = build_task(plan)
+    parameters = sum(p.numel() for p in task.model.parameters())
+    crop = crop_frames(plan)
+    crops = Crops(plan.learned, crop, settings.batch_size, seed=settings.seed)
+    seconds = _measure(plan, task, crops)
+    return {
+        "config": plan_as_dict(plan),
+        "data": data_summary(plan),
+        "parameters": parameters,
+        "parameter_bytes": 4 * parameters,
+        "step": {
+            "seconds": round(seconds, 4),
+            "audio_seconds": round(settings.batch_size * crop / plan.library.sample_rate, 3),
+            "total_hours": round(seconds * settings.steps / 3600, 3),
+            "device": str(task.device),
+            "precision": step_precision(settings),
+        },
+    }
+
+
+def as_text(report: dict[str, Any]) -> str:
+    """The report for people."""
+    data, step = report["data"], report["step"]
+    lines = [
+        yaml.safe_dump(report["config"], sort_keys=False, allow_unicode=True).rstrip(),
+        "",
+        f"data: {data['files']} files, {data['seconds']:.1f} s"
+        f" ({data['training_seconds']:.1f} s to learn from,"
+        f" {data['held_out_seconds']:.1f} s held out)",
+    ]
+    lines += [f"  rejected: {r['reason']}" for r in data["rejected"]]
+    lines += [
+        f"parameters: {report['parameters']}",
+        f"a step: {step['seconds']:.3f} s for {step['audio_seconds']} s of audio on the"
+        f" {step['device']} ({step['precision']}); all steps: {step['total_hours']:.2f} h",
+        "nothing was trained",
+    ]
+    return "\n".join(lines)
+
+
+def _measure(plan: Plan, task: CodecTask, crops: Crops) -> float:
+    """Seconds of a step, without what the first one sets up (compilation, caches)."""
+    clock = _Clock()
+    trainer = make_trainer(plan, clock)
+    fit(trainer, task, CropStream(crops, 0, 1 + MEASURED_STEPS))
+    return (clock.ends[-1] - clock.ends[0]) / MEASURED_STEPS
+
+
+class _Clock(L.Callback):
+    """When each step ended."""
+
+    def __init__(self) -> None:
+        self.ends: list[float] = []
+
+    def on_train_batch_end(self, *ignored: Any) -> None:
+        self.ends.append(time.perf_counter())

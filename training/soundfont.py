@@ -1,0 +1,161 @@
+"""Scores rendered by the program FluidSynth: dry, mono, 24 kHz, one run for many clips."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import mido
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from synth.contract import DataError, read_audio
+
+Audio = NDArray[np.float32]
+
+RATE = 24_000  # Hz, of what is rendered
+RENDER_RATE = 48_000  # Hz, of FluidSynth
+GAP_MS = 200
+DC_CORNER_HZ = 12.0  # some of the soundfont's samples carry a tenth of their level as an offset
+ALL_SOUND_OFF = 120
+SOUNDFONT = "FluidR3_GM.sf2"
+PLACES = (
+    "/usr/share/sounds/sf2",
+    "/usr/share/soundfonts",
+    "/usr/local/share/soundfonts",
+    "/opt/homebrew/share/soundfonts",
+)
+
+
+class Note(NamedTuple):
+    """One note of a slot: MIDI channel, key and velocity; times in ms from the slot's start."""
+
+    channel: int
+    key: int
+    velocity: int
+    start_ms: int
+    length_ms: int
+
+
+class Slot(NamedTuple):
+    """One file to be: its name, the programs of channels 0, 1 …, its notes and its length in ms."""
+
+    name: str
+    programs: tuple[int, ...]
+    notes: tuple[Note, ...]
+    length_ms: int
+
+
+def find_fluidsynth() -> str:
+    """Path of the `fluidsynth` program. Raises `DataError` with the command that installs it."""
+    program = shutil.which("fluidsynth")
+    if program is None:
+        raise DataError(
+            "the program fluidsynth is missing; Debian/Ubuntu: apt-get install fluidsynth,"
+            " macOS: brew install fluid-synth"
+        )
+    return program
+
+
+def find_soundfont(places: Sequence[str] = PLACES) -> Path:
+    """The FluidR3 General MIDI soundfont. Raises `DataError` with the command that installs it."""
+    for place in places:
+        path = Path(place) / SOUNDFONT
+        if path.is_file():
+            return path
+    raise DataError(
+        f"{SOUNDFONT} is in none of {', '.join(places)}; Debian/Ubuntu: apt-get install"
+        " fluid-soundfont-gm, elsewhere name its place with --soundfont"
+    )
+
+
+def fluidsynth_version() -> str:
+    """What the program says of itself, e.g. "FluidSynth runtime version 2.3.1"."""
+    command = [find_fluidsynth(), "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.partition("\n")[0]
+
+
+def check_soundfont(font: Path) -> None:
+    """Raise `DataError` unless the file begins as a soundfont does.
+
+    FluidSynth answers a file that is none with its default soundfont, and with success.
+    """
+    try:
+        with font.open("rb") as file:
+            head = file.read(12)
+    except OSError as error:
+        raise DataError(f"{font}: can't be read ({error.strerror}); name a soundfont") from None
+    if head[:4] != b"RIFF" or head[8:] != b"sfbk":
+        raise DataError(f"{font}: is not a soundfont (.sf2); leave --soundfont out for FluidR3")
+
+
+def render(slots: Sequence[Slot], program: str, soundfont: Path) -> dict[str, Audio]:
+    """Render all slots in one run of FluidSynth: name to mono `[frames]` at 24 kHz.
+
+    Raises:
+        DataError: FluidSynth fails or renders less than was asked for.
+    """
+    with tempfile.TemporaryDirectory(prefix="synth-recipe-") as folder:
+        score, sound = Path(folder) / "score.mid", Path(folder) / "sound.wav"
+        score_of(slots).save(score)
+        flags = ["-n", "-i", "-q", "-R", "0", "-C", "0", "-g", "0.5", "-r", str(RENDER_RATE)]
+        flags += ["-T", "wav", "-O", "float", "-F", str(sound), str(soundfont), str(score)]
+        done = subprocess.run(
+            [program, *flags], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+        )
+        if done.returncode or not sound.exists() or "Failed to load" in done.stderr:
+            reason = " ".join(done.stderr.split())[-200:]
+            raise DataError(f"fluidsynth can't render with {soundfont} ({reason})")
+        stereo, _ = read_audio(sound)
+    mono = without_offset(soxr.resample(stereo.mean(0), RENDER_RATE, RATE, quality="VHQ"))
+    clips, start_ms = {}, GAP_MS
+    for slot in slots:
+        start, end = (ms * RATE // 1000 for ms in (start_ms, start_ms + slot.length_ms))
+        if end > len(mono):
+            raise DataError(f"fluidsynth stopped at {len(mono) / RATE:.1f} s, before {slot.name}")
+        clips[slot.name] = mono[start:end]
+        start_ms += slot.length_ms + GAP_MS
+    return clips
+
+
+def without_offset(audio: Audio) -> Audio:
+    """Take away what does not move: a causal first-order high-pass at 12 Hz.
+
+    Applied as the transfer function jf / (jf + 12 Hz), over a spectrum padded by at least 0.5 s, in
+    which the filter's memory falls by 300 dB.
+    """
+    size = 1 << (len(audio) + RATE // 2).bit_length()
+    frequency = 1j * np.fft.rfftfreq(size, 1 / RATE)
+    spectrum = np.fft.rfft(audio, size) * (frequency / (frequency + DC_CORNER_HZ))
+    return np.fft.irfft(spectrum, size)[: len(audio)].astype(np.float32)
+
+
+def score_of(slots: Sequence[Slot]) -> mido.MidiFile:
+    """The slots one after another as a MIDI file of one tick per ms; each slot ends in silence."""
+    events: list[tuple[int, int, mido.Message]] = []
+    start = GAP_MS
+    for slot in slots:
+        for channel, program in enumerate(slot.programs):
+            change = mido.Message("program_change", channel=channel, program=program)
+            events.append((start - GAP_MS // 2, 1, change))
+            stop = mido.Message("control_change", channel=channel, control=ALL_SOUND_OFF)
+            events.append((start + slot.length_ms, 0, stop))
+        for note in slot.notes:
+            on, off = start + note.start_ms, start + note.start_ms + note.length_ms
+            head = {"channel": note.channel, "note": note.key}
+            events.append((on, 2, mido.Message("note_on", velocity=note.velocity, **head)))
+            events.append((off, 0, mido.Message("note_off", **head)))
+        start += slot.length_ms + GAP_MS
+    track = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=1_000_000)])
+    now = 0
+    for time, _, message in sorted(events, key=lambda event: event[:2]):
+        track.append(message.copy(time=time - now))
+        now = time
+    track.append(mido.MetaMessage("end_of_track", time=start + 1_000 - now))
+    return mido.MidiFile(type=0, tracks=[track], ticks_per_beat=1000)

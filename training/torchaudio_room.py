@@ -1,0 +1,68 @@
+"""The one door to torchaudio.
+
+torchaudio 2.11 for Linux is linked against CUDA: beside a CPU torch its compiled extension can't be
+loaded, and the import fails although transforms, resampling and datasets are Python. Where (and
+only where) that happens, a stand-in for the module that loads the extension says that there is
+none; what needs it then runs in Python (`lfilter`, slowly) or is refused (`forced_align`).
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+from typing import Any, NoReturn
+
+from synth.contract import SynthError
+
+_EXTENSION = "torchaudio._extension"
+
+
+def load_torchaudio() -> ModuleType:
+    """Import torchaudio, around its compiled extension where that can't be loaded.
+
+    Raises:
+        SynthError: torchaudio is not installed, or is broken in another way.
+    """
+    try:
+        return importlib.import_module("torchaudio")
+    except ModuleNotFoundError as error:
+        raise _unusable(error) from error
+    except (OSError, RuntimeError, ImportError) as first:
+        _forget()
+        sys.modules[_EXTENSION] = _stand_in()
+        try:
+            return importlib.import_module("torchaudio")
+        except (OSError, RuntimeError, ImportError):
+            _forget()
+            raise _unusable(first) from first
+
+
+def extension_loaded() -> bool:
+    """Whether the imported torchaudio has its compiled extension. Call `load_torchaudio` first."""
+    return bool(getattr(sys.modules[_EXTENSION], "_IS_TORCHAUDIO_EXT_AVAILABLE", False))
+
+
+def _unusable(error: BaseException) -> SynthError:
+    reason = " ".join(str(error).split())[:200]
+    return SynthError(
+        f"torchaudio can't be used ({reason}); pip install -c constraints.txt -e '.[train]'"
+    )
+
+
+def _forget() -> None:
+    for name in [n for n in sys.modules if n == "torchaudio" or n.startswith("torchaudio.")]:
+        del sys.modules[name]
+
+
+def _stand_in() -> ModuleType:
+    module: Any = ModuleType(_EXTENSION, "Says that torchaudio's compiled extension is absent.")
+    module._IS_TORCHAUDIO_EXT_AVAILABLE = False
+    module._IS_ALIGN_AVAILABLE = False
+    module._load_lib = lambda _name: False
+    module.fail_if_no_align = lambda _function: _refuse_alignment
+    return module  # type: ignore[no-any-return]
+
+
+def _refuse_alignment(*_args: object, **_kwargs: object) -> NoReturn:
+    raise SynthError("forced alignment needs torchaudio's compiled extension; install a CUDA torch")

@@ -1,0 +1,182 @@
+"""A folder of recordings becomes the `SoundBank` of a sampler.
+
+The name of a file says what it is: `<sound>_<pitch>.wav`, the pitch as a note name (`C4`, `F#3`,
+`Bb2`) or a MIDI number of three digits (`060`; `take_2` is a name), groups files to one sound over
+the keyboard. A file without a pitch is a
+sound of its own, played as recorded at key 60 and transposed around it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soxr
+import torch
+from torch import Tensor
+
+from export.tuning import measure_cents
+from synth.contract import ConfigError, DataError, read_audio
+from synth.contract.audio import Audio
+from synth.models.codec import Codec
+from synth.models.codec.sampler import SoundBank
+
+NEUTRAL_KEY = 60
+IN_TUNE_CENTS = 2.0
+LOOP_SEARCH = 2048  # frames that are compared with each other, at most
+REACH = 6  # semitones that an entry is transposed beyond the lowest and highest recorded key
+_NOTE = re.compile(r"^(?P<sound>.+?)[_\-\s](?:(?P<note>[A-Ga-g][#b]?-?\d)|(?P<number>\d{3}))$")
+_STEPS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One recording.
+
+    Attributes:
+        sound: its name; key: MIDI key, or None; latents: `[frames, dim]`.
+        cents: by which it is sharp of its key; the keyboard makes up for it.
+    """
+
+    sound: str
+    key: int | None
+    latents: Tensor
+    cents: float = 0.0
+
+
+def parse_name(stem: str) -> tuple[str, int | None]:
+    """Sound and MIDI key (C4 = 60) out of a file name without suffix.
+
+    >>> parse_name("violin_F#3"), parse_name("gong_048"), parse_name("door")
+    (('violin', 54), ('gong', 48), ('door', None))
+    """
+    match = _NOTE.match(stem)
+    if not match:
+        return stem, None
+    if match["number"]:
+        key = int(match["number"])
+        return (match["sound"], key) if key <= 127 else (stem, None)
+    note = match["note"]
+    accidental = {"#": 1, "b": -1}.get(note[1], 0)
+    octave = int(note[2:] if accidental else note[1:])
+    key = _STEPS[note[0].lower()] + accidental + 12 * (octave + 1)
+    return (match["sound"], key) if 0 <= key <= 127 else (stem, None)
+
+
+def encode_files(model: Codec, files: Sequence[Path], max_seconds: float) -> list[Entry]:
+    """Encode recordings, at most `max_seconds` of each.
+
+    Raises:
+        DataError: a file can't be used, is silent, or is shorter than two latent frames.
+    """
+    entries = []
+    for file in files:
+        audio, rate = read_audio(file, allow_silence=False)
+        audio = audio[:, : int(max_seconds * rate)]
+        audio = to_channels(audio, model.config.audio_channels)
+        if rate != model.config.sample_rate:
+            audio = soxr.resample(audio.T, rate, model.config.sample_rate, quality="VHQ").T
+        sound, key = parse_name(file.stem)
+        with torch.inference_mode():
+            latents = model.encode(torch.from_numpy(np.ascontiguousarray(audio))[None])[0].t()
+        if len(latents) < 2:
+            raise DataError(f"{file}: shorter than two latent frames ({2 * model.hop} samples)")
+        cents = 0.0 if key is None else measure_cents(audio, model.config.sample_rate, key) or 0.0
+        # A recording in tune is played untouched.
+        cents = cents if abs(cents) > IN_TUNE_CENTS else 0.0
+        entries.append(Entry(sound, key, latents.contiguous(), cents))
+    return entries
+
+
+def to_channels(audio: Audio, channels: int) -> Audio:
+    """`[c, n]` to `[channels, n]`: mixed down to mono, or mono copied, or the first ones."""
+    if channels == 1:
+        mixed: Audio = audio.mean(0, keepdims=True)
+        return mixed
+    return audio[:channels] if len(audio) >= channels else np.repeat(audio[:1], channels, 0)
+
+
+def build_bank(entries: Sequence[Entry], hop_s: float) -> SoundBank:
+    """Lay the entries over the keyboard and find their loops.
+
+    Args:
+        entries: at least one; hop_s: seconds per latent frame.
+
+    Raises:
+        ConfigError: none given.
+    """
+    if not entries:
+        raise ConfigError("a sampler needs at least one recording; give --sounds FOLDER")
+    names = tuple(sorted({e.sound for e in entries}))
+    lengths = torch.tensor([len(e.latents) for e in entries])
+    loops = [find_loop(e.latents, hop_s) for e in entries]
+    zone_entry = torch.zeros(len(names), 128, dtype=torch.int64)
+    zone_shift = torch.zeros(len(names), 128)
+    for row, name in enumerate(names):
+        own = [(i, e) for i, e in enumerate(entries) if e.sound == name]
+        for key in range(128):
+            index, entry = min(own, key=lambda pair: abs(_root(pair[1].key) - key))
+            zone_entry[row, key] = index
+            zone_shift[row, key] = key - _root(entry.key) - entry.cents / 100
+    return SoundBank(
+        latents=torch.cat([e.latents for e in entries]),
+        start=torch.cumsum(lengths, 0) - lengths,
+        length=lengths,
+        loop_start=torch.tensor([a for a, _ in loops]),
+        loop_end=torch.tensor([b for _, b in loops]),
+        zone_entry=zone_entry,
+        zone_shift=zone_shift,
+        sounds=names,
+        key_range=_key_range(entries),
+    )
+
+
+def find_loop(latents: Tensor, hop_s: float) -> tuple[int, int]:
+    """The most seamless loop in the sustained middle, in frames; (0, 0) if there is none.
+
+    The two ends are compared over a window of 8 frames; a loop must last at least 0.25 s, lie
+    between 25 % and 85 % of the sound, and join with less change than the sound itself makes
+    between frames that far apart. A sound whose frames shrink by more than half over that span, or
+    are there less than a tenth of its largest, decays and is not looped.
+    """
+    frames, window = len(latents), 8
+    first, last = int(0.25 * frames), int(0.85 * frames) - window
+    shortest = max(int(0.25 / hop_s), 4)
+    if last - first <= shortest:
+        return 0, 0
+    # The median is where a sound that has died away rests; its mean still knows of the stroke.
+    centred = latents - latents.median(0).values
+    level = centred.square().mean(1)
+    span = max((last - first) // 4, 1)
+    begins, ends = level[first : first + span].mean(), level[last - span : last].mean()
+    if ends < 0.25 * begins or level[first:last].mean() < 0.01 * level.max():
+        return 0, 0
+    last = min(last, first + LOOP_SEARCH)  # the table of distances grows with its square
+    windows = centred.unfold(0, window, 1).reshape(frames - window + 1, -1)[first:last]
+    distance = torch.cdist(windows, windows)
+    apart = torch.arange(len(windows))
+    allowed = (apart[None] - apart[:, None]) >= shortest
+    distance = torch.where(allowed, distance, torch.inf)
+    best = int(distance.argmin())
+    start, end = divmod(best, len(windows))
+    return first + start, first + end
+
+
+def _root(key: int | None) -> int:
+    return NEUTRAL_KEY if key is None else key
+
+
+def _key_range(entries: Sequence[Entry]) -> tuple[int, int] | None:
+    """Keys that every pitched sound can reach within `REACH` semitones of a recording."""
+    if any(e.key is None for e in entries):
+        return None
+    lows, highs = [], []
+    for name in {e.sound for e in entries}:
+        keys = [e.key for e in entries if e.sound == name and e.key is not None]
+        lows.append(max(min(keys) - REACH, 0))
+        highs.append(min(max(keys) + REACH, 127))
+    low, high = max(lows), min(highs)
+    return (low, high) if low <= high else None

@@ -1,0 +1,145 @@
+"""`model.pt` -> instrument files: what `synth export` does."""
+
+from __future__ import annotations
+
+import copy
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from export.bank import build_bank, encode_files
+from export.checkpoint import load_package
+from export.graph import describe, export_onnx
+from export.torchscript import export_torchscript
+from synth.contract import ConfigError, DataError, Manifest, ModelFileError, find_audio, write_bytes
+from synth.models.codec import Codec
+from synth.models.codec.effect import CodecEffect
+from synth.models.codec.sampler import CodecSampler
+from synth.models.instrument import Instrument
+from synth.models.package import Package
+
+FORMS = ("effect", "sampler")
+FORMATS = ("onnx", "torchscript", "all")
+MAX_FILE_BYTES = 512 << 20
+MAX_NAME = 64
+_FILE_NAME = re.compile(r"[\w-][\w .-]*")
+
+
+@dataclass(frozen=True)
+class Exported:
+    """One file written: its path, size in bytes and manifest."""
+
+    path: Path
+    size: int
+    manifest: Manifest
+
+
+def export_model(
+    model: str | Path,
+    *,
+    form: str = "effect",
+    format: str = "onnx",
+    out: str | Path | None = None,
+    name: str | None = None,
+    sounds: str | Path | None = None,
+    max_seconds: float = 10.0,
+) -> list[Exported]:
+    """Export a trained model.
+
+    Args:
+        model: `model.pt` of a run.
+        form: "effect" or "sampler"; format: "onnx", "torchscript" or "all".
+        out: folder, by default that of the model; created if missing.
+        name: of the instrument and its files (letters, digits, spaces, '.', '_', '-'; at most 64),
+            by default that of the run's folder.
+        sounds: recordings of a sampler (file or folder), by default what the model was trained on.
+        max_seconds: how much of each recording is kept, 0.1 … 600.
+
+    Raises:
+        ConfigError: an unknown form or format, or one that doesn't exist for this form.
+        ModelFileError: the model can't be used, or the export doesn't play what the model does.
+        DataError: the recordings can't be used, or the folder can't be written.
+    """
+    # The proof runs small tensors, which a second thread slows down, much so on a busy machine.
+    torch.set_num_threads(1)
+    if form not in FORMS or format not in FORMATS:
+        raise ConfigError(f"export as {', '.join(FORMS)}; formats are {', '.join(FORMATS)}")
+    if form == "sampler" and format == "torchscript":
+        raise ConfigError("a sampler is exported as onnx; torchscript holds the effect")
+    if not 0.1 <= max_seconds <= 600:
+        raise ConfigError(f"--max-seconds is {max_seconds}; 0.1 … 600 is allowed")
+    if name and (len(name) > MAX_NAME or not _FILE_NAME.fullmatch(name)):
+        raise ConfigError(
+            f"--name is {name!r:.80}; it names files: at most {MAX_NAME} letters, digits, spaces,"
+            " '.', '_', '-', and no '.' in front"
+        )
+    package = load_package(model)
+    if form == "sampler" and sounds is None:
+        sounds = _training_data(package)
+    package = replace(package, provenance=_public(package.provenance))
+    folder = Path(out) if out is not None else Path(model).resolve().parent
+    name = name or Path(model).resolve().parent.name or package.family
+    _make_folder(folder)
+    written = []
+    if format in ("onnx", "all"):
+        instrument = _instrument(package, form, sounds, max_seconds)
+        manifest = describe(instrument, name, package.family, package.provenance)
+        data, manifest = export_onnx(instrument, manifest)
+        written.append(_write(folder / f"{name}.onnx", data, manifest))
+    if format in ("torchscript", "all"):
+        path = folder / f"{name}.ts"
+        manifest = export_torchscript(copy.deepcopy(package), path, name=name)
+        written.append(Exported(path, path.stat().st_size, manifest))
+    return written
+
+
+def _instrument(
+    package: Package, form: str, sounds: str | Path | None, max_seconds: float
+) -> Instrument:
+    codec = package.model
+    if not isinstance(codec, Codec):
+        raise ModelFileError(f"family {package.family} has no {form} export")
+    if form == "effect":
+        return CodecEffect(copy.deepcopy(codec), package.latent)
+    entries = encode_files(codec, find_audio(sounds or ""), max_seconds)
+    hop_s = codec.hop / codec.config.sample_rate
+    bank = build_bank(entries, hop_s)
+    if 2 * bank.latents.numel() > MAX_FILE_BYTES:
+        raise ConfigError(
+            f"the bank would take {2 * bank.latents.numel() >> 20} MB of at most"
+            f" {MAX_FILE_BYTES >> 20}; lower --max-seconds or give fewer --sounds"
+        )
+    return CodecSampler(copy.deepcopy(codec), package.latent, bank)
+
+
+def _training_data(package: Package) -> str:
+    data: Any = package.provenance.get("data")
+    path = data.get("path") if isinstance(data, dict) else None
+    if not isinstance(path, str) or not Path(path).exists():
+        raise ConfigError("the training data isn't at its old place; give --sounds FOLDER")
+    return path
+
+
+def _public(provenance: dict[str, Any]) -> dict[str, Any]:
+    """What may travel in a file that is given away: not where things lie on this machine."""
+    data = provenance.get("data")
+    if not isinstance(data, dict):
+        return provenance
+    return {**provenance, "data": {k: v for k, v in data.items() if k != "path"}}
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(
+            f"{folder}: can't be made ({error.strerror}); choose another --out"
+        ) from None
+
+
+def _write(path: Path, data: bytes, manifest: Manifest) -> Exported:
+    write_bytes(path, data)
+    return Exported(path, len(data), manifest)

@@ -1,0 +1,193 @@
+"""Banks of sounds: names, loops, the keyboard laid over the recordings."""
+
+from __future__ import annotations
+
+import doctest
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from builders import SMALL, small_codec, tone
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from export import bank as bank_module
+from export.bank import Entry, build_bank, encode_files, find_loop, parse_name, to_channels
+from synth.contract import ConfigError, DataError
+
+HOP_S = 0.02  # 50 latent frames a second: a loop lasts at least 12
+NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+words = st.text("abcdefghijklmnopqrstuvwxyz", min_size=1, max_size=8)
+keys = st.integers(0, 127)
+examined = settings(deadline=None, derandomize=True, max_examples=60)
+
+
+def entry(sound: str, key: int | None, frames: int = 4) -> Entry:
+    return Entry(sound, key, torch.randn(frames, 3))
+
+
+def test_examples_of_names_are_true() -> None:
+    assert doctest.testmod(bank_module).attempted
+    assert not doctest.testmod(bank_module).failed
+
+
+@examined
+@given(words, keys, st.sampled_from("_- "))
+def test_every_key_has_a_name_and_a_number(sound: str, key: int, mark: str) -> None:
+    note = f"{NAMES[key % 12]}{key // 12 - 1}"
+    assert parse_name(f"{sound}{mark}{note}") == (sound, key)
+    assert parse_name(f"{sound}{mark}{note[0].lower()}{note[1:]}") == (sound, key)
+    assert parse_name(f"{sound}{mark}{key:03d}") == (sound, key)
+
+
+@pytest.mark.parametrize(
+    "stem", ["door", "take_2", "a_60", "a_A9", "a_128", "a_999", "A4", "60", "a_H3", "aC4", ""]
+)
+def test_what_is_no_key_belongs_to_the_name(stem: str) -> None:
+    assert parse_name(stem) == (stem, None)
+
+
+@examined
+@given(st.text(max_size=40))
+def test_any_name_is_a_sound(stem: str) -> None:
+    sound, key = parse_name(stem)
+    assert stem.startswith(sound)
+    assert sound or not stem
+    assert key is None or 0 <= key <= 127
+
+
+@examined
+@given(st.integers(5, 30), st.integers(150, 400))
+def test_a_periodic_sound_loops_at_its_period(period: int, frames: int) -> None:
+    """Loops are whole periods, at least 0.25 s long, inside the sustained part."""
+    generator = torch.Generator().manual_seed(period)
+    once = torch.randn(period, 6, generator=generator)
+    latents = once.repeat(-(-frames // period), 1)[:frames]
+    start, end = find_loop(latents, HOP_S)
+    assert (end - start) % period == 0
+    assert end - start >= 0.25 / HOP_S - 1
+    assert 0.25 * frames - 1 <= start < end <= 0.85 * frames
+
+
+@examined
+@given(st.floats(1.5, 8.0), st.integers(100, 300))
+def test_a_decaying_sound_is_not_looped(fall: float, frames: int) -> None:
+    """A level that falls over the sound by `fall` nepers and more is no sustain."""
+    level = torch.exp(-2 * fall * torch.arange(frames) / frames)[:, None]
+    wave = torch.sin(torch.arange(frames)[:, None] * torch.tensor([[0.5, 1.1, 1.7]]))
+    assert find_loop(level * wave, HOP_S) == (0, 0)
+
+
+@examined
+@given(st.integers(2, 60), st.integers(1, 6))
+def test_a_short_sound_has_no_loop_or_a_long_enough_one(frames: int, dim: int) -> None:
+    start, end = find_loop(torch.randn(frames, dim), HOP_S)
+    assert (start, end) == (0, 0) or end - start >= 12
+
+
+def test_a_loop_in_noise_is_the_best_one() -> None:
+    """Where a passage comes back once, that is where the loop is closed."""
+    latents = torch.randn(200, 8, generator=torch.Generator().manual_seed(1))
+    latents[140:148] = latents[90:98]
+    assert find_loop(latents, HOP_S) == (90, 140)
+
+
+def test_a_long_recording_is_searched_in_bounded_memory() -> None:
+    """Ten minutes at 94 frames a second, whose full table of distances would take 4 GB."""
+    latents = torch.randn(97, 4).repeat(580, 1)
+    start, end = find_loop(latents, 600 / len(latents))
+    assert (end - start) % 97 == 0
+    assert end - start >= 23
+    assert end - start <= bank_module.LOOP_SEARCH
+
+
+@examined
+@given(st.lists(keys, min_size=1, max_size=6, unique=True))
+def test_every_key_plays_the_nearest_recording(roots: list[int]) -> None:
+    bank = build_bank([entry("bell", key) for key in roots], HOP_S)
+    for key in range(128):
+        root = roots[int(bank.zone_entry[0, key])]
+        assert abs(root - key) == min(abs(other - key) for other in roots)
+        assert float(bank.zone_shift[0, key]) == key - root
+    low, high = bank.key_range or (-1, -1)
+    assert (low, high) == (max(min(roots) - 6, 0), min(max(roots) + 6, 127))
+
+
+def test_entries_lie_one_after_the_other() -> None:
+    entries = [entry("reed", 60, 5), entry("bell", 50, 3), entry("reed", 70, 7)]
+    bank = build_bank(entries, HOP_S)
+    assert bank.sounds == ("bell", "reed")
+    for index, (first, count) in enumerate(zip(bank.start, bank.length, strict=True)):
+        assert torch.equal(bank.latents[first : first + count], entries[index].latents)
+    assert set(bank.zone_entry[0].tolist()) == {1}
+    assert set(bank.zone_entry[1].tolist()) == {0, 2}
+
+
+def test_keys_in_tune_are_those_of_all_sounds() -> None:
+    both = [entry("bell", 40), entry("reed", 50)]
+    assert build_bank(both, HOP_S).key_range == (44, 46)
+    assert build_bank([entry("bell", 20), entry("reed", 90)], HOP_S).key_range is None
+
+
+def test_a_sound_without_pitch_is_as_recorded_at_key_60() -> None:
+    bank = build_bank([entry("bell", 60), entry("door", None)], HOP_S)
+    assert bank.key_range is None
+    assert bank.sounds == ("bell", "door")
+    assert float(bank.zone_shift[1, 60]) == 0.0
+    assert float(bank.zone_shift[1, 67]) == 7.0
+
+
+def test_nothing_recorded_is_refused() -> None:
+    with pytest.raises(ConfigError, match="--sounds FOLDER"):
+        build_bank([], HOP_S)
+
+
+def test_recordings_of_any_rate_and_width_are_encoded_alike(tmp_path: Path) -> None:
+    """A tone at 48 kHz in stereo has the latents of the same tone at the model's own rate."""
+    codec = small_codec()
+    rate = codec.config.sample_rate
+    own, other = tmp_path / "a_C4.wav", tmp_path / "b_C4.flac"
+    soundfile.write(own, tone(60, 1.0, rate), rate, subtype="FLOAT")
+    soundfile.write(other, np.repeat(tone(60, 1.0, 2 * rate)[:, None], 2, 1), 2 * rate, "PCM_24")
+    first, second = encode_files(codec, [own, other], 10.0)
+    assert (first.sound, first.key, second.sound, second.key) == ("a", 60, "b", 60)
+    assert first.latents.shape == second.latents.shape == (math.ceil(rate / SMALL.hop), 8)
+    inner = slice(30, -30)  # without the ends, where a resampler rings
+    scale = float(first.latents[inner].abs().max())
+    assert float((first.latents - second.latents)[inner].abs().max()) < 0.01 * scale
+
+
+def test_at_most_so_many_seconds_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "long.wav"
+    soundfile.write(path, tone(60, 2.0, 24_000), 24_000)
+    (kept,) = encode_files(small_codec(), [path], 0.5)
+    assert len(kept.latents) == 0.5 * 24_000 / SMALL.hop
+
+
+@pytest.mark.parametrize(
+    ("audio", "problem"),
+    [
+        (np.zeros(24_000, np.float32), "silent"),
+        (np.full(SMALL.hop, 0.5, np.float32), f"two latent frames .{2 * SMALL.hop} samples"),
+        (np.array([0.1, np.nan] * 500, np.float32), "500 samples are NaN"),
+        (np.zeros(0, np.float32), "no audio"),
+    ],
+    ids=["silent", "short", "nan", "empty"],
+)
+def test_useless_recordings_are_named(tmp_path: Path, audio: np.ndarray, problem: str) -> None:
+    path = tmp_path / "sound_C4.wav"
+    soundfile.write(path, audio, 24_000, subtype="FLOAT")
+    with pytest.raises(DataError, match=problem) as caught:
+        encode_files(small_codec(), [path], 10.0)
+    assert str(path) in str(caught.value)
+
+
+def test_channels_are_mixed_copied_or_cut() -> None:
+    stereo = np.array([[1.0, 0.0], [0.0, 0.5]], np.float32)
+    assert to_channels(stereo, 1).tolist() == [[0.5, 0.25]]
+    assert np.array_equal(to_channels(stereo, 2), stereo)
+    assert to_channels(stereo[:1], 2).tolist() == [[1.0, 0.0], [1.0, 0.0]]
+    assert to_channels(np.ones((5, 2), np.float32), 2).shape == (2, 2)

@@ -1,0 +1,252 @@
+"""`Engine`: a plain function of state and due events. No thread, no device, no clock inside.
+
+Device, null and offline drivers all call `render`; what comes out depends on the events and their
+times, not on the size of the blocks.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from realtime.event import Event
+from realtime.guard import Guard
+from realtime.namespace import GLOBALS
+from realtime.plugin import Array, Plugin
+from realtime.rack import load_rack
+from realtime.settings import EngineSettings
+from realtime.strip import Strip
+
+MAX_EVENTS = 65_536
+GAIN = GLOBALS["/gain"][0]  # its lowest value is silence
+
+
+class Engine:
+    """A rack of plugins in series, played by events.
+
+    Args:
+        plugins: generators add to the signal, effects change it; settings: see there.
+    """
+
+    def __init__(self, plugins: Sequence[Plugin], settings: EngineSettings) -> None:
+        self.settings = settings
+        self.sample_rate, self.channels = settings.sample_rate, settings.channels
+        self.strips: dict[str, Strip] = {}
+        for plugin in plugins:
+            plugin.name = _unique(plugin.name, self.strips)
+            strip = Strip(plugin, settings.sample_rate, settings.voices, settings.channels)
+            self.strips[plugin.name] = strip
+        first = next(iter(self.strips.values()), None)
+        # Nothing listens to the input behind a generator.
+        self.channels_in = 0 if first is None or first.is_generator else first.manifest.channels_in
+        self.guard = Guard(settings.sample_rate)
+        self.now = 0
+        self.dropped = self.unknown = 0
+        self._queue: list[tuple[int, int, Event]] = []
+        self._order = 0
+        self._gain_db = GAIN.default[0]
+        self._bend = 0.0
+        self.guard.set_gain(_linear(self._gain_db))
+        self._handlers: dict[str, Callable[[tuple[float, ...]], None]] = {
+            "/note/on": self._note_on,
+            "/note/off": self._note_off,
+            "/sustain": self._sustain,
+            "/pitch_bend": self._pitch_bend,
+            "/program": self._program,
+            "/gain": self._gain,
+            "/all_notes_off": self._all_notes_off,
+            "/panic": self._panic,
+        }
+
+    @property
+    def latency(self) -> int:
+        """Device samples: the largest of the generators, or the sum of the effects after it."""
+        total = 0
+        for strip in self.strips.values():
+            total = max(total, strip.latency) if strip.is_generator else total + strip.latency
+        return total
+
+    # -- audio ---------------------------------------------------------------------------------
+
+    def schedule(self, event: Event) -> None:
+        """Take an event in; beyond 65536 waiting ones it is dropped and counted."""
+        if len(self._queue) >= MAX_EVENTS:
+            self.dropped += 1
+            return
+        self._order += 1
+        heapq.heappush(self._queue, (max(event.time, self.now), self._order, event))
+
+    def render(self, frames: int, audio_in: Array | None = None) -> Array:
+        """The next `[channels, frames]`; `audio_in` is `[channels_in, frames]`."""
+        pieces = []
+        done = 0
+        while done < frames:
+            self._apply_due()
+            count = min(frames - done, self.guard.samples_to_watch)
+            if self._queue:
+                count = min(count, self._queue[0][0] - self.now)
+            part = None if audio_in is None else audio_in[:, done : done + count]
+            pieces.append(self.guard.process(self._mix(count, part)))
+            self.now += count
+            done += count
+        if len(pieces) == 1:
+            return pieces[0]
+        return np.concatenate(pieces, axis=1) if pieces else self._silence(0)
+
+    def _mix(self, count: int, audio_in: Array | None) -> Array:
+        signal = audio_in if self.channels_in else None
+        for strip in self.strips.values():
+            if strip.is_generator:
+                made = strip.generate(count)
+                signal = made if signal is None else signal + made
+            else:
+                signal = strip.affect(self._silence(count) if signal is None else signal)
+        return self._silence(count) if signal is None else signal
+
+    def _silence(self, count: int) -> Array:
+        return np.zeros((self.channels, count), np.float32)
+
+    # -- events --------------------------------------------------------------------------------
+
+    def _apply_due(self) -> None:
+        while self._queue and self._queue[0][0] <= self.now:
+            self._apply(heapq.heappop(self._queue)[2])
+
+    def _apply(self, event: Event) -> None:
+        if not all(math.isfinite(v) for v in event.value):
+            self.dropped += 1
+            return
+        handler = self._handlers.get(event.target)
+        if handler is None:
+            self._set_control(event)
+            return
+        try:
+            handler(event.value)
+        except (IndexError, ValueError):
+            self.unknown += 1
+
+    def _set_control(self, event: Event) -> None:
+        _, plugin, name, element, *_ = [*event.target.split("/"), "", "", ""]
+        strip = self.strips.get(plugin)
+        control = strip.controls.controls.get(name) if strip else None
+        index = int(element) if element.isdecimal() else None
+        whole = not element
+        if strip is None or control is None or not (whole or _inside(index, control.size)):
+            self.unknown += 1
+        else:
+            strip.controls.set(name, event.value, index)
+
+    def _note_on(self, value: tuple[float, ...]) -> None:
+        key = value[0]
+        velocity = value[1] if len(value) > 1 else 100.0
+        if velocity <= 0:
+            self._note_off(value)
+            return
+        for strip in self.strips.values():
+            strip.note_on(min(max(key, 0.0), 127.0), min(velocity / 127.0, 1.0))
+
+    def _note_off(self, value: tuple[float, ...]) -> None:
+        for strip in self.strips.values():
+            strip.voices.note_off(value[0])
+
+    def _sustain(self, value: tuple[float, ...]) -> None:
+        for strip in self.strips.values():
+            strip.voices.set_sustain(value[0] >= 0.5)
+
+    def _pitch_bend(self, value: tuple[float, ...]) -> None:
+        self._bend = value[0]
+        self._set_everywhere("bend", value[0])
+
+    def _program(self, value: tuple[float, ...]) -> None:
+        self._set_everywhere("sound", value[0])
+
+    def _set_everywhere(self, name: str, value: float) -> None:
+        for strip in self.strips.values():
+            if name in strip.controls.controls:
+                strip.controls.set(name, (value,))
+
+    def _gain(self, value: tuple[float, ...]) -> None:
+        self._gain_db = min(max(value[0], GAIN.minimum[0]), GAIN.maximum[0])
+        self.guard.set_gain(_linear(self._gain_db))
+
+    def _all_notes_off(self, value: tuple[float, ...]) -> None:
+        for strip in self.strips.values():
+            strip.voices.release_all()
+
+    def _panic(self, value: tuple[float, ...]) -> None:
+        for strip in self.strips.values():
+            strip.panic()
+
+    # -- what others see -----------------------------------------------------------------------
+
+    def stats(self) -> dict[str, float | int]:
+        """Meters and counters since the start."""
+        strips = self.strips.values()
+        return {
+            "peak": self.guard.peak,
+            "rms_db": 20 * math.log10(max(self.guard.rms, 1e-6)),
+            "active_voices": sum(len(s.voices.active) for s in strips if s.is_generator),
+            "stolen_voices": sum(s.voices.stolen for s in strips),
+            "muted_hops": sum(s.muted for s in strips) + self.guard.muted,
+            "plugin_errors": sum(s.errors for s in strips),
+            "limited_samples": self.guard.limited,
+            "ducked": self.guard.ducked,
+            "clamped": sum(s.controls.clamped for s in strips),
+            "refused": sum(s.controls.refused for s in strips),
+            "unknown_events": self.unknown,
+            "dropped_events": self.dropped,
+        }
+
+    def describe(self) -> dict[str, Any]:
+        """The rack, JSON-ready."""
+        return {
+            "sample_rate": self.sample_rate,
+            "channels": self.channels,
+            "channels_in": self.channels_in,
+            "latency": self.latency,
+            "plugins": [
+                {
+                    "name": name,
+                    "title": strip.manifest.name,
+                    "family": strip.manifest.family,
+                    "kind": strip.manifest.kind,
+                    "sample_rate": strip.manifest.sample_rate,
+                    "hop": strip.manifest.hop,
+                    "latency": strip.latency,
+                    "controls": [c.to_dict() for c in strip.manifest.controls],
+                    "sounds": list(strip.manifest.sounds),
+                    "key_range": strip.manifest.key_range,
+                }
+                for name, strip in self.strips.items()
+            ],
+        }
+
+    def close(self) -> None:
+        """Close all plugins. May be called twice."""
+        for strip in self.strips.values():
+            strip.plugin.close()
+
+
+def build_engine(settings: EngineSettings) -> Engine:
+    """Load the rack of `settings`. Raises `ModelFileError` for a file that can't be played."""
+    return Engine(load_rack(settings.instruments, trust=settings.trust), settings)
+
+
+def _linear(db: float) -> float:
+    return 10 ** (db / 20) if db > GAIN.minimum[0] else 0.0
+
+
+def _inside(index: int | None, size: int) -> bool:
+    return index is not None and index < size
+
+
+def _unique(name: str, taken: Mapping[str, Any]) -> str:
+    number, unique = 1, name
+    while unique in taken:
+        number += 1
+        unique = f"{name}_{number}"
+    return unique

@@ -1,0 +1,126 @@
+"""Opening ONNX instrument files: what is refused, and why a file that passes can be played.
+
+The rules: one file, read as bytes; no external data (a way out of the file's folder), no domain but
+ONNX's own (custom operators are native code), bounded size and node count, a manifest of a known
+format whose tensors are those of the graph, finite weights.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from google.protobuf.message import DecodeError
+
+from synth.contract import METADATA_KEY, Manifest, ModelFileError
+
+MAX_BYTES = 512 << 20
+MAX_NODES = 20_000
+DOMAINS = ("", "ai.onnx")
+_FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE)
+
+
+def read_instrument(path: str | Path) -> tuple[bytes, Manifest]:
+    """Read and judge an instrument file.
+
+    Returns:
+        the bytes for a runtime session, and the manifest.
+
+    Raises:
+        ModelFileError: missing, too large, not ONNX, truncated, unsafe, without manifest, of a
+            newer format, or with a graph that is not what the manifest says.
+    """
+    path = Path(path)
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise ModelFileError(f"{path}: no file; give an instrument's .onnx")
+        size = found.st_size
+        if size > MAX_BYTES:
+            raise ModelFileError(f"{path}: {size >> 20} MB; at most {MAX_BYTES >> 20} are opened")
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelFileError(
+            f"{path}: can't be read ({error.strerror}); `synth info` without a file lists the"
+            " bundled instrument"
+        ) from None
+    try:
+        model = onnx.load_from_string(data)
+        manifest = _judge(model)
+    except (DecodeError, ValueError, TypeError):  # names that are no text come as bytes
+        raise ModelFileError(f"{path}: truncated, or not an ONNX file; export it again") from None
+    except ModelFileError as error:
+        raise ModelFileError(f"{path}: {error}") from None
+    return data, manifest
+
+
+def _judge(model: Any) -> Manifest:
+    if not model.graph.node or not model.opset_import:
+        raise ModelFileError("truncated, or not an ONNX file; export it again")
+    strange = [o.domain for o in model.opset_import if o.domain not in DOMAINS]
+    if strange or model.functions:
+        raise ModelFileError(f"it uses operators of {strange or 'its own'}; only ONNX's are run")
+    nodes = 0
+    for graph in _graphs(model.graph):
+        nodes += len(graph.node)
+        if nodes > MAX_NODES:
+            raise ModelFileError(f"more than {MAX_NODES} nodes")
+        if any(node.domain not in DOMAINS for node in graph.node):
+            raise ModelFileError("it uses custom operators; only ONNX's own are run")
+        for tensor in _tensors(graph):
+            if tensor.external_data or tensor.data_location == onnx.TensorProto.EXTERNAL:
+                raise ModelFileError(f"tensor {tensor.name!r} lies in another file; refused")
+            _check_finite(tensor)
+    texts = {p.key: p.value for p in model.metadata_props}
+    if METADATA_KEY not in texts:
+        raise ModelFileError("no manifest inside: it was not exported by synth; use synth export")
+    manifest = Manifest.from_json(texts[METADATA_KEY])
+    _check_interface(model.graph, manifest)
+    return manifest
+
+
+def _graphs(graph: Any) -> Iterator[Any]:
+    waiting = [graph]
+    while waiting:
+        graph = waiting.pop()
+        yield graph
+        for node in graph.node:
+            for attribute in node.attribute:
+                if attribute.HasField("g"):
+                    waiting.append(attribute.g)
+                waiting.extend(attribute.graphs)
+
+
+def _tensors(graph: Any) -> Iterator[Any]:
+    yield from graph.initializer
+    for sparse in graph.sparse_initializer:
+        yield from (sparse.values, sparse.indices)
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("t"):
+                yield attribute.t
+            yield from attribute.tensors
+
+
+def _check_finite(tensor: Any) -> None:
+    if tensor.data_type not in _FLOATS:
+        return
+    if not np.isfinite(onnx.numpy_helper.to_array(tensor)).all():
+        raise ModelFileError(f"tensor {tensor.name!r} holds values that are not finite")
+
+
+def _check_interface(graph: Any, manifest: Manifest) -> None:
+    feed = "audio" if manifest.kind == "effect" else "frames"
+    states = [s.name for s in manifest.state]
+    inputs = [feed, *(c.name for c in manifest.controls), *states]
+    inputs += [r.name for r in manifest.random]
+    outputs = ["audio_out", *(f"{s}_out" for s in states)]
+    weights = {i.name for i in graph.initializer}
+    found = [i.name for i in graph.input if i.name not in weights]
+    if sorted(found) != sorted(inputs) or sorted(o.name for o in graph.output) != sorted(outputs):
+        odd = sorted(set(found) ^ set(inputs)) or ["outputs"]
+        raise ModelFileError(f"graph and manifest disagree about {', '.join(odd[:4])}")

@@ -1,0 +1,181 @@
+"""Strict, linear, bounded decoding of OSC 1.0 packets. No I/O: bytes in, messages out.
+
+What comes over the wire is not to be trusted: every size is checked before it is used, every byte
+is looked at a fixed number of times, nothing recurses, and all that is wrong with a packet is a
+`ProtocolError`. Outgoing messages are built by python-osc, which never meets the wire's input.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Callable
+from typing import NamedTuple
+
+from synth.contract import ProtocolError
+
+MAX_PACKET = 8192  # bytes
+MAX_DEPTH = 4  # bundles inside each other
+MAX_MESSAGES = 64  # in a packet
+MAX_ARGS = 64  # of a message
+IMMEDIATELY = 1  # the time tag that says so
+
+OscArg = int | float | str | bytes | bool | None
+
+_BUNDLE = b"#bundle\0"
+_INT32 = struct.Struct(">i")
+_NUMBERS = {
+    "i": _INT32,
+    "f": struct.Struct(">f"),
+    "h": struct.Struct(">q"),
+    "d": struct.Struct(">d"),
+    "t": struct.Struct(">Q"),
+}
+_CONSTANTS: dict[str, bool | None] = {"T": True, "F": False, "N": None, "I": True}
+_TYPES = "i f h d t s S b T F N I"
+
+
+class NotFiniteError(ProtocolError):
+    """A number is NaN or infinite. `address` is the message's, so that it can be answered."""
+
+    def __init__(self, address: str, index: int, value: float) -> None:
+        super().__init__(f"argument {index} is {value}; a finite number is needed")
+        self.address = address
+
+
+class OscMessage(NamedTuple):
+    """One decoded message.
+
+    Args:
+        address: printable ASCII, begins with "/".
+        args: in order: `i h t` as int, `f d` as finite float, `s S` as str, `b` as bytes, `T F`
+            as bool, `N` as None, `I` (an impulse: do it) as True.
+        timetag: of the innermost bundle around it, 64-bit NTP; `IMMEDIATELY` without a bundle.
+    """
+
+    address: str
+    args: tuple[OscArg, ...] = ()
+    timetag: int = IMMEDIATELY
+
+
+def decode_packet(packet: bytes) -> list[OscMessage]:
+    """All messages of a datagram, in their order; all of them or none.
+
+    Args:
+        packet: a message or a bundle, at most 8192 bytes, at most 4 bundles deep and 64 messages
+            long, at most 64 arguments each.
+
+    Raises:
+        ProtocolError: anything is wrong. `NotFiniteError` where it is only a NaN or an infinity.
+    """
+    if not packet or len(packet) > MAX_PACKET or len(packet) % 4:
+        raise ProtocolError(
+            f"packet of {len(packet)} bytes; a multiple of 4 from 4 to {MAX_PACKET} is allowed"
+        )
+    messages: list[OscMessage] = []
+    # Elements still to be read, the next one last: start, end, depth, time tag.
+    todo = [(0, len(packet), 0, IMMEDIATELY)]
+    while todo:
+        start, end, depth, timetag = todo.pop()
+        if packet[start] == 0x23:  # "#"
+            todo += reversed(_bundle_elements(packet, start, end, depth + 1))
+            continue
+        if len(messages) == MAX_MESSAGES:
+            raise ProtocolError(f"more than {MAX_MESSAGES} messages in a packet")
+        messages.append(_message(packet, start, end, timetag))
+    return messages
+
+
+def _bundle_elements(
+    packet: bytes, start: int, end: int, depth: int
+) -> list[tuple[int, int, int, int]]:
+    if packet[start : start + 8] != _BUNDLE or end - start < 16:
+        raise ProtocolError("a bundle needs '#bundle' and a time tag of 8 bytes")
+    if depth > MAX_DEPTH:
+        raise ProtocolError(f"bundles lie more than {MAX_DEPTH} deep")
+    timetag: int = _NUMBERS["t"].unpack_from(packet, start + 8)[0]
+    at = start + 16
+    elements = []
+    while at < end:
+        size: int = _INT32.unpack_from(packet, at)[0]  # at is a multiple of 4, so 4 bytes are there
+        if size <= 0 or size % 4 or size > end - at - 4:
+            raise ProtocolError(
+                f"bundle element of {size} bytes; a multiple of 4 up to {end - at - 4} is allowed"
+            )
+        elements.append((at + 4, at + 4 + size, depth, timetag))
+        at += 4 + size
+    return elements
+
+
+def _message(packet: bytes, start: int, end: int, timetag: int) -> OscMessage:
+    address, at = _string(packet, start, end)
+    if address[:1] != "/" or not address.isprintable() or " " in address:
+        raise ProtocolError("an address begins with '/' and holds printable ASCII without spaces")
+    if at == end:  # some old senders leave out an empty type tag
+        return OscMessage(address, (), timetag)
+    tags, at = _string(packet, at, end)
+    if tags[:1] != ",":
+        raise ProtocolError(f"{_short(address)}: type tag does not begin with ','")
+    if len(tags) - 1 > MAX_ARGS:
+        raise ProtocolError(
+            f"{_short(address)}: {len(tags) - 1} arguments; at most {MAX_ARGS} are allowed"
+        )
+    args: list[OscArg] = []
+    for tag in tags[1:]:
+        if tag in _CONSTANTS:
+            args.append(_CONSTANTS[tag])
+            continue
+        value, at = _argument(address, tag, packet, at, end)
+        args.append(value)
+    if at != end:
+        raise ProtocolError(f"{_short(address)}: {end - at} bytes too many after the arguments")
+    for index, value in enumerate(args):
+        if isinstance(value, float) and not math.isfinite(value):
+            raise NotFiniteError(address, index, value)
+    return OscMessage(address, tuple(args), timetag)
+
+
+def _argument(address: str, tag: str, packet: bytes, at: int, end: int) -> tuple[OscArg, int]:
+    number = _NUMBERS.get(tag)
+    if number is not None:
+        if number.size > end - at:
+            raise ProtocolError(f"{_short(address)}: packet ends inside an argument")
+        value: OscArg = number.unpack_from(packet, at)[0]
+        return value, at + number.size
+    reader: Callable[[bytes, int, int], tuple[OscArg, int]]
+    if tag in "sS":
+        reader = _string
+    elif tag == "b":
+        reader = _blob
+    else:
+        raise ProtocolError(f"{_short(address)}: type {tag!r} is unknown; known are {_TYPES}")
+    return reader(packet, at, end)
+
+
+def _string(packet: bytes, at: int, end: int) -> tuple[str, int]:
+    """Text and where the next thing begins; ended and filled up to a multiple of 4 by zeros."""
+    stop = packet.find(0, at, end)
+    if stop < 0:
+        raise ProtocolError("a string has no end")
+    after = stop + 4 - (stop - at) % 4
+    if after > end or any(packet[stop:after]):
+        raise ProtocolError("a string is not filled up with zeros to a multiple of 4 bytes")
+    try:
+        return packet[at:stop].decode("ascii"), after
+    except UnicodeDecodeError:
+        raise ProtocolError("a string is not ASCII") from None
+
+
+def _blob(packet: bytes, at: int, end: int) -> tuple[bytes, int]:
+    if end - at < 4:
+        raise ProtocolError("packet ends inside a blob")
+    size: int = _INT32.unpack_from(packet, at)[0]
+    begin = at + 4
+    after = begin + (size + 3) // 4 * 4
+    if size < 0 or after > end or any(packet[begin + size : after]):
+        raise ProtocolError(f"blob of {size} bytes does not fit or is not filled up with zeros")
+    return packet[begin : begin + size], after
+
+
+def _short(text: str, limit: int = 80) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"

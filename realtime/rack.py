@@ -1,0 +1,27 @@
+"""Files of all kinds become plugins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from realtime.onnx_plugin import OnnxPlugin
+from realtime.plugin import Plugin
+from synth.contract import ModelFileError
+
+
+def load_rack(paths: Sequence[str], *, trust: bool) -> list[Plugin]:
+    """Open every file. Raises `ModelFileError` naming the one that can't be played."""
+    return [_load(Path(path), trust) for path in paths]
+
+
+def _load(path: Path, trust: bool) -> Plugin:
+    if path.suffix == ".ts":
+        from realtime.torchscript_plugin import TorchScriptPlugin  # torch, only where it is hosted
+
+        return TorchScriptPlugin(path, trust=trust)
+    if path.suffix == ".pt":
+        raise ModelFileError(
+            f"{path}: a trained model; make it playable with `synth export {path}`"
+        )
+    return OnnxPlugin(path)

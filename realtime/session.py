@@ -1,0 +1,279 @@
+"""A playing session: the supervised engine and all that feeds it. What `synth play` does."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from realtime.bundled import instrument_path
+from realtime.devices import list_devices
+from realtime.driver import DriverSettings
+from realtime.event import NOW, Event
+from realtime.mapping import MidiMapping, default_mapping, read_mapping
+from realtime.midi_input import MidiInput
+from realtime.namespace import Namespace
+from realtime.osc_server import OscServer
+from realtime.score import demo_score
+from realtime.settings import EngineSettings
+from realtime.supervisor import ENDS, Status, Supervisor
+from synth.contract import ConfigError, Control, DeviceError
+
+LAST_EVENTS = 6
+MIDI_RETRY_S = 1.0
+DEMO_RATE = 48_000  # Hz, unless the settings say another
+
+
+class NoOutputError(DeviceError):
+    """This machine has no audio output at all, and none was asked for by name."""
+
+
+@dataclass(frozen=True)
+class SessionSettings:
+    """What to play with.
+
+    Args:
+        instruments: files in series, empty for the bundled one; voices: notes at a time.
+        driver: device, block, look-ahead.
+        midi: None for no MIDI, "" for the first port (or a virtual one), else part of its name.
+        osc_host, osc_port: where OSC is taken; port None for no OSC.
+        mapping: YAML file of MIDI controllers, or None for the default.
+        trust: whether TorchScript files may be opened.
+    """
+
+    instruments: tuple[str, ...] = ()
+    voices: int = 8
+    driver: DriverSettings = field(default_factory=DriverSettings)
+    midi: str | None = None
+    osc_host: str = "127.0.0.1"
+    osc_port: int | None = 9000
+    mapping: str | None = None
+    trust: bool = False
+
+
+class Session:
+    """Engine process, OSC and MIDI, from `__enter__` to `__exit__`.
+
+    Args:
+        settings: see there.
+
+    Raises (on entering):
+        NoOutputError: there is nothing to play on; see `demo_instead`.
+        SynthError: a file, device, port or mapping can't be used.
+    """
+
+    def __init__(self, settings: SessionSettings) -> None:
+        self.settings = settings
+        paths = tuple(str(instrument_path(p)) for p in (settings.instruments or (None,)))
+        engine = EngineSettings(paths, voices=settings.voices, trust=settings.trust)
+        self._stack = contextlib.ExitStack()
+        self.supervisor = Supervisor(engine.to_dict(), settings.driver)
+        self.osc: OscServer | None = None
+        self.midi: MidiInput | None = None
+        self.events: deque[Event] = deque(maxlen=LAST_EVENTS)
+        self.taken = 0
+        self._mapping: MidiMapping | None = None
+        self._phase = ""
+        self._device_losses = 0
+        self._midi_due = 0.0
+        self._ended = threading.Event()
+
+    def __enter__(self) -> Self:
+        settings = self.settings
+        with self._stack:
+            # The port is taken first: finding it occupied should not cost a start of the engine.
+            if settings.osc_port is not None:
+                self.osc = self._stack.enter_context(
+                    OscServer(
+                        Namespace({}),
+                        self.take,
+                        settings.osc_host,
+                        settings.osc_port,
+                        self.osc_status,
+                    )
+                )
+            self._start_engine()
+            namespace = self.namespace()
+            if self.osc is not None:
+                self.osc.namespace = namespace
+            self._mapping = (
+                default_mapping(namespace)
+                if settings.mapping is None
+                else read_mapping(settings.mapping, namespace)
+            )
+            if settings.midi is not None:
+                self.midi = self._open_midi()
+            self._stack.callback(self._close_midi)
+            self._stack = self._stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._ended.set()
+        self._stack.close()
+
+    def take(self, event: Event) -> None:
+        """Pass an event on to the engine; any thread, never waits."""
+        self.taken += 1
+        self.events.append(event)
+        self.supervisor.send(event)
+
+    def perform(self, score: Sequence[Event], sample_rate: int) -> None:
+        """Play a score from now on, beside whatever else comes in; returns at once."""
+        threading.Thread(
+            target=self._perform, args=(score, sample_rate), name="score", daemon=True
+        ).start()
+
+    def demo(self) -> None:
+        """Play the demo score in the range that the first plugin claims."""
+        plugins = self.status().engine.get("plugins", ())
+        keys = plugins[0]["key_range"] if plugins else None
+        self.perform(demo_score(DEMO_RATE, tuple(keys) if keys else None), DEMO_RATE)
+
+    def _perform(self, score: Sequence[Event], sample_rate: int) -> None:
+        begun = time.monotonic()
+        for event in score:
+            if self._ended.wait(max(0.0, begun + event.time / sample_rate - time.monotonic())):
+                return
+            self.take(event._replace(time=NOW))
+
+    def status(self) -> Status:
+        """What the engine is doing."""
+        return self.supervisor.status()
+
+    def namespace(self) -> Namespace:
+        """The addresses of the rack that plays."""
+        plugins: Sequence[Mapping[str, Any]] = self.status().engine.get("plugins", ())
+        return Namespace(
+            {p["name"]: tuple(Control.from_dict(c) for c in p["controls"]) for p in plugins}
+        )
+
+    def osc_status(self) -> dict[str, float | int]:
+        """The numbers of `/status.reply`, in this order."""
+        status = self.status()
+        stats, engine = status.stats, status.stats.get("engine", {})
+        counters = self.osc.counters if self.osc is not None else {}
+        return {
+            "playing": int(status.phase == "playing"),
+            "load": float(stats.get("load", 0.0)),
+            "active_voices": int(engine.get("active_voices", 0)),
+            "peak": float(engine.get("peak", 0.0)),
+            "lost_frames": int(stats.get("lost_frames", 0)),
+            "late_blocks": late_blocks(status),
+            "restarts": sum(status.restarts.values()),
+            "latency_ms": latency_ms(status),
+            "received": counters.get("received", 0),
+            "rejected": counters.get("rejected", 0),
+            "dropped": counters.get("dropped", 0),
+            "clamped": counters.get("clamped", 0),
+            "refused": counters.get("refused", 0),
+        }
+
+    def watch(self, seconds: float) -> None:
+        """Wait; look after the MIDI port and tell subscribers of changes of phase.
+
+        Raises:
+            SynthError: what made the engine give up.
+        """
+        self.supervisor.wait_for(*ENDS, timeout=seconds)
+        status = self.status()
+        if self.osc is not None and status.phase != self._phase:
+            self._phase = str(status.phase)
+            self.osc.notify("/phase", [self._phase])
+        if status.error is not None:
+            raise status.error
+        losses = status.restarts.get("device", 0)
+        if losses != self._device_losses and status.phase == "playing":
+            self._device_losses = losses
+            self._renew_midi()
+        elif self.midi is not None:
+            self.midi.check()
+        elif status.phase == "playing" and time.monotonic() >= self._midi_due:
+            self._try_midi()
+
+    def _start_engine(self) -> None:
+        # On the stack first: a signal may end the start, and the process must not outlive it.
+        self._stack.callback(self.supervisor.stop)
+        try:
+            self.supervisor.start()
+        except DeviceError as error:
+            if _has_output(self.settings.driver):
+                raise
+            raise NoOutputError(str(error)) from None
+
+    def _open_midi(self) -> MidiInput:
+        mapping = self._mapping or MidiMapping()
+        return MidiInput(self.settings.midi or None, self.take, mapping)
+
+    def _close_midi(self) -> None:
+        if self.midi is not None:
+            self.midi.close()
+            self.midi = None
+
+    def _renew_midi(self) -> None:
+        """A JACK server that went took its MIDI ports along, without a word to their owners."""
+        if self.settings.midi is None or (self.midi is not None and self.midi.api != "jack"):
+            return
+        self._close_midi()
+        self._try_midi()
+
+    def _try_midi(self) -> None:
+        """A keyboard may come back later than the server."""
+        self._midi_due = time.monotonic() + MIDI_RETRY_S
+        if self.settings.midi is not None:
+            with contextlib.suppress(DeviceError):
+                self.midi = self._open_midi()
+
+
+def late_blocks(status: Status) -> int:
+    """Blocks that were rendered late, for whatever reason."""
+    return int(status.stats.get("late_render", 0)) + int(status.stats.get("late_thread", 0))
+
+
+def latency_ms(status: Status) -> float:
+    """The declared latency, from an event to its sound, or 0 before the engine plays."""
+    frames, rate = status.driver.get("latency", 0), status.driver.get("sample_rate", 0)
+    return 1000 * frames / rate if rate else 0.0
+
+
+def _has_output(driver: DriverSettings) -> bool:
+    """Whether an output was asked for, needs no device, or is there."""
+    if driver.kind != "device" or driver.device:
+        return True
+    try:
+        return any(d.outputs for d in list_devices())
+    except DeviceError:
+        return False  # not even PortAudio
+
+
+def demo_instead(settings: SessionSettings, reason: NoOutputError, out: Path) -> str:
+    """Render the demo score through the same engine to `out`; returns the sentence to print."""
+    from realtime.offline import render_files
+
+    if len(settings.instruments) > 1:
+        raise ConfigError(f"{reason}; without a device, a rack of one instrument can be rendered")
+    started = time.perf_counter()
+    instrument = settings.instruments[0] if settings.instruments else None
+    done = render_files(
+        instrument,
+        out,
+        sample_rate=settings.driver.sample_rate or DEMO_RATE,
+        voices=settings.voices,
+        trust=settings.trust,
+    )
+    spent = time.perf_counter() - started
+    return (
+        f"no sound device here ({reason})\n"
+        f"the demo score was rendered to {out}: {done.seconds:.1f} s in {spent:.1f} s,"
+        f" peak {done.peak_db:.1f} dBFS"
+    )

@@ -1,0 +1,46 @@
+"""`EngineSettings`, apart from the engine: who only asks for one need not load what it runs on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from synth.contract import ConfigError
+
+
+@dataclass(frozen=True)
+class EngineSettings:
+    """What an engine is made of; JSON-ready.
+
+    Args:
+        instruments: files, first to last in series.
+        sample_rate: of the device, Hz, 8000 … 192000; channels: of its output, 1 … 32.
+        voices: notes at a time, 1 … 64.
+        trust: whether TorchScript files, which are programs, may be opened.
+    """
+
+    instruments: tuple[str, ...] = ()
+    sample_rate: int = 48_000
+    channels: int = 2
+    voices: int = 8
+    trust: bool = False
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("sample_rate", 8_000, 192_000),
+            ("channels", 1, 32),
+            ("voices", 1, 64),
+        ):
+            value = getattr(self, name)
+            if not isinstance(value, int) or not low <= value <= high:
+                raise ConfigError(f"{name} is {value!r}; {low} … {high} is allowed")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> EngineSettings:
+        """Inverse of `to_dict`."""
+        return cls(**{**data, "instruments": tuple(data.get("instruments", ()))})

@@ -1,0 +1,78 @@
+"""The `synth` command: parse, call one function below, print. No logic, and lazy imports.
+
+Exit codes: 0 done, 2 wrong usage or configuration, 3 something around it (file, device, port) is
+missing or broken, 130 and 143 stopped by Ctrl-C and SIGTERM.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import click
+
+from synth import __version__
+from synth.contract.errors import SynthError
+
+# Name of the command -> module under synth.cli that holds a function of the same name.
+COMMANDS = {
+    "bench": "bench",
+    "devices": "devices",
+    "doctor": "doctor",
+    "export": "export",
+    "info": "info",
+    "play": "play",
+    "render": "render",
+    "train": "train",
+}
+
+
+class _LazyGroup(click.Group):
+    """Imports a command's module when it is called for, not before."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        try:
+            module = importlib.import_module(f"synth.cli.{COMMANDS[name]}")
+        except ModuleNotFoundError as error:
+            if (error.name or "").split(".")[0] in ("synth", "training", "export", "realtime"):
+                raise
+            raise click.ClickException(
+                f"`synth {name}` needs the package {error.name}; install it with"
+                " pip install -c constraints.txt -e '.[train]'"
+            ) from None
+        command = getattr(module, name)
+        assert isinstance(command, click.Command)  # noqa: S101 - the table above is ours
+        return command
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="synth")
+@click.option("--debug", is_flag=True, help="Show a traceback when something fails.")
+def cli(debug: bool) -> None:
+    """Turn recordings into neural instruments, and play them live."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point of the `synth` command; returns or exits with the code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        code = cli.main(args=list(arguments), prog_name="synth", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code if isinstance(error, click.UsageError) else 3)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except SynthError as error:
+        if "--debug" in arguments:
+            raise
+        click.echo(f"synth: {error}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.exit(141)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,18 @@
+"""`synth info`."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+
+@click.command()
+@click.argument("file", required=False, type=click.Path())
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def info(file: str | None, as_json: bool) -> None:
+    """What FILE (by default the bundled instrument) is and what can be moved in it."""
+    from realtime.inspection import describe_file, format_description
+
+    description = describe_file(file)
+    click.echo(json.dumps(description) if as_json else format_description(description))

@@ -1,0 +1,93 @@
+"""`synth play`."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+
+
+@click.command()
+@click.argument("instruments", nargs=-1, type=click.Path())
+@click.option("--device", default="", help="Output device: number or part of its name.")
+@click.option("--input", "input_", default="", help="Input device, for effects.")
+@click.option("--midi", is_flag=False, flag_value="", default=None, metavar="[PORT]",
+              help="Take MIDI from PORT, or from the first port.")  # fmt: skip
+@click.option("--osc-host", default="127.0.0.1", show_default=True, help="Address for OSC.")
+@click.option("--osc-port", default=9000, show_default=True, help="UDP port for OSC; 0 picks one.")
+@click.option("--no-osc", is_flag=True, help="Take no OSC.")
+@click.option("--block", default=0, help="Frames per block.  [default: the device's]")
+@click.option("--lookahead", default=None, type=int,
+              help="Blocks rendered ahead: latency for safety.")  # fmt: skip
+@click.option("--voices", default=8, show_default=True, help="Notes at a time.")
+@click.option("--rate", default=0, help="Sample rate, Hz.  [default: the device's]")
+@click.option("--map", "mapping", type=click.Path(), help="YAML file of MIDI controllers.")
+@click.option("--driver", type=click.Choice(["device", "null"]), default="device",
+              show_default=True, help="null plays without a device, in real time.")  # fmt: skip
+@click.option("--demo", is_flag=True, help="Play a phrase at the start.")
+@click.option("--seconds", type=float, default=None, help="End after this time.")
+@click.option("--demo-out", default="synth-demo.wav", show_default=True, type=click.Path(),
+              help="Where the demo goes if there is no device.")  # fmt: skip
+@click.option("--trust", is_flag=True, help="Open TorchScript files, which are programs.")
+def play(**options: Any) -> None:
+    """Play INSTRUMENTS (files in series; by default the bundled one) from MIDI and OSC."""
+    from realtime.session import NoOutputError, Session, demo_instead
+    from realtime.view import run_view
+    from synth.contract import require_within
+
+    seconds, out = options.pop("seconds"), Path(options.pop("demo_out"))
+    demo = options.pop("demo")
+    if seconds is not None:
+        require_within("--seconds", seconds, 0, 1e9)
+    settings = _settings(**options)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
+    try:
+        with Session(settings) as session:
+            if session.osc is not None and session.osc.warning:
+                click.echo(session.osc.warning, err=True)
+            if demo:
+                session.demo()
+            run_view(session, seconds)
+    except NoOutputError as error:
+        click.echo(demo_instead(settings, error, out))
+
+
+def _settings(
+    *,
+    instruments: tuple[str, ...],
+    device: str,
+    input_: str,
+    block: int,
+    lookahead: int | None,
+    rate: int,
+    driver: str,
+    no_osc: bool,
+    osc_port: int,
+    **rest: Any,
+) -> Any:
+    from realtime.driver import DEFAULT_LOOKAHEAD, DriverSettings
+    from realtime.session import SessionSettings
+
+    return SessionSettings(
+        instruments=instruments,
+        driver=DriverSettings(
+            kind=driver,
+            device=device,
+            input=input_,
+            sample_rate=rate,
+            block=block,
+            lookahead=DEFAULT_LOOKAHEAD if lookahead is None else lookahead,
+        ),
+        osc_port=None if no_osc else osc_port,
+        **rest,
+    )
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    # Leaves through the session's exit, which fades the sound out.
+    sys.exit(128 + number)

@@ -1,0 +1,150 @@
+"""`synth train FAMILY DATA`: from recordings to model.pt. Flags come from the config classes."""
+
+from __future__ import annotations
+
+import json
+import sys
+import typing
+from collections.abc import Callable
+from dataclasses import MISSING, Field, fields
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+class FamilyGroup(click.Group):
+    """One sub-command per family, built when asked for, so that `synth --help` needs no torch."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        from synth.models import FAMILIES
+
+        return sorted(FAMILIES)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        from synth.models import FAMILIES
+
+        return family_command(name) if name in FAMILIES else None
+
+
+@click.command(cls=FamilyGroup)
+def train() -> None:
+    """Train a model on your own recordings.
+
+    \b
+    synth train codec FOLDER --preset tiny --out runs/mine
+    """
+
+
+def family_command(family: str) -> click.Command:
+    """The command that trains `family`, with a flag for every setting of model and run."""
+    from synth.models import FAMILIES
+    from training.config import TrainConfig
+
+    presets = list(FAMILIES[family].presets)
+    names = [f.name for cls in (FAMILIES[family].config, TrainConfig) for f in fields(cls)]
+
+    def run(**given: Any) -> int:
+        flags = {n: given.pop(n) for n in names}
+        return _run(family, {n: v for n, v in flags.items() if v is not None}, **given)
+
+    options: list[click.Parameter] = [
+        click.Argument(["data"], type=click.Path(path_type=Path), required=False),
+        click.Option(["--preset"], type=click.Choice(presets), help="Size of the model."),
+        click.Option(["--out"], type=click.Path(path_type=Path), help="Folder of the run."),
+        click.Option(["--config"], type=click.Path(path_type=Path), help="YAML file of settings."),
+        click.Option(["--resume"], is_flag=True, help="Go on with the run in --out, exactly."),
+        click.Option(["--dry-run"], is_flag=True, help="Show what would be done, train nothing."),
+        click.Option(["--json", "as_json"], is_flag=True, help="With --dry-run: print JSON."),
+        click.Option(["--cache"], type=click.Path(path_type=Path), help="Folder of decoded audio."),
+    ]
+    for cls, label in ((TrainConfig, "run"), (FAMILIES[family].config, "model")):
+        options += _options(cls, label)
+    return click.Command(family, callback=run, params=options, help=f"Train a {family} on DATA.")
+
+
+def _options(cls: type[Any], label: str) -> list[click.Parameter]:
+    hints = typing.get_type_hints(cls)
+    return [
+        click.Option(
+            [f"--{f.name.replace('_', '-')}" + _negation(f, hints[f.name])],
+            type=_kind(hints[f.name]),
+            default=None,
+            help=f"[{label}; {_default(f)}]",
+        )
+        for f in fields(cls)
+    ]
+
+
+def _negation(field: Field[Any], hint: Any) -> str:
+    return f"/--no-{field.name.replace('_', '-')}" if hint is bool else ""
+
+
+def _kind(hint: Any) -> Any:
+    return _Numbers(typing.get_args(hint)[0]) if typing.get_origin(hint) is tuple else hint
+
+
+def _default(field: Field[Any]) -> str:
+    value = "" if field.default is MISSING else field.default
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+class _Numbers(click.ParamType[tuple[Any, ...]]):
+    """Numbers with commas between them."""
+
+    name = "numbers"
+
+    def __init__(self, kind: Callable[[str], Any]) -> None:
+        self._kind = kind
+
+    def convert(self, value: Any, param: click.Parameter | None, context: Any) -> tuple[Any, ...]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(self._kind(part) for part in str(value).split(",") if part.strip())
+        except ValueError:
+            self.fail(f"{value!r}: numbers with commas between them are needed", param, context)
+
+
+def _run(
+    family: str,
+    flags: dict[str, Any],
+    *,
+    data: Path | None,
+    preset: str | None,
+    out: Path | None,
+    config: Path | None,
+    resume: bool,
+    dry_run: bool,
+    as_json: bool,
+    cache: Path | None,
+) -> int:
+    """Plan, then report or train; returns the exit code."""
+    from training.dry_run import as_text, dry_run_report
+    from training.run import train as train_plan
+    from training.setup import plan_run
+
+    if as_json and not dry_run:
+        raise click.UsageError("--json goes with --dry-run")
+    if out is None and (resume or not dry_run):
+        raise click.UsageError("--out is missing: the folder that the run is to be written to")
+    plan = plan_run(
+        family, data, preset=preset, file=config, flags=flags, cache=cache,
+        resume_from=out if resume else None, on_file=_show_decoding,
+    )  # fmt: skip
+    if dry_run:
+        report = dry_run_report(plan)
+        click.echo(json.dumps(report, indent=2) if as_json else as_text(report))
+        return 0
+    for file, reason in plan.library.rejected:
+        click.echo(f"left out: {reason if file in reason else f'{file}: {reason}'}", err=True)
+    if out is not None:
+        stopped = train_plan(plan, out, resume=resume).stopped_by
+        return {"SIGINT": 130, "SIGTERM": 143}.get(stopped, 0)
+    return 0
+
+
+def _show_decoding(done: int, total: int) -> None:
+    """How many recordings are decoded, on one line of a terminal."""
+    if sys.stderr.isatty():
+        click.echo(f"\rrecordings decoded: {done}/{total}", nl=done == total, err=True)

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, NoReturn, cast
 from realtime.devices import AudioDevice, find_device, list_devices
 from realtime.driver import DEFAULT_BLOCK, Driver, DriverSettings, Port, Renderer
 from realtime.event import Event
-from realtime.link import decode_events, encode, read_message
+from realtime.link import decode_events, encode, read_message, take_over_stdio
 from synth.contract import DeviceError, SynthError, config_from_dict
 
 TICK_S = 0.02
@@ -272,20 +272,10 @@ def _raise_priority() -> None:
             return
 
 
-def _take_over_stdio() -> tuple[BinaryIO, BinaryIO]:
-    """Keep stdin and stdout for messages; what C libraries print to stdout goes to stderr."""
-    reader, writer = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.dup2(2, 1)
-    os.close(nothing)
-    return reader, writer
-
-
 def main() -> NoReturn:
     """Run one life and leave without cleaning up: a wedged audio library would never let go."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to handle
-    child = Child(*_take_over_stdio())
+    child = Child(*take_over_stdio())
     code = 0
     try:
         child.run()

@@ -143,7 +143,7 @@ def _probe_devices() -> Any:
 
 
 def _probe_midi() -> Any:
-    from realtime.midi_input import available_apis, list_ports
+    from realtime.midi_ports import available_apis, list_ports
 
     return {"apis": available_apis(), "ports": list_ports()}
 

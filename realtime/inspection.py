@@ -8,7 +8,7 @@ from typing import Any
 from realtime.bundled import instrument_path
 from realtime.devices import list_devices
 from realtime.loader import read_instrument
-from realtime.midi_input import list_ports
+from realtime.midi_ports import list_ports
 from realtime.torchscript_file import check_archive
 from synth.contract import Control, DeviceError, Manifest, ModelFileError
 

@@ -10,6 +10,7 @@ run code, the same on every system. Events travel in batches.
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -78,6 +79,16 @@ def read_message(stream: BinaryIO) -> dict[str, Any] | None:
     if not isinstance(message, dict) or not isinstance(message.get("kind"), str):
         raise ProtocolError("a message has no kind")
     return message
+
+
+def take_over_stdio() -> tuple[BinaryIO, BinaryIO]:
+    """Keep stdin and stdout for messages; what C libraries print to stdout goes to stderr."""
+    reader, writer = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+    os.close(nothing)
+    return reader, writer
 
 
 class Outbox:

@@ -1,35 +1,30 @@
-"""`MidiInput`: a MIDI port, its bytes decoded to events on the driver's own thread.
+"""`MidiInput`: a MIDI port, its bytes decoded to events.
 
-python-rtmidi is used directly: it hands over what the port delivers, whole messages on ALSA,
-CoreMIDI, WinMM and JACK, with no tokenizer between that would lose notes around clock bytes.
+The port is held by a process of its own (`realtime.midi_child`): a MIDI library can hang, JACK's
+does when its server stalls, and takes its whole process along. A process that hangs or whose port
+vanished is replaced by one that waits for the port.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-import re
-import sys
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
+import synth.contract as contract
 from realtime.event import NOW, Event
+from realtime.link import encode
 from realtime.mapping import MidiMapping
 from realtime.midi import MidiDecoder, MidiParser
-from synth.contract import ConfigError, DeviceError
+from realtime.midi_ports import check_api, lasting
+from realtime.process import ChildProcess, Note
+from synth.contract import DeviceError, SynthError
 
-CLIENT = "synth"
-API_VARIABLE = "SYNTH_MIDI_API"
-# rtmidi's names, the preferred one of a platform first.
-APIS = {
-    "alsa": "API_LINUX_ALSA",
-    "coremidi": "API_MACOSX_CORE",
-    "winmm": "API_WINDOWS_MM",
-    "jack": "API_UNIX_JACK",
-}
-_NO_VIRTUAL_PORTS = ("winmm",)
+START_S = 10.0
+SILENCE_S = 3.0
+LEAVE_S = 1.0
 _HOLDING = ("/sustain", "/pitch_bend")
-_NUMBERS = re.compile(r" \d+:\d+\Z")  # ALSA's, other ones after the next plugging in
 
 
 class MidiInput:
@@ -39,8 +34,8 @@ class MidiInput:
         port: a part of a port's name (upper or lower case), its full name first; None takes the
             first port there is, and where there is none makes a virtual port "synth" that others
             connect to.
-        sink: takes each event, in order, on the MIDI driver's thread (the last ones on the thread
-            that calls `check` or `close`); must not block. What it raises is counted as `dropped`.
+        sink: takes each event, in order, on a thread of this object or on the one that calls
+            `check`, `renew` or `close`; must not block. What it raises is counted as `dropped`.
         mapping: what controllers move; `mapping` can be replaced while the port is open.
         api: "alsa", "coremidi", "winmm" or "jack"; "" takes the environment's SYNTH_MIDI_API, else
             the first of them that works here.
@@ -50,7 +45,7 @@ class MidiInput:
 
     Raises:
         ConfigError: the API's name is unknown.
-        DeviceError: no MIDI system runs, or no port fits; the message lists the ports.
+        DeviceError: no MIDI system runs or answers, or no port fits; the message lists the ports.
     """
 
     def __init__(
@@ -65,29 +60,21 @@ class MidiInput:
         self._dropped = 0
         self._held: dict[str, float] = {}
         self.last_error = ""
-        self.api, self._port = _client(api)
-        self._port.ignore_types(sysex=True, timing=True, active_sense=True)
-        try:
-            self.name, self.virtual = self._open(port)
-        except BaseException:
-            self._port.delete()
-            raise
-        self._wanted = port or _NUMBERS.sub("", self.name)
-        self._there = True
-
-    def _open(self, wanted: str | None) -> tuple[str, bool]:
-        self._port.set_callback(self._receive)  # closing a port forgets it
-        names = _names(self._port)
-        if wanted is None:
-            # ALSA's "Midi Through" is a loop for programs, never somebody's keyboard.
-            players = [name for name in names if "through" not in name.lower()]
-            if not players and self.api not in _NO_VIRTUAL_PORTS:
-                self._port.open_virtual_port(CLIENT)
-                return CLIENT, True
-            wanted = (players or [""])[0]
-        index = _choose(names, wanted, self.api)
-        self._port.open_port(index, CLIENT)
-        return names[index], False
+        self.name, self.api, self.virtual = "", check_api(api), False
+        self._wanted, self._there, self._closed = port, False, False
+        self._gone = False
+        self._error: SynthError | None = None
+        self._changed = threading.Condition()
+        self._process: ChildProcess | None = None
+        self._start(wait=False)
+        with self._changed:
+            self._changed.wait_for(lambda: self._there or self._error, START_S)
+            error = self._error
+        if not self._there:
+            self.close()
+            raise error or DeviceError("the MIDI system doesn't answer; restart it, or play by OSC")
+        if not self.virtual:
+            self._wanted = port or lasting(self.name)
 
     @property
     def mapping(self) -> MidiMapping:
@@ -104,33 +91,33 @@ class MidiInput:
         return {**self._decoder.counters, "dropped": self._dropped}
 
     def check(self) -> bool:
-        """Whether the port is there. Cheap; meant to be called about once a second.
+        """Whether the port is there. Never waits; meant to be called about once a second.
 
         An unplugged port says nothing by itself, and the ends of its notes are lost: they are ended
-        here. A port that is plugged in again is opened again.
+        as soon as it is missed. A port that is plugged in again is opened again.
         """
-        if self._port.is_deleted:
+        if self._closed:
             return False
-        if self.virtual:
-            return True
-        there = self.name in _names(self._port)
-        if self._there and not there:
-            self._there = False
-            self._port.close_port()
-            self._release()
-        elif not self._there:
-            with contextlib.suppress(DeviceError):
-                self.name, self.virtual = self._open(self._wanted)
-                self._there = True
-        return self._there
+        with self._changed:
+            there, gone = self._there, self._gone
+            silent = time.monotonic() - self._heard > SILENCE_S
+        if gone or silent:
+            self.renew()
+            return False
+        return there
+
+    def renew(self) -> None:
+        """Let go of the port and wait for it anew, as after the loss of a JACK server, which takes
+        its ports along without a word."""
+        if not self._closed:
+            self._leave(0.0)
+            self._start(wait=True)
 
     def close(self) -> None:
         """End all notes and give the port back. May be called twice."""
-        if not self._port.is_deleted:
-            self._port.cancel_callback()
-            self._port.close_port()
-            self._port.delete()
-            self._release()
+        if not self._closed:
+            self._closed = True
+            self._leave(LEAVE_S)
 
     def __enter__(self) -> MidiInput:
         return self
@@ -138,13 +125,62 @@ class MidiInput:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _receive(self, delivered: tuple[list[int], float], _: object = None) -> None:
-        for message in self._parser.feed(delivered[0]):
-            for event in self._decoder.decode(message):
-                self._give(event)
+    def _start(self, wait: bool) -> None:
+        self._heard = time.monotonic()
+        process = ChildProcess(self._take, "realtime.midi_child")
+        with self._changed:
+            self._process, self._gone = process, False
+        setup = {"port": self._wanted, "api": self.api, "wait": wait}
+        process.outbox.put_message(encode("setup", **setup))
+
+    def _leave(self, patience: float) -> None:
+        """End the process, whatever it is doing, and what it held."""
+        with self._changed:
+            process, self._process = self._process, None
+        if process is not None:
+            process.outbox.close()
+            if process.reap(patience) is None:
+                process.kill()
+                process.reap()
+        self._release()
+
+    def _take(self, note: Note) -> None:
+        """What the process says, on its reader's thread."""
+        process, message = note
+        kind = message["kind"]
+        with self._changed:
+            # The first words can come before the constructor has the process in its hands.
+            if process is not (self._process or process):
+                return
+            self._heard = time.monotonic()
+            self._note(kind, message)
+            self._changed.notify_all()
+        if kind == "midi":
+            for data in self._parser.feed(bytes.fromhex(message["data"])):
+                for event in self._decoder.decode(data):
+                    self._give(event)
+        elif kind == "gone":
+            self._release()
+
+    def _note(self, kind: str, message: dict[str, Any]) -> None:
+        if kind == "open":
+            self.name, self.api = str(message["name"]), str(message["api"])
+            self.virtual, self._there = bool(message["virtual"]), True
+        elif kind == "error":
+            raised = getattr(contract, str(message["name"]), SynthError)
+            self._error = raised(str(message["message"]))
+        elif kind == "gone":
+            self._gone = True
+            self._error = self._error or DeviceError(
+                "the MIDI system ended the process that opened it"
+            )
 
     def _release(self) -> None:
         """Let go of everything that this port holds: pedal and wheel if moved, then the notes."""
+        with self._changed:
+            there, self._there = self._there, False
+        if not there:
+            return
         for target in _HOLDING:
             if self._held.get(target):
                 self._give(Event(NOW, target, (0.0,)))
@@ -158,67 +194,3 @@ class MidiInput:
         except Exception as error:  # noqa: BLE001 - a sink's fault must not end the MIDI thread
             self._dropped += 1
             self.last_error = f"{event.target}: {type(error).__name__}: {error}"
-
-
-def list_ports(api: str = "") -> list[str]:
-    """Names of the MIDI inputs; empty where there are none.
-
-    Raises:
-        ConfigError: the API's name is unknown.
-        DeviceError: no MIDI system runs here.
-    """
-    _, port = _client(api)
-    try:
-        return _names(port)
-    finally:
-        port.delete()
-
-
-def available_apis() -> list[str]:
-    """The APIs that python-rtmidi was built with, the preferred one first."""
-    import rtmidi
-
-    built = rtmidi.get_compiled_api()
-    return [name for name, constant in APIS.items() if getattr(rtmidi, constant, None) in built]
-
-
-def _client(api: str) -> tuple[str, Any]:
-    """An unopened rtmidi input of the wanted API, or of the first that works."""
-    import rtmidi
-
-    wanted = api or os.environ.get(API_VARIABLE, "")
-    built = available_apis()
-    if wanted and wanted not in built:
-        raise ConfigError(f"MIDI API {wanted!r} is not in this build; known are {', '.join(built)}")
-    reasons = []
-    for name in [wanted] if wanted else built:
-        if name == "alsa" and sys.platform == "linux" and not os.path.exists("/dev/snd/seq"):
-            reasons.append("alsa: no /dev/snd/seq")  # asking it would print to the terminal
-            continue
-        try:
-            return name, rtmidi.MidiIn(getattr(rtmidi, APIS[name]), name=CLIENT)
-        except rtmidi.RtMidiError as error:
-            reasons.append(f"{name}: {error}")
-    raise DeviceError(
-        f"no MIDI system runs here ({'; '.join(reasons) or 'none is built in'}); load ALSA's"
-        " sequencer (modprobe snd-seq) or start JACK, or play by OSC"
-    )
-
-
-def _names(port: Any) -> list[str]:
-    return [str(name) for name in port.get_ports()]
-
-
-def _choose(names: list[str], wanted: str | None, api: str) -> int:
-    text = (wanted or "").strip().lower()
-    for index, name in enumerate(names):
-        if name.lower() == text:
-            return index
-    for index, name in enumerate(names):
-        if text in name.lower():
-            return index
-    known = ", ".join(names) or "none"
-    raise DeviceError(
-        f"MIDI port {wanted or 'any'!r} is not there ({api}); ports are: {known}; plug one in or"
-        " choose another --midi"
-    )

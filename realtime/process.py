@@ -1,14 +1,14 @@
-"""`EngineProcess`: the engine's process seen from the control process."""
+"""`ChildProcess`: a process of ours (the engine, a MIDI port) seen from the control process."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import queue
 import subprocess
 import sys
 import threading
 from collections import deque
+from collections.abc import Callable
 from typing import Any, BinaryIO, cast
 
 from realtime.link import Outbox, read_message
@@ -26,24 +26,24 @@ ENVIRONMENT = {
     "MKL_NUM_THREADS": "1",
 }
 
-Note = tuple["EngineProcess", dict[str, Any]]
+Note = tuple["ChildProcess", dict[str, Any]]
 
 
-class EngineProcess:
-    """A started engine process with three threads: what it says, what it is told, its stderr.
+class ChildProcess:
+    """A started process with three threads: what it says, what it is told, its stderr.
 
-    Everything it says lands in `inbox` as `(process, message)`; its end as a message of the kind
-    "gone". Nothing here waits for it, except `reap`.
+    Everything it says is given to `take` as `(process, message)`, on its reader's thread; its end
+    as a message of the kind "gone". Nothing here waits for it, except `reap`.
 
     Args:
-        inbox: where its messages go.
+        take: takes its messages; must not block.
         module: what `python -m` runs.
 
     Raises:
         DeviceError: the process can't be started.
     """
 
-    def __init__(self, inbox: queue.SimpleQueue[Note], module: str = "realtime.child") -> None:
+    def __init__(self, take: Callable[[Note], None], module: str) -> None:
         self.outbox = Outbox()
         self.stderr: deque[str] = deque(maxlen=STDERR_LINES)
         try:
@@ -58,12 +58,12 @@ class EngineProcess:
                 env={**os.environ, **ENVIRONMENT},
             )
         except OSError as error:
-            raise DeviceError(f"the engine process can't be started ({error})") from None
+            raise DeviceError(f"{sys.executable} can't be started ({error})") from None
         self.pid = self._process.pid
         _hurry(self.pid)
-        self._inbox = inbox
+        self._take = take
         self._threads = [
-            threading.Thread(target=target, name=f"engine {name}", daemon=True)
+            threading.Thread(target=target, name=f"{module} {name}", daemon=True)
             for name, target in (("in", self._read), ("out", self._write), ("err", self._listen))
         ]
         for thread in self._threads:
@@ -90,13 +90,13 @@ class EngineProcess:
         stream = cast(BinaryIO, self._process.stdout)
         try:
             while (message := read_message(stream)) is not None:
-                self._inbox.put((self, message))
+                self._take((self, message))
         except ProtocolError as error:
-            self._inbox.put((self, {"kind": "lost", "cause": "protocol", "message": str(error)}))
+            self._take((self, {"kind": "lost", "cause": "protocol", "message": str(error)}))
         except (OSError, ValueError) as error:
             self.stderr.append(f"pipe closed: {error}")
         stream.close()
-        self._inbox.put((self, {"kind": "gone"}))
+        self._take((self, {"kind": "gone"}))
 
     def _write(self) -> None:
         stream = cast(BinaryIO, self._process.stdin)

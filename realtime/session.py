@@ -16,7 +16,7 @@ from realtime.bundled import instrument_path
 from realtime.devices import list_devices
 from realtime.driver import DriverSettings
 from realtime.event import NOW, Event
-from realtime.mapping import MidiMapping, default_mapping, read_mapping
+from realtime.mapping import default_mapping, read_mapping
 from realtime.midi_input import MidiInput
 from realtime.namespace import Namespace
 from realtime.osc_server import OscServer
@@ -26,7 +26,6 @@ from realtime.supervisor import ENDS, Status, Supervisor
 from synth.contract import ConfigError, Control, DeviceError
 
 LAST_EVENTS = 6
-MIDI_RETRY_S = 1.0
 DEMO_RATE = 48_000  # Hz, unless the settings say another
 
 
@@ -78,10 +77,8 @@ class Session:
         self.midi: MidiInput | None = None
         self.events: deque[Event] = deque(maxlen=LAST_EVENTS)
         self.taken = 0
-        self._mapping: MidiMapping | None = None
         self._phase = ""
         self._device_losses = 0
-        self._midi_due = 0.0
         self._ended = threading.Event()
 
     def __enter__(self) -> Self:
@@ -102,14 +99,15 @@ class Session:
             namespace = self.namespace()
             if self.osc is not None:
                 self.osc.namespace = namespace
-            self._mapping = (
+            mapping = (
                 default_mapping(namespace)
                 if settings.mapping is None
                 else read_mapping(settings.mapping, namespace)
             )
             if settings.midi is not None:
-                self.midi = self._open_midi()
-            self._stack.callback(self._close_midi)
+                self.midi = self._stack.enter_context(
+                    MidiInput(settings.midi or None, self.take, mapping)
+                )
             self._stack = self._stack.pop_all()
         return self
 
@@ -195,11 +193,11 @@ class Session:
         losses = status.restarts.get("device", 0)
         if losses != self._device_losses and status.phase == "playing":
             self._device_losses = losses
-            self._renew_midi()
+            # A JACK server that went took its MIDI ports along, without a word to their owners.
+            if self.midi is not None and self.midi.api == "jack":
+                self.midi.renew()
         elif self.midi is not None:
             self.midi.check()
-        elif status.phase == "playing" and time.monotonic() >= self._midi_due:
-            self._try_midi()
 
     def _start_engine(self) -> None:
         # On the stack first: a signal may end the start, and the process must not outlive it.
@@ -210,29 +208,6 @@ class Session:
             if _has_output(self.settings.driver):
                 raise
             raise NoOutputError(str(error)) from None
-
-    def _open_midi(self) -> MidiInput:
-        mapping = self._mapping or MidiMapping()
-        return MidiInput(self.settings.midi or None, self.take, mapping)
-
-    def _close_midi(self) -> None:
-        if self.midi is not None:
-            self.midi.close()
-            self.midi = None
-
-    def _renew_midi(self) -> None:
-        """A JACK server that went took its MIDI ports along, without a word to their owners."""
-        if self.settings.midi is None or (self.midi is not None and self.midi.api != "jack"):
-            return
-        self._close_midi()
-        self._try_midi()
-
-    def _try_midi(self) -> None:
-        """A keyboard may come back later than the server."""
-        self._midi_due = time.monotonic() + MIDI_RETRY_S
-        if self.settings.midi is not None:
-            with contextlib.suppress(DeviceError):
-                self.midi = self._open_midi()
 
 
 def late_blocks(status: Status) -> int:

@@ -20,7 +20,7 @@ import synth.contract as contract
 from realtime.driver import DriverSettings
 from realtime.event import Event
 from realtime.link import encode, encode_events
-from realtime.process import EngineProcess, Note
+from realtime.process import ChildProcess, Note
 from realtime.recall import Recall
 from synth.contract import DeviceError, SynthError
 
@@ -143,7 +143,7 @@ class Supervisor:
         self._happenings: deque[Happening] = deque(maxlen=HISTORY)
         self._inbox: queue.SimpleQueue[Note] = queue.SimpleQueue()
         self._stopping = threading.Event()
-        self._process: EngineProcess | None = None
+        self._process: ChildProcess | None = None
         self._listening = False
         self._refused = 0
         self._crashes: deque[float] = deque()
@@ -250,7 +250,7 @@ class Supervisor:
         """
         if not cause:
             self._enter(Phase.STARTING)
-        process = self._process = EngineProcess(self._inbox)
+        process = self._process = ChildProcess(self._inbox.put, "realtime.child")
         self._update(pid=process.pid)
         driver = self._driver_settings
         if cause:
@@ -283,14 +283,14 @@ class Supervisor:
                 raise _Loss("hang", f"no sign of life for {silence:.1f} s")
         self._end(process)
 
-    def _next(self, process: EngineProcess) -> dict[str, Any] | None:
+    def _next(self, process: ChildProcess) -> dict[str, Any] | None:
         try:
             sender, message = self._inbox.get(timeout=TICK_S)
         except queue.Empty:
             return None
         return message if sender is process else None
 
-    def _hear(self, process: EngineProcess, message: dict[str, Any], first: bool) -> None:
+    def _hear(self, process: ChildProcess, message: dict[str, Any], first: bool) -> None:
         kind = message["kind"]
         if kind == "beat":
             self._update(stats=message["stats"])
@@ -320,7 +320,7 @@ class Supervisor:
             last = process.stderr[-1] if process.stderr else "no message"
             raise _Loss("crash", f"the engine process ended with code {code} ({last})")
 
-    def _tell_all(self, process: EngineProcess, first: bool) -> None:
+    def _tell_all(self, process: ChildProcess, first: bool) -> None:
         """Let it play, beginning with all that was said so far; from here on it hears all."""
         with self._changed:
             events = self._recall.events()
@@ -355,7 +355,7 @@ class Supervisor:
     def _give_up(self, reason: str) -> None:
         self._enter(Phase.FAILED, reason, error=SynthError(reason))
 
-    def _end(self, process: EngineProcess) -> None:
+    def _end(self, process: ChildProcess) -> None:
         """Ask it to fade out and leave."""
         self._enter(Phase.STOPPING)
         process.outbox.put_message(encode("stop"))

@@ -16,13 +16,12 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-import rtmidi
 import soundfile
 from builders import write_effect, write_sampler
 from cli_rig import PATIENCE_S, Player, run
 
 from tests.conftest import JackServer
-from tests.realtime.jack_peers import Listener, Samples, Speaker, wait_until
+from tests.realtime.jack_peers import Keyboard, Listener, Samples, Speaker, wait_until
 
 pytestmark = pytest.mark.peers
 RATE = 48_000
@@ -133,17 +132,12 @@ def test_pure_data_plays(play: Callable[..., tuple[Player, Listener]], tmp_path:
 def test_a_midi_keyboard_plays(
     play: Callable[..., tuple[Player, Listener]], jack_server: JackServer
 ) -> None:
-    keyboard = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name="keyboard")
-    keyboard.open_virtual_port("keys")
-    try:
+    with Keyboard() as keyboard:
         player, listener = play("--midi", "keyboard")
-        assert becomes_loud(listener, lambda: keyboard.send_message([0x90, 60, 110]))
+        assert becomes_loud(listener, lambda: keyboard.play("903c6e"))
         assert wait_until(lambda: player.status().get("active_voices") == 1, PATIENCE_S)
-        keyboard.send_message([0xB0, 123, 0])
+        keyboard.play("b07b00")
         assert wait_until(lambda: player.status().get("active_voices") == 0, PATIENCE_S)
-    finally:
-        keyboard.close_port()
-        keyboard.delete()
 
 
 def test_controls_move_the_sound(play: Callable[..., tuple[Player, Listener]]) -> None:

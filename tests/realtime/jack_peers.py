@@ -1,21 +1,34 @@
-"""JACK clients for tests: one that hears what a port says, one that speaks into a port."""
+"""JACK clients for tests: one hears what a port says, one speaks into a port, one is a keyboard.
+
+Each is a process of its own (`jack_program`), which is killed when it doesn't answer.
+"""
 
 from __future__ import annotations
 
-import threading
+import json
+import os
+import select
+import subprocess
+import sys
+import tempfile
 import time
+from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-import jack
 import numpy as np
+from jack_program import block_type
 from numpy.typing import NDArray
 
 Samples = NDArray[np.float32]
-LEAVE_S = 3.0
+PROGRAM = Path(__file__).with_name("jack_program.py")
+ANSWER_S = 5.0
+LEAVE_S = 2.0
+STARTS = 3
 
 
-def wait_until(condition, timeout: float = 5.0) -> bool:  # type: ignore[no-untyped-def]
+def wait_until(condition: Callable[[], Any], timeout: float = 5.0) -> bool:
     """Wait until `condition()` is true; False after `timeout` s."""
     patience = time.monotonic() + timeout
     while not condition():
@@ -25,23 +38,69 @@ def wait_until(condition, timeout: float = 5.0) -> bool:  # type: ignore[no-unty
     return True
 
 
-def leave(client: jack.Client) -> None:
-    """Close a client; but a server that doesn't answer is not waited for.
+class Peer:
+    """A `jack_program` with these arguments, from construction to `leave`; a context manager."""
 
-    JACK sometimes never answers `jack_deactivate` while other clients are late. The server of a
-    test is stopped right afterwards, which ends that wait as well.
-    """
+    def __init__(self, *arguments: object) -> None:
+        for _ in range(STARTS):  # libjack hangs now and then while a client opens
+            self._process = subprocess.Popen(
+                [sys.executable, str(PROGRAM), *map(str, arguments)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env={**os.environ, "JACK_NO_START_SERVER": "1"},
+            )
+            try:
+                self.greeting = self._answer()
+            except TimeoutError:
+                self.leave(0.0)
+            else:
+                return
+        raise AssertionError(f"JACK gave no answer to {arguments} in {STARTS} tries")
 
-    def close() -> None:
-        client.deactivate()
-        client.close()
+    def ask(self, *command: object) -> Any:
+        """What the program answers.
 
-    thread = threading.Thread(target=close, daemon=True)
-    thread.start()
-    thread.join(LEAVE_S)
+        Raises:
+            TimeoutError: nothing; JACK hangs, or the program is gone.
+        """
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(command).encode() + b"\n")
+        self._process.stdin.flush()
+        return self._answer()
+
+    def _answer(self) -> Any:
+        assert self._process.stdout is not None
+        ready, _, _ = select.select([self._process.stdout], [], [], ANSWER_S)
+        line = self._process.stdout.readline() if ready else b""
+        if not line:
+            raise TimeoutError(f"a JACK client says nothing (code {self._process.poll()})")
+        return json.loads(line)
+
+    def leave(self, patience: float = LEAVE_S) -> None:
+        """End the process, by force if it has to be. May be called twice."""
+        for stream in (self._process.stdin, self._process.stdout):
+            assert stream is not None
+            stream.close()
+        try:
+            self._process.wait(patience)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.leave()
 
 
-class Listener:
+class Listener(Peer):
     """Captures the first output port of the client whose name begins with `source`.
 
     Blocks come with the server's frame times, so cycles that this client missed itself are known
@@ -49,81 +108,69 @@ class Listener:
     """
 
     def __init__(self, server: str, source: str = "PortAudio") -> None:
-        self.blocks: list[tuple[int, Samples]] = []
         self._source = source
-        self._client = jack.Client("listener", servername=server, no_start_server=True)
-        self._port = self._client.inports.register("in")
-        self._client.set_process_callback(self._process)
+        with tempfile.NamedTemporaryFile(delete=False) as file:
+            self._path = Path(file.name)
+        super().__init__("listen", server, self._path)
+        self._period = int(self.greeting)
+        self._blocks = np.memmap(self._path, block_type(self._period), "r")
 
-    def __enter__(self) -> Self:
-        self._client.activate()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        leave(self._client)
+    def leave(self, patience: float = LEAVE_S) -> None:
+        super().leave(patience)
+        self._path.unlink(missing_ok=True)
 
     def connect(self, timeout: float = 5.0) -> None:
         """Wait for the source's port and connect to it."""
+        assert wait_until(lambda: self.ask("connect", self._source), timeout), (
+            f"no port of {self._source}"
+        )
 
-        def ports():  # type: ignore[no-untyped-def]
-            return self._client.get_ports(f"{self._source}.*:", is_audio=True, is_output=True)
+    @property
+    def blocks(self) -> list[tuple[int, Samples]]:
+        """What was heard so far, block by block with its frame time."""
+        heard = self._blocks[1 : self.count + 1]
+        return list(zip(heard["time"].tolist(), heard["audio"], strict=True))
 
-        assert wait_until(ports, timeout), f"no port of {self._source}"
-        self._client.connect(ports()[0], self._port)
+    @property
+    def count(self) -> int:
+        """Blocks heard so far."""
+        return int(self._blocks[0]["time"])
 
     def audio(self) -> Samples:
         """All that was heard so far; what this client missed itself is left out."""
-        return np.concatenate([block for _, block in self.blocks] or [np.zeros(0, np.float32)])
+        return self._blocks["audio"][1 : self.count + 1].reshape(-1)
 
     def missed(self) -> int:
         """Frames that this client missed itself."""
-        times = np.array([time for time, _ in self.blocks])
-        return int((np.diff(times) - len(self.blocks[0][1])).sum()) if len(times) > 1 else 0
-
-    def _process(self, frames: int) -> None:
-        self.blocks.append((self._client.last_frame_time, self._port.get_array().copy()))
+        times = self._blocks["time"][1 : self.count + 1]
+        return int((np.diff(times) - self._period).sum())
 
 
-class Speaker:
+class Speaker(Peer):
     """Says an impulse of 0.5 into the first input port of `sink`, every `every` frames."""
 
     def __init__(self, server: str, every: int, sink: str = "PortAudio") -> None:
-        self.impulses: list[int] = []
-        self._every, self._sink, self._countdown = every, sink, every
-        self._client = jack.Client("speaker", servername=server, no_start_server=True)
-        self._port = self._client.outports.register("out")
-        self._client.set_process_callback(self._process)
+        super().__init__("speak", server, every, sink)
 
-    def __enter__(self) -> Self:
-        self._client.activate()
-        # PortAudio connects its inputs to the hardware's; only this client shall be heard.
-        for port in self._client.get_ports(f"{self._sink}.*:", is_audio=True, is_input=True):
-            for other in self._client.get_all_connections(port):
-                self._client.disconnect(other, port)
-            self._client.connect(self._port, port)
-        return self
+    @property
+    def impulses(self) -> list[int]:
+        """Frame times of what was said so far."""
+        return list(self.ask("impulses"))
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        leave(self._client)
 
-    def _process(self, frames: int) -> None:
-        out = self._port.get_array()
-        out[:] = 0.0
-        if self._countdown < frames:
-            out[self._countdown] = 0.5
-            self.impulses.append(self._client.last_frame_time + self._countdown)
-            self._countdown += self._every
-        self._countdown -= frames
+class Keyboard(Peer):
+    """A JACK client with a MIDI output.
+
+    Args:
+        client: its name; target: beginning of the name of an input to connect to, "" for none.
+    """
+
+    def __init__(self, client: str = "keyboard", target: str = "") -> None:
+        super().__init__("keys", client, target)
+
+    def play(self, hexadecimal: str) -> None:
+        """Send a message."""
+        self.ask("play", hexadecimal)
 
 
 def sine_fit(audio: Samples, frequency_hz: float, sample_rate: int) -> tuple[float, float]:

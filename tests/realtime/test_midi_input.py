@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from queue import Empty, Queue
 from typing import Any
 
+import psutil
 import pytest
-import rtmidi
+from jack_peers import Keyboard
 
 from realtime.event import NOW, Event
 from realtime.mapping import CcTarget, MidiMapping
-from realtime.midi_input import API_VARIABLE, MidiInput, available_apis, list_ports
+from realtime.midi_input import MidiInput
+from realtime.midi_ports import API_VARIABLE, available_apis, list_ports
 from synth.contract import ConfigError, DeviceError
 from tests.conftest import JackServer
 
@@ -24,22 +27,6 @@ MAPPING = MidiMapping({1: CcTarget("/codec/position", tuple(v / 127 for v in ran
 needs_jack = pytest.mark.skipif(
     "jack" not in available_apis(), reason="python-rtmidi is built without JACK"
 )
-
-
-class Keyboard:
-    """Another JACK client with a MIDI output."""
-
-    def __init__(self, client: str = "keyboard") -> None:
-        self.port = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name=client)
-        self.port.open_virtual_port("keys")
-
-    def play(self, hexadecimal: str) -> None:
-        self.port.send_message(list(bytes.fromhex(hexadecimal)))
-
-    def unplug(self) -> None:
-        if not self.port.is_deleted:
-            self.port.close_port()
-            self.port.delete()
 
 
 @pytest.fixture
@@ -56,7 +43,7 @@ def new_keyboard(
 
     yield make
     for keyboard in keyboards:
-        keyboard.unplug()
+        keyboard.leave()
 
 
 def hear(play: Callable[[str], None], events: Queue[Event], message: str) -> Event:
@@ -133,14 +120,10 @@ def test_without_ports_a_virtual_one_waits(new_keyboard: Callable[..., Keyboard]
     events: Queue[Event] = Queue()
     with MidiInput(None, events.put, MAPPING) as midi:
         assert (midi.name, midi.virtual) == ("synth", True)
-        player = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name="player")
-        (index,) = [i for i, name in enumerate(player.get_ports()) if name.startswith("synth")]
-        player.open_port(index)
-        heard = hear(lambda m: player.send_message(list(bytes.fromhex(m))), events, "903c64")
-        assert heard == Event(NOW, "/note/on", (60.0, 100.0))
-        assert midi.check()
-        player.close_port()
-        player.delete()
+        with Keyboard("player", target="synth") as player:
+            heard = hear(player.play, events, "903c64")
+            assert heard == Event(NOW, "/note/on", (60.0, 100.0))
+            assert midi.check()
 
 
 @pytest.mark.peers
@@ -154,7 +137,7 @@ def test_unplugged_ends_notes_and_plugged_in_again_plays(
         for message in ("903c64", "b0407f", "e00000"):
             hear(keyboard.play, events, message)
         assert midi.check()
-        keyboard.unplug()
+        keyboard.leave()
         wait_until(lambda: not midi.check())
         assert take(events, 3) == [
             Event(NOW, "/sustain", (0.0,)),  # or the pedal would hold what is ended
@@ -166,6 +149,32 @@ def test_unplugged_ends_notes_and_plugged_in_again_plays(
         wait_until(midi.check)
         heard = hear(keyboard.play, events, "903e64")
         assert heard == Event(NOW, "/note/on", (62.0, 100.0))
+
+
+@pytest.mark.peers
+@needs_jack
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="a process can't be stopped here")
+@pytest.mark.parametrize("fault", ["SIGSTOP", "SIGKILL"])
+def test_a_library_that_hangs_or_crashes_is_replaced(
+    new_keyboard: Callable[..., Keyboard], monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    """Neither holds up who asks for it, and notes don't hang."""
+    monkeypatch.setattr("realtime.midi_input.SILENCE_S", 1.0)
+    keyboard = new_keyboard()
+    events: Queue[Event] = Queue()
+    with MidiInput("keyboard", events.put, MAPPING) as midi:
+        hear(keyboard.play, events, "903c64")
+        (process,) = [
+            child
+            for child in psutil.Process().children()
+            if child.status() != psutil.STATUS_ZOMBIE and "realtime.midi_child" in child.cmdline()
+        ]
+        process.send_signal(signal.Signals[fault])
+        wait_until(lambda: not midi.check())
+        assert take(events, 1) == [Event(NOW, "/all_notes_off")]
+        assert not process.is_running()
+        wait_until(midi.check)
+        assert hear(keyboard.play, events, "903e64") == Event(NOW, "/note/on", (62.0, 100.0))
 
 
 @pytest.mark.peers

@@ -1,0 +1,114 @@
+"""The process of a MIDI port: `python -m realtime.midi_child`, started by `realtime.midi_input`.
+
+One life is one port: it is opened (or waited for), its messages are passed on, and when it vanishes
+the process ends. A library that hangs is thereby ended from outside, and nothing is left of it.
+
+    control -> here   setup {port, api, wait}
+    here -> control   open {name, api, virtual}, midi {data}, beat, error
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import sys
+import threading
+from typing import Any, BinaryIO, NoReturn
+
+from realtime.link import encode, read_message, take_over_stdio
+from realtime.midi_ports import names, new_client, open_port
+from synth.contract import DeviceError, SynthError
+
+LOOK_S = 0.5
+LEAVE_S = 0.4
+
+
+class MidiChild:
+    """One life.
+
+    Args:
+        reader, writer: messages from and to the control process.
+    """
+
+    def __init__(self, reader: BinaryIO, writer: BinaryIO) -> None:
+        self._reader, self._writer = reader, writer
+        self._sending = threading.Lock()
+        self._ended = threading.Event()
+
+    def run(self) -> None:
+        """Open a port and pass on what it sends, until it vanishes or nobody listens.
+
+        Raises:
+            SynthError: there is no such port, and it is not waited for.
+        """
+        setup = read_message(self._reader)
+        if setup is None:
+            return
+        threading.Thread(target=self._end_with_parent, daemon=True).start()
+        opened = self._open(setup)
+        while opened is None:
+            self._send("beat")
+            if self._ended.wait(LOOK_S):
+                return
+            opened = self._open(setup)
+        client, api, name, virtual = opened
+        self._send("open", name=name, api=api, virtual=virtual)
+        while virtual or name in names(client):
+            self._send("beat")
+            if self._ended.wait(LOOK_S):
+                break
+        # A JACK server stumbles over clients that just die, so they say goodbye; but it may not
+        # answer, and the call keeps the interpreter: this timer doesn't need it.
+        faulthandler.dump_traceback_later(LEAVE_S, exit=True)
+        client.close_port()
+        client.delete()
+
+    def _open(self, setup: dict[str, Any]) -> tuple[Any, str, str, bool] | None:
+        """The open port, or None if it isn't there and shall be waited for."""
+        client = None
+        try:
+            api, client = new_client(setup["api"])
+            client.ignore_types(sysex=True, timing=True, active_sense=True)
+            client.set_callback(self._receive)
+            name, virtual = open_port(client, api, setup["port"])
+        except DeviceError:
+            if client is not None:
+                client.delete()
+            if not setup["wait"]:
+                raise
+            return None
+        return client, api, name, virtual
+
+    def _receive(self, delivered: tuple[list[int], float], _: object = None) -> None:
+        self._send("midi", data=bytes(delivered[0]).hex())
+
+    def _send(self, kind: str, **fields: Any) -> None:
+        line = encode(kind, **fields)
+        with self._sending:
+            try:
+                self._writer.write(line)
+                self._writer.flush()
+            except OSError:
+                self._ended.set()  # nobody listens
+
+    def _end_with_parent(self) -> None:
+        while self._reader.read(1):
+            pass
+        self._ended.set()
+
+
+def main() -> NoReturn:
+    """Run one life and leave."""
+    child = MidiChild(*take_over_stdio())
+    code = 0
+    try:
+        child.run()
+    except SynthError as error:
+        code = error.exit_code
+        child._send("error", name=type(error).__name__, message=str(error))
+    sys.stderr.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -18,8 +18,9 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-from jack_program import block_type
 from numpy.typing import NDArray
+
+from tests.realtime.jack_program import block_type
 
 Samples = NDArray[np.float32]
 PROGRAM = Path(__file__).with_name("jack_program.py")

@@ -1,6 +1,7 @@
 """The model families, in one explicit table.
 
 - `codec`: causal neural codec with a residual vector quantiser.
+- `samplernn`: raw audio, one sample after the other, from recurrent layers over frames of samples.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 
 from torch import nn
 
-from synth.models import codec
+from synth.models import codec, samplernn
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Family:
 
 FAMILIES: dict[str, Family] = {
     "codec": Family(codec.CodecConfig, codec.PRESETS, codec.Codec),
+    "samplernn": Family(samplernn.SampleRNNConfig, samplernn.PRESETS, samplernn.SampleRNN),
 }
 
-__all__ = ["FAMILIES", "Family", "codec"]
+__all__ = ["FAMILIES", "Family", "codec", "samplernn"]

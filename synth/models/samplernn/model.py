@@ -1,0 +1,153 @@
+"""The SampleRNN: frame tiers over a predictor of the next sample."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from synth.models.samplernn.config import SampleRNNConfig
+from synth.models.samplernn.quantizer import SampleQuantizer
+from synth.models.samplernn.tier import FrameTier, make_linear
+from synth.nn import State
+
+FRAME_GAIN = 2.0  # frames reach the recurrent layers as -2 … 2 (Mehri et al. 2017)
+
+
+class SamplePredictor(nn.Module):
+    """Logits of the next sample from the last few codes and the lowest tier's conditioning."""
+
+    def __init__(self, config: SampleRNNConfig) -> None:
+        super().__init__()
+        hidden, levels = config.hidden_size, config.quantization
+        self.levels, self.taps = levels, config.frame_sizes[0]
+        self.embedding = nn.Embedding(levels, config.embed_size) if config.embed_size else None
+        self.input = make_linear(config, self.taps * (config.embed_size or levels), hidden)
+        self.hidden1 = make_linear(config, hidden, hidden)
+        self.hidden2 = make_linear(config, hidden, hidden)
+        self.output = make_linear(config, hidden, levels)
+
+    def forward(self, codes: Tensor, conditioning: Tensor) -> Tensor:
+        """Codes `[batch, taps - 1 + n]`, conditioning `[batch, n, hidden]` -> `[batch, n, levels]`.
+
+        Sample `i` of the result follows codes `i … i + taps - 1`.
+        """
+        if self.embedding is None:
+            embedded = F.one_hot(codes, self.levels).to(conditioning.dtype)
+        else:
+            embedded = self.embedding(codes)
+        windows = embedded.unfold(1, self.taps, 1).transpose(2, 3).flatten(2)
+        x = self.input(windows) + conditioning
+        x = F.relu(self.hidden1(x))
+        x = F.relu(self.hidden2(x))
+        return self.output(x)  # type: ignore[no-any-return]
+
+
+class SampleRNN(nn.Module):
+    """SampleRNN (Mehri et al. 2017) with any number of tiers.
+
+    Args:
+        config: what it is made of.
+
+    Attributes:
+        scale: float32 scalar; audio is multiplied by it before it is quantised. One factor for
+            the whole data set, set by training.
+        feature_mean, feature_std: `[feature_count]`, of the training data; 0 and 1 for labels.
+    """
+
+    scale: Tensor
+    feature_mean: Tensor
+    feature_std: Tensor
+
+    def __init__(self, config: SampleRNNConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.hop, self.context = config.hop, config.context
+        self.quantizer = SampleQuantizer(config.quantization, config.encoding)
+        tiers = [FrameTier(config, k) for k in range(len(config.frame_sizes))]
+        self.tiers: Sequence[FrameTier] = nn.ModuleList(tiers)  # type: ignore[assignment]
+        self.predictor = SamplePredictor(config)
+        count = config.feature_count
+        self.features = make_linear(config, count, config.hidden_size) if count else None
+        self.register_buffer("scale", torch.tensor(1.0))
+        self.register_buffer("feature_mean", torch.zeros(count))
+        self.register_buffer("feature_std", torch.ones(count))
+
+    def encode(self, audio: Tensor) -> Tensor:
+        """Audio of any shape to int64 codes of that shape."""
+        return self.quantizer.encode(audio * self.scale)
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Codes of any shape to float32 audio of that shape, at the level of the training data."""
+        return self.quantizer.decode(codes) / self.scale
+
+    def init_state(self, batch: int) -> State:
+        """Before the first sample: silence so far.
+
+        Returns:
+            per tier `tierK.h` (and `tierK.c` for LSTMs) `[batch, layers, hidden]`, `tier1` the
+            lowest; `history` int64 `[batch, context]`, the last codes.
+        """
+        state = {
+            f"tier{k + 1}.{name}": tensor
+            for k, tier in enumerate(self.tiers)
+            for name, tensor in tier.init_state(batch).items()
+        }
+        state["history"] = torch.full(
+            (batch, self.context), self.quantizer.middle, device=self.scale.device
+        )
+        return state
+
+    def condition(
+        self, codes: Tensor, state: State, features: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """Run the tiers over codes, each tier on the frames that end before what it speaks of.
+
+        Args:
+            codes, features: as for `forward`; state: as `init_state` or an earlier call gave it.
+
+        Returns:
+            `[batch, T, hidden]` for the predictor of `codes[:, context:]`; next state.
+        """
+        samples = codes.shape[1] - self.context
+        values = FRAME_GAIN * self.quantizer.companded[codes]
+        conditioning = self._features(features)
+        new: State = {"history": codes[:, -self.context :]}
+        for k in reversed(range(len(self.tiers))):
+            frame = self.config.frames[k]
+            start = self.context - frame
+            frames = values[:, start : start + samples].reshape(len(values), -1, frame)
+            own = {n: state[f"tier{k + 1}.{n}"] for n in self.tiers[k].state_names}
+            conditioning, after = self.tiers[k].step(frames, conditioning, own)
+            new |= {f"tier{k + 1}.{n}": tensor for n, tensor in after.items()}
+        assert conditioning is not None  # noqa: S101 - there is at least one tier
+        return conditioning, new
+
+    def forward(
+        self, codes: Tensor, state: State | None = None, features: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """Predict every code from those before it (teacher forcing).
+
+        Args:
+            codes: int64 `[batch, context + T]`, T a multiple of `hop`; the first `context` are
+                given, the others are predicted.
+            state: what the previous window returned, so that windows one after the other equal one
+                long window; None is a fresh one. Its `history` is not used: `codes` brings it.
+            features: `[batch, T / hop, feature_count]` in their own units, where the model has any.
+
+        Returns:
+            logits `[batch, T, levels]` and the next state.
+        """
+        state = self.init_state(codes.shape[0]) if state is None else state
+        conditioning, new = self.condition(codes, state, features)
+        recent = codes[:, self.context - self.predictor.taps : -1]
+        return self.predictor(recent, conditioning), new
+
+    def _features(self, features: Tensor | None) -> Tensor | None:
+        if self.features is None:
+            return None
+        if features is None:
+            raise ValueError(f"features are needed: {self.config.features + self.config.labels}")
+        return self.features((features - self.feature_mean) / self.feature_std)  # type: ignore[no-any-return]

@@ -7,8 +7,6 @@ MIDI soundfont, dry (no reverb, no chorus), mono at 24 kHz. The same seed gives 
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,16 +21,15 @@ from synth.contract import (
     require_within,
     write_audio,
 )
+from training.provenance import require_new_folder, write_provenance
 from training.soundfont import (
     RATE,
-    SOUNDFONT,
     Audio,
     Note,
     Slot,
     check_soundfont,
     find_fluidsynth,
     find_soundfont,
-    fluidsynth_version,
     render,
 )
 
@@ -46,11 +43,6 @@ STREAMS = {"phrases": 0, "held": 1}  # each draws from (seed, stream)
 _NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 _CHORDS = ((0, 4, 7), (0, 3, 7), (0, 4, 7, 11), (0, 3, 7, 10), (0, 5, 7), (0, 7, 12))
 _KINDS = ("melody", "melody", "chords", "leaps", "leaps", "held")
-LICENSE = """\
-These recordings are rendered from FluidR3_GM.sf2, the Fluid (R3) General MIDI SoundFont by
-Frank Wen, 2000-2002, 2008, with the program FluidSynth. The soundfont is distributed under the
-MIT licence; so are these recordings. provenance.json says with what they were made.
-"""
 
 
 @dataclass(frozen=True)
@@ -105,8 +97,7 @@ def render_recipe(
     require_within("minutes", minutes, 0.4, 600.0)
     if not instruments:
         raise ConfigError("no instruments; the recipe needs at least one")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise DataError(f"{out}: is not an empty folder; name a new one")
+    require_new_folder(out)
     program, font = find_fluidsynth(), soundfont or find_soundfont()
     check_soundfont(font)
     slots = round(minutes * 60_000 / PHRASE_MS)
@@ -127,7 +118,8 @@ def render_recipe(
         for name, audio in clips.items():
             write_audio(out / folder / f"{name}.wav", audio[None], RATE, "PCM_16")
     counts = {folder: len(part) for folder, part in parts.items()}
-    _write_provenance(out, font, {"seed": seed, "minutes": minutes, "files": counts})
+    made = {"seed": seed, "minutes": minutes, "files": counts, "sample_rate": RATE}
+    write_provenance(out, font, "python -m training.recipe", made)
     return counts
 
 
@@ -268,16 +260,6 @@ def _fade(audio: Audio, in_ms: int, out_ms: int) -> Audio:
 
 def _amplitude(level_db: float) -> float:
     return float(10.0 ** (level_db / 20.0))
-
-
-def _write_provenance(out: Path, font: Path, made: dict[str, object]) -> None:
-    with font.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    made |= {"sample_rate": RATE, "soundfont": font.name, "soundfont_sha256": digest}
-    made |= {"fluidsynth": fluidsynth_version(), "command": "python -m training.recipe"}
-    (out / "provenance.json").write_text(json.dumps(made, indent=2) + "\n", "utf-8")
-    if font.name == SOUNDFONT:
-        (out / "LICENSE.txt").write_text(LICENSE, "utf-8")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

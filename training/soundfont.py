@@ -1,4 +1,4 @@
-"""Scores rendered by the program FluidSynth: dry, mono, 24 kHz, one run for many clips."""
+"""Scores rendered by the program FluidSynth: dry, mono, one run for many clips."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from synth.contract import DataError, read_audio
 
 Audio = NDArray[np.float32]
 
-RATE = 24_000  # Hz, of what is rendered
+RATE = 24_000  # Hz, of what is rendered unless told otherwise
 RENDER_RATE = 48_000  # Hz, of FluidSynth
 GAP_MS = 200
 DC_CORNER_HZ = 12.0  # some of the soundfont's samples carry a tenth of their level as an offset
@@ -43,12 +43,16 @@ class Note(NamedTuple):
 
 
 class Slot(NamedTuple):
-    """One file to be: its name, the programs of channels 0, 1 …, its notes and its length in ms."""
+    """One file to be: its name, the programs of channels 0, 1 …, its notes and its length in ms.
+
+    `moves` are other messages (controllers, bends), each with its time in ms.
+    """
 
     name: str
     programs: tuple[int, ...]
     notes: tuple[Note, ...]
     length_ms: int
+    moves: tuple[tuple[int, mido.Message], ...] = ()
 
 
 def find_fluidsynth() -> str:
@@ -95,8 +99,10 @@ def check_soundfont(font: Path) -> None:
         raise DataError(f"{font}: is not a soundfont (.sf2); leave --soundfont out for FluidR3")
 
 
-def render(slots: Sequence[Slot], program: str, soundfont: Path) -> dict[str, Audio]:
-    """Render all slots in one run of FluidSynth: name to mono `[frames]` at 24 kHz.
+def render(
+    slots: Sequence[Slot], program: str, soundfont: Path, rate: int = RATE
+) -> dict[str, Audio]:
+    """Render all slots in one run of FluidSynth: name to mono `[frames]` at `rate` Hz.
 
     Raises:
         DataError: FluidSynth fails or renders less than was asked for.
@@ -113,25 +119,25 @@ def render(slots: Sequence[Slot], program: str, soundfont: Path) -> dict[str, Au
             reason = " ".join(done.stderr.split())[-200:]
             raise DataError(f"fluidsynth can't render with {soundfont} ({reason})")
         stereo, _ = read_audio(sound)
-    mono = without_offset(soxr.resample(stereo.mean(0), RENDER_RATE, RATE, quality="VHQ"))
+    mono = without_offset(soxr.resample(stereo.mean(0), RENDER_RATE, rate, quality="VHQ"), rate)
     clips, start_ms = {}, GAP_MS
     for slot in slots:
-        start, end = (ms * RATE // 1000 for ms in (start_ms, start_ms + slot.length_ms))
+        start, end = (ms * rate // 1000 for ms in (start_ms, start_ms + slot.length_ms))
         if end > len(mono):
-            raise DataError(f"fluidsynth stopped at {len(mono) / RATE:.1f} s, before {slot.name}")
+            raise DataError(f"fluidsynth stopped at {len(mono) / rate:.1f} s, before {slot.name}")
         clips[slot.name] = mono[start:end]
         start_ms += slot.length_ms + GAP_MS
     return clips
 
 
-def without_offset(audio: Audio) -> Audio:
-    """Take away what does not move: a causal first-order high-pass at 12 Hz.
+def without_offset(audio: Audio, rate: int = RATE) -> Audio:
+    """Take away what does not move: a causal first-order high-pass at 12 Hz. `rate` in Hz.
 
     Applied as the transfer function jf / (jf + 12 Hz), over a spectrum padded by at least 0.5 s, in
     which the filter's memory falls by 300 dB.
     """
-    size = 1 << (len(audio) + RATE // 2).bit_length()
-    frequency = 1j * np.fft.rfftfreq(size, 1 / RATE)
+    size = 1 << (len(audio) + rate // 2).bit_length()
+    frequency = 1j * np.fft.rfftfreq(size, 1 / rate)
     spectrum = np.fft.rfft(audio, size) * (frequency / (frequency + DC_CORNER_HZ))
     return np.fft.irfft(spectrum, size)[: len(audio)].astype(np.float32)
 
@@ -146,6 +152,8 @@ def score_of(slots: Sequence[Slot]) -> mido.MidiFile:
             events.append((start - GAP_MS // 2, 1, change))
             stop = mido.Message("control_change", channel=channel, control=ALL_SOUND_OFF)
             events.append((start + slot.length_ms, 0, stop))
+        for time, message in slot.moves:
+            events.append((start + time, 1, message))
         for note in slot.notes:
             on, off = start + note.start_ms, start + note.start_ms + note.length_ms
             head = {"channel": note.channel, "note": note.key}

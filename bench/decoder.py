@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import argparse
 import io
+import itertools
+import math
 import platform
 import time
 import warnings
@@ -46,9 +48,12 @@ class _Decoder(nn.Module):
 
 
 def ours(name: str) -> tuple[Callable[[], object], int]:
-    """A call that decodes about one frame, and how many samples it makes."""
+    """A call that decodes one frame, and how many samples it makes.
+
+    Where hops don't fit into a frame, a call decodes those that the frame is the first to need; on
+    average that is one frame.
+    """
     config = PRESETS[name]
-    hops = max(1, round(FRAME / config.hop))
     module = _Decoder(config)
     state = module.decoder.init_state(1)
     names = [state_name(k) for k in module.keys]
@@ -57,23 +62,29 @@ def ours(name: str) -> tuple[Callable[[], object], int]:
         warnings.simplefilter("ignore")
         torch.onnx.export(
             module,
-            (torch.zeros(1, config.latent_dim, hops), *state.values()),
+            (torch.zeros(1, config.latent_dim, 2), *state.values()),
             target,
             dynamo=False,
             opset_version=OPSET,
             input_names=["latent", *names],
             output_names=["audio", *(f"{n}_out" for n in names)],
+            dynamic_axes={"latent": {2: "hops"}, "audio": {2: "samples"}},
         )
     session = make_session(target.getvalue())
-    latent = np.random.default_rng(0).normal(0, 1, (1, config.latent_dim, hops))
-    feed = {"latent": latent.astype(np.float32)}
-    feed |= {n: v.numpy() for n, v in zip(names, state.values(), strict=True)}
+    latent = np.random.default_rng(0).normal(0, 1, (1, config.latent_dim, FRAME))
+    feed = {n: v.numpy() for n, v in zip(names, state.values(), strict=True)}
+    frames = itertools.count(1)
+    made = 0
 
     def call() -> None:
+        nonlocal made
+        hops = math.ceil(next(frames) * FRAME / config.hop) - made
+        made += hops
+        feed["latent"] = latent[:, :, :hops].astype(np.float32)
         _, *new = session.run(None, feed)
         feed.update(zip(names, new, strict=True))
 
-    return call, hops * config.hop
+    return call, FRAME
 
 
 def encodec() -> tuple[Callable[[], object], int]:

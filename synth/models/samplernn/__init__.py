@@ -4,15 +4,27 @@
 - `quantizer`: audio to codes and back.
 - `tier`: `FrameTier`, recurrent layers over frames of samples.
 - `model`: `SampleRNN`, the tiers over the predictor of the next sample.
+- `sampling`: drawing codes from logits, with one uniform number per sample.
+- `folding`: `FoldedSampleRNN`, the model as it generates.
+- `generation`: `Generator`, and `Stream`s of any number of rows out of it.
 """
 
 from synth.models.samplernn.config import PRESETS, SampleRNNConfig
+from synth.models.samplernn.folding import FoldedSampleRNN
+from synth.models.samplernn.generation import Drawing, Generator, Noise, Stream
 from synth.models.samplernn.model import SampleRNN
 from synth.models.samplernn.quantizer import SampleQuantizer
+from synth.models.samplernn.sampling import draw
 
 __all__ = [
     "PRESETS",
+    "Drawing",
+    "FoldedSampleRNN",
+    "Generator",
+    "Noise",
     "SampleQuantizer",
     "SampleRNN",
     "SampleRNNConfig",
+    "Stream",
+    "draw",
 ]

@@ -113,7 +113,7 @@ class SampleRNN(nn.Module):
         """
         samples = codes.shape[1] - self.context
         values = FRAME_GAIN * self.quantizer.companded[codes]
-        conditioning = self._features(features)
+        conditioning = self.steer(features)
         new: State = {"history": codes[:, -self.context :]}
         for k in reversed(range(len(self.tiers))):
             frame = self.config.frames[k]
@@ -145,7 +145,12 @@ class SampleRNN(nn.Module):
         recent = codes[:, self.context - self.predictor.taps : -1]
         return self.predictor(recent, conditioning), new
 
-    def _features(self, features: Tensor | None) -> Tensor | None:
+    def steer(self, features: Tensor | None) -> Tensor | None:
+        """Features `[batch, frames, feature_count]` as the top tier's conditioning.
+
+        Raises:
+            ValueError: the model has features and none are given.
+        """
         if self.features is None:
             return None
         if features is None:

@@ -107,12 +107,14 @@ class FrameTier(nn.Module):
         Returns:
             `[batch, n * ratio, hidden]`, what is known about the frames that follow; next state.
         """
-        x = frames
-        if self.expand is not None:
-            x = self.expand(frames) + conditioning
+        x = frames if self.expand is None else self.expand(frames) + conditioning
         x, new = self.rnn.step(x, state)
-        out = self.upsample(x)
-        return out.reshape(out.shape[0], -1, self.rnn.hidden), new
+        return self.spread(x), new
+
+    def spread(self, x: Tensor) -> Tensor:
+        """The upsampling: `[batch, n, hidden]` -> `[batch, n * ratio, hidden]`."""
+        out: Tensor = self.upsample(x)
+        return out.reshape(out.shape[0], -1, self.rnn.hidden)
 
 
 def _open_forget_gates(groups: Sequence[nn.Module], hidden: int) -> None:

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from synth.models.codec import PRESETS, Codec
-from training.config import TrainConfig
+from training.codec import CodecTrainConfig
 from training.fast import fast_codec
 from training.losses import codec_terms
 from training.mel import FLOOR, mel_filters
@@ -33,7 +33,7 @@ from training.mel import FLOOR, mel_filters
 Step = Callable[[], None]
 
 
-def plain_step(model: Codec, audio: Tensor, settings: TrainConfig) -> Step:
+def plain_step(model: Codec, audio: Tensor, settings: CodecTrainConfig) -> Step:
     """One step of the loop that one writes first."""
     rate, windows = model.config.sample_rate, settings.mel_windows
     tapers = {w: torch.hann_window(w) for w in windows}
@@ -62,7 +62,7 @@ def plain_step(model: Codec, audio: Tensor, settings: TrainConfig) -> Step:
     return step
 
 
-def trainer_step(model: Codec, audio: Tensor, settings: TrainConfig) -> Step:
+def trainer_step(model: Codec, audio: Tensor, settings: CodecTrainConfig) -> Step:
     """One step as `training.task` takes it."""
     terms = codec_terms(model.config, settings)
     run = fast_codec(model)
@@ -114,10 +114,10 @@ def main() -> None:
     shape = (given.batch, config.audio_channels, frames * config.hop)
     audio = 0.1 * torch.randn(shape, generator=generator)
     kinds = {
-        "plain": plain_step(Codec(config), audio, TrainConfig()),
-        "trainer, 32": trainer_step(Codec(config), audio, TrainConfig()),
+        "plain": plain_step(Codec(config), audio, CodecTrainConfig()),
+        "trainer, 32": trainer_step(Codec(config), audio, CodecTrainConfig()),
         "trainer, bf16-mixed": trainer_step(
-            Codec(config), audio, TrainConfig(precision="bf16-mixed")
+            Codec(config), audio, CodecTrainConfig(precision="bf16-mixed")
         ),
     }
     found = measure(kinds, given.steps)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from synth.contract import ConfigError, ModelFileError
-from training.config import RESUMABLE
 from training.files import save_tensors
 
 FORMAT = 1
@@ -27,7 +26,8 @@ class Checkpoint:
     Attributes:
         family: key of the table of families; model, training: configs as plain data;
         data: fingerprint of the recordings; weights: the model's; optimizer: its state;
-        best: lowest held-out mel distance so far in dB, infinite before the first evaluation.
+        best: lowest score of an evaluation so far, infinite before the first one;
+        unimproved: evaluations since then; extra: what else the task depends on.
     """
 
     step: int
@@ -38,17 +38,19 @@ class Checkpoint:
     weights: dict[str, Tensor]
     optimizer: dict[str, Any]
     best: float = float("inf")
+    unimproved: int = 0
+    extra: dict[str, Any] = field(default_factory=dict)
 
 
-def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
-    """Write `step-<n>.pt` atomically and drop all but the newest two.
+def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int = KEPT) -> Path:
+    """Write `step-<n>.pt` atomically and drop all but the newest `keep` (0: none is dropped).
 
     Raises:
         DataError: no room; older checkpoints are untouched.
     """
     path = folder / f"step-{checkpoint.step:09d}.pt"
     save_tensors(path, {"format": FORMAT, **vars(checkpoint)})
-    for old in _numbered(folder)[KEPT:]:
+    for old in _numbered(folder)[keep:] if keep else []:
         old.unlink(missing_ok=True)
     return path
 
@@ -85,16 +87,23 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 
 def require_same_run(
-    checkpoint: Checkpoint, family: str, model: Mapping[str, Any], training: Mapping[str, Any]
+    checkpoint: Checkpoint,
+    family: str,
+    model: Mapping[str, Any],
+    training: Mapping[str, Any],
+    resumable: Collection[str],
 ) -> None:
-    """Raise `ConfigError` naming the first setting that a resumed run may not change."""
+    """Raise `ConfigError` naming the first setting that a resumed run may not change.
+
+    Settings whose names are in `resumable` may differ.
+    """
     if family != checkpoint.family:
         raise ConfigError(f"family is {family}; the run to resume trains {checkpoint.family}")
     changed = [
         (name, value, old.get(name))
         for new, old in ((model, checkpoint.model), (training, checkpoint.training))
         for name, value in new.items()
-        if value != old.get(name) and name not in RESUMABLE
+        if value != old.get(name) and name not in resumable
     ]
     if changed:
         name, value, was = changed[0]

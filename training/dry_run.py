@@ -9,10 +9,11 @@ import lightning as L
 import torch
 import yaml
 
-from training.crops import Crops, CropStream
+from training.families import TRAINING
+from training.family import Span
+from training.plan import Plan, data_summary, plan_as_dict
 from training.run import build_task, fit, make_trainer, step_precision
-from training.setup import Plan, crop_frames, data_summary, plan_as_dict
-from training.task import CodecTask
+from training.task import Task
 
 MEASURED_STEPS = 2
 
@@ -28,9 +29,8 @@ def dry_run_report(plan: Plan) -> dict[str, Any]:
         torch.set_num_threads(settings.threads)
     task = build_task(plan)
     parameters = sum(p.numel() for p in task.model.parameters())
-    crop = crop_frames(plan)
-    crops = Crops(plan.learned, crop, settings.batch_size, seed=settings.seed)
-    seconds = _measure(plan, task, crops)
+    samples = settings.batch_size * TRAINING[plan.family].window(plan)
+    seconds = _measure(plan, task)
     return {
         "config": plan_as_dict(plan),
         "data": data_summary(plan),
@@ -38,7 +38,7 @@ def dry_run_report(plan: Plan) -> dict[str, Any]:
         "parameter_bytes": 4 * parameters,
         "step": {
             "seconds": round(seconds, 4),
-            "audio_seconds": round(settings.batch_size * crop / plan.library.sample_rate, 3),
+            "audio_seconds": round(samples / plan.library.sample_rate, 3),
             "total_hours": round(seconds * settings.steps / 3600, 3),
             "device": str(task.device),
             "precision": step_precision(settings),
@@ -66,11 +66,11 @@ def as_text(report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _measure(plan: Plan, task: CodecTask, crops: Crops) -> float:
+def _measure(plan: Plan, task: Task) -> float:
     """Seconds of a step, without what the first one sets up (compilation, caches)."""
     clock = _Clock()
     trainer = make_trainer(plan, clock)
-    fit(trainer, task, CropStream(crops, 0, 1 + MEASURED_STEPS))
+    fit(trainer, task, TRAINING[plan.family].stream(plan, Span(0, 1 + MEASURED_STEPS)))
     return (clock.ends[-1] - clock.ends[0]) / MEASURED_STEPS
 
 

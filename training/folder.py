@@ -10,7 +10,7 @@ from rich.console import Console
 
 from synth.contract import ConfigError, DataError, remove_leftovers, write_bytes
 from training.checkpoint import Checkpoint, load_newest, require_same_run
-from training.setup import Plan, plan_as_dict
+from training.plan import Plan, plan_as_dict
 
 FOLDERS = ("checkpoints", "audio", "plots")
 
@@ -32,7 +32,9 @@ def open_folder(plan: Plan, out: Path, resume: bool, console: Console) -> Checkp
         console.print(complaint, highlight=False, markup=False, soft_wrap=True)
     if found:
         summary = plan_as_dict(plan)
-        require_same_run(found, plan.family, summary["model"], summary["training"])
+        require_same_run(
+            found, plan.family, summary["model"], summary["training"], plan.training.RESUMABLE
+        )
         if found.data != plan.library.fingerprint():
             raise ConfigError(f"data: {plan.data} is not what the run in {out} has learned from")
         if found.step >= plan.training.steps:

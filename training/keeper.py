@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import lightning as L
 import numpy as np
 import torch
 from rich.console import Console
+from torch import nn
 
 import synth
 from synth.contract import config_to_dict
 from synth.models import FAMILIES
-from synth.models.codec import Codec
 from synth.models.package import pack
 from training.checkpoint import BEST, Checkpoint, save_checkpoint
-from training.evaluation import evaluate, write_evidence
+from training.families import TRAINING
 from training.files import save_tensors
-from training.latents import latent_statistics
+from training.plan import Plan, data_summary
 from training.progress import Averages, Bar, Journal
-from training.setup import Plan, data_summary
 from training.stopping import StopWish
-from training.task import CodecTask, learning_rate_at
-
-HELD_OUT = ("held_out_mel_db", "held_out_si_sdr_db", "held_out_used_codes")
+from training.task import Task
 
 
 class Keeper(L.Callback):
@@ -36,15 +32,17 @@ class Keeper(L.Callback):
         self,
         plan: Plan,
         out: Path,
-        task: CodecTask,
+        task: Task,
         wish: StopWish,
         console: Console,
         found: Checkpoint | None,
     ) -> None:
         self._plan, self._out, self._task, self._wish = plan, out, task, wish
-        self._console = console
+        self._console, self._found = console, found
+        self._review = TRAINING[plan.family].review(plan, out, self._say)
         self._start = self._saved = found.step if found else 0
         self._best = found.best if found else float("inf")
+        self._unimproved = found.unimproved if found else 0
         self._evaluated = -1
         self._figures: dict[str, float] = {}
         self._averages = Averages()
@@ -62,8 +60,9 @@ class Keeper(L.Callback):
                 f"{size} parameters, {seconds:.0f} s of audio to learn from, on"
                 f" {self._task.device}, precision {trainer.precision}"
             )
-            columns = (*(t.name for t in self._task.terms), "total", "stale", "learning_rate")
-            self._journal = Journal(self._out, columns + HELD_OUT, self._start)
+            self._review.begin(self._found.training if self._found else None)
+            columns = (*self._task.columns, "learning_rate", *self._review.columns)
+            self._journal = Journal(self._out, columns, self._start)
             total = self._plan.training.steps
             self._bar = Bar(self._start, total, self._console, self._console.quiet)
 
@@ -71,17 +70,23 @@ class Keeper(L.Callback):
         self, trainer: L.Trainer, task: L.LightningModule, outputs: Any, batch: Any, index: int
     ) -> None:
         step, settings = self._task.step, self._plan.training
-        stop = trainer.strategy.reduce_boolean_decision(bool(self._wish.name), all=False)
+        evaluating = step % settings.eval_every == 0
         if trainer.is_global_zero:
             self._averages.add(self._task.losses)
             if self._bar:
                 self._bar.update(step)
-            evaluating = step % settings.eval_every == 0
+            rate = self._task.rate  # before an evaluation may change it
             if step % settings.log_every == 0 or evaluating:
-                self._log(step, self._evaluate() if evaluating else {})
-            if step % settings.save_every == 0 or stop:
-                self._save()
-        trainer.should_stop = stop
+                self._log(step, rate, self._evaluate() if evaluating else {})
+            self._review.after_step(step, self._plain_copy)
+        if evaluating:
+            # Evaluations are the first process's; what follows from them is everybody's.
+            self._unimproved = trainer.strategy.broadcast(self._unimproved)
+            self._task.judge(self._unimproved)
+        stop = trainer.strategy.reduce_boolean_decision(bool(self._wish.name), all=False)
+        if trainer.is_global_zero and (self._review.saves(step) or stop):
+            self._save()
+        trainer.should_stop = stop or (evaluating and self._patience_is_over())
 
     def close(self) -> None:
         """Leave the terminal and the files in order, whatever happened."""
@@ -101,54 +106,53 @@ class Keeper(L.Callback):
             self._evaluate()
         if self._saved != step:
             self._save()
-        self._say(f"done: {out / 'model.pt'}, held-out mel distance {self._mel_text()}")
+        if step < self._plan.training.steps:
+            self._say(f"ended after step {step}: {self._unimproved} evaluations without a better")
+        self._say(f"done: {out / 'model.pt'}, {self._review.headline(self._figures)}")
 
-    def _mel_text(self) -> str:
-        return f"{self._figures.get('held_out_mel_db', float('nan')):.2f} dB"
+    def _patience_is_over(self) -> bool:
+        return 0 < self._plan.training.patience <= self._unimproved
 
     def _say(self, text: str) -> None:
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
-    def _log(self, step: int, held_out: dict[str, float]) -> None:
+    def _log(self, step: int, rate: float, held_out: dict[str, float]) -> None:
         means = self._averages.take()
         if self._bar:
             self._bar.note(step, means)
         if self._journal:
-            rate = learning_rate_at(step - 1, self._plan.training)
             self._journal.write(step, {**means, "learning_rate": rate, **held_out})
 
     def _evaluate(self) -> dict[str, float]:
-        step, settings = self._task.step, self._plan.training
+        step, review = self._task.step, self._review
         model = self._plain_copy()
-        evaluation = evaluate(model, self._plan.held_out, settings.eval_seconds)
-        write_evidence(self._out, step, evaluation, self._plan.model.sample_rate)
-        self._figures = {f"held_out_{k}": v for k, v in asdict(evaluation.figures).items()}
+        self._figures = review.evaluate(model, step)
         self._evaluated = step
         package = self._write_model(model)
-        better = evaluation.figures.mel_db < self._best
+        score = review.score(self._figures)
+        better = score < self._best
+        self._unimproved = 0 if better else self._unimproved + 1
         if better:
-            self._best = evaluation.figures.mel_db
+            self._best = score
             save_tensors(self._out / "checkpoints" / BEST, package)
         self._say(
-            f"step {step}: held-out mel distance {self._mel_text()}, SI-SDR"
-            f" {evaluation.figures.si_sdr_db:.1f} dB" + (" (best)" if better else "")
+            f"step {step}: {review.headline(self._figures)}, {review.detail(self._figures)}"
+            + (" (best)" if better else "")
         )
         return self._figures
 
-    def _write_model(self, model: Codec | None = None) -> dict[str, Any]:
+    def _write_model(self, model: nn.Module | None = None) -> dict[str, Any]:
         model = model or self._plain_copy()
-        plan, step = self._plan, self._task.step
-        latent = latent_statistics(model, plan.learned, plan.training.statistics_seconds)
-        package = pack(
-            plan.family, model, plan.model, latent, provenance(plan, step, self._figures)
-        )
+        plan = self._plan
+        told = provenance(plan, self._task.step, self._figures)
+        package = pack(plan.family, model, plan.model, self._review.latent(model), told)
         save_tensors(self._out / "model.pt", package)
         return package
 
-    def _plain_copy(self) -> Codec:
+    def _plain_copy(self) -> nn.Module:
         """The model as it is now, uncompiled and in eval mode: nothing here disturbs training."""
         with torch.random.fork_rng(devices=[]):
-            model = cast(Codec, FAMILIES[self._plan.family].build(self._plan.model))
+            model = FAMILIES[self._plan.family].build(self._plan.model)
         model.load_state_dict(self._task.model.state_dict())
         return model.to(self._task.device).eval()
 
@@ -165,8 +169,10 @@ class Keeper(L.Callback):
             weights=dict(self._task.model.state_dict()),
             optimizer=self._optimizer.state_dict(),
             best=self._best,
+            unimproved=self._unimproved,
+            extra=self._task.extra_state(),
         )
-        save_checkpoint(self._out / "checkpoints", checkpoint)
+        save_checkpoint(self._out / "checkpoints", checkpoint, plan.training.keep_checkpoints)
         self._saved = self._task.step
 
 

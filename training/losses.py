@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from synth.models.codec import CodecConfig
 from synth.models.codec.model import CodecOutput
-from training.config import TrainConfig
+from training.codec.config import CodecTrainConfig
 from training.mel import FLOOR, MultiScaleMel
 
 Measure = Callable[[CodecOutput, Tensor], Tensor]
@@ -81,7 +81,7 @@ class MelLoss(nn.Module):
         return self.between(output.audio, audio)
 
 
-def codec_terms(config: CodecConfig, settings: TrainConfig) -> list[Term]:
+def codec_terms(config: CodecConfig, settings: CodecTrainConfig) -> list[Term]:
     """The terms of the codec. A term of weight 0 is left out."""
     mel = MelLoss(config.sample_rate, settings.mel_windows, settings.mel_bins)
     terms = [

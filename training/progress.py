@@ -16,6 +16,9 @@ from torch.utils.tensorboard import SummaryWriter
 
 from synth.contract import write_bytes
 
+# Left out of a line of 80 columns.
+NOT_BRIEF = ("total", "stale", "gradient_norm")
+
 
 class Journal:
     """Rows of figures by step, in `metrics.csv` and TensorBoard.
@@ -101,7 +104,7 @@ class Bar:
         speed = (step - self._start) / max(time.monotonic() - self._started, 1e-9)
         shown = "  ".join(f"{k} {v:.4g}" for k, v in losses.items())
         # A terminal has 80 columns: the terms say it all, three digits are enough.
-        brief = " ".join(f"{k} {v:.3g}" for k, v in losses.items() if k not in ("total", "stale"))
+        brief = " ".join(f"{k} {v:.3g}" for k, v in losses.items() if k not in NOT_BRIEF)
         self._progress.update(self._task, note=f"{speed:.2f} steps/s {brief}")
         if not self._console.is_terminal:
             left = (self._total - step) / speed / 60

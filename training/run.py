@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 import lightning as L
 import torch
 from rich.console import Console
 
-from synth.models import FAMILIES
-from synth.models.codec import Codec
 from training.checkpoint import Checkpoint
 from training.config import TrainConfig
-from training.crops import Crops, CropStream
+from training.families import TRAINING
+from training.family import Span
 from training.folder import open_folder
 from training.keeper import Keeper
-from training.losses import codec_terms
-from training.setup import Plan, crop_frames
+from training.plan import Plan
 from training.stopping import StopWish
-from training.task import CodecTask
+from training.task import Task
 
 
 @dataclass(frozen=True)
@@ -55,15 +54,9 @@ def train(plan: Plan, out: Path, *, resume: bool = False, quiet: bool = False) -
     with StopWish() as wish:
         keeper = Keeper(plan, out, task, wish, console, found)
         trainer = make_trainer(plan, keeper)
-        crops = Crops(
-            plan.learned,
-            crop_frames(plan),
-            plan.training.batch_size,
-            seed=plan.training.seed,
-            rank=trainer.global_rank,
-        )
+        span = Span(start, plan.training.steps, trainer.global_rank, trainer.world_size)
         try:
-            fit(trainer, task, CropStream(crops, start, plan.training.steps))
+            fit(trainer, task, TRAINING[plan.family].stream(plan, span))
         finally:
             keeper.close()
         if trainer.is_global_zero:
@@ -71,14 +64,14 @@ def train(plan: Plan, out: Path, *, resume: bool = False, quiet: bool = False) -
     return Outcome(out / "model.pt", task.step, wish.name)
 
 
-def build_task(plan: Plan, found: Checkpoint | None = None) -> CodecTask:
+def build_task(plan: Plan, found: Checkpoint | None = None) -> Task:
     """The task of the plan's family, fresh or as `found` left it."""
     torch.manual_seed(plan.training.seed)
-    model = cast(Codec, FAMILIES[plan.family].build(plan.model))
-    task = CodecTask(model, codec_terms(plan.model, plan.training), plan.training)
+    task = TRAINING[plan.family].task(plan)
     if found:
-        model.load_state_dict(found.weights)
+        task.model.load_state_dict(found.weights)
         task.step, task.optimizer_state = found.step, found.optimizer
+        task.load_extra_state(found.extra)
     return task
 
 
@@ -120,7 +113,7 @@ def multiplies_bfloat16(cpuinfo: Path) -> bool:
     return bool(words & {"avx512_bf16", "amx_bf16"})
 
 
-def fit(trainer: L.Trainer, task: CodecTask, stream: CropStream) -> None:
+def fit(trainer: L.Trainer, task: Task, stream: Iterable[Any]) -> None:
     """`trainer.fit` without two warnings that nobody can act upon: how Lightning calls torch, and
     that gradients of channels_last kernels are laid out otherwise than DDP's buckets."""
     with warnings.catch_warnings():

@@ -1,9 +1,7 @@
-"""The codec as a Lightning module: one step of training, read from top to bottom."""
+"""What every family's training is: a Lightning module whose step is read from top to bottom."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import lightning as L
@@ -13,21 +11,7 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
 from synth.contract import DataError
-from synth.models.codec import Codec
-from synth.models.codec.model import CodecOutput
 from training.config import TrainConfig
-from training.fast import fast_codec
-from training.losses import Term
-
-
-def learning_rate_at(step: int, settings: TrainConfig) -> float:
-    """The rate of `step` (0 is the first): linear rise, then half a cosine to `final_rate`."""
-    if step < settings.warmup_steps:
-        return settings.learning_rate * (step + 1) / settings.warmup_steps
-    span = max(1, settings.steps - 1 - settings.warmup_steps)
-    done = min(1.0, (step - settings.warmup_steps) / span)
-    low = settings.final_rate
-    return settings.learning_rate * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * done)))
 
 
 def seed_step(seed: int, step: int, rank: int = 0) -> None:
@@ -39,68 +23,79 @@ def seed_step(seed: int, step: int, rank: int = 0) -> None:
     torch.manual_seed(int(words[0]) << 32 | int(words[1]))
 
 
-class CodecTask(L.LightningModule):
-    """Trains a codec.
+class Task(L.LightningModule):
+    """Trains a model; a family says what is descended and how fast.
 
     Args:
-        model: the codec; codes of its bottleneck move by themselves, in its forward pass.
-        terms: losses, see `training.losses`.
-        settings: of the run.
-        step: steps done before (a resumed run).
+        model: what is trained; settings: of the run; step: steps done before (a resumed run).
 
     Attributes:
-        step: steps done; losses: of the last step by name, detached, with their weighted "total".
+        columns: names of `losses`, in the order of metrics.csv: those that `measure` gives, and
+            "gradient_norm", before clipping.
+        step: steps done; losses: of the last step by name, detached.
+        rate: learning rate of the last step.
+        optimizer_state: to start from (a resumed run), taken over when the optimiser is made.
     """
 
-    def __init__(
-        self, model: Codec, terms: Sequence[Term], settings: TrainConfig, step: int = 0
-    ) -> None:
+    columns: tuple[str, ...] = ()
+
+    def __init__(self, model: nn.Module, settings: TrainConfig, step: int = 0) -> None:
         super().__init__()
         self.model = model
-        # Not an attribute that holds the module: that would be a second child.
-        self._reconstruct: Callable[[Tensor], CodecOutput] = model.__call__
-        self.terms = list(terms)
-        self.measures = nn.ModuleList(t.measure for t in terms if isinstance(t.measure, nn.Module))
         self.settings = settings
         self.step = step
         self.losses: dict[str, Tensor] = {}
+        self.rate = 0.0
         self.optimizer_state: dict[str, Any] | None = None
         # By hand, so that a family with an adversary can take two kinds of steps.
         self.automatic_optimization = False
 
-    def on_fit_start(self) -> None:
-        if self.settings.fast and self.device.type == "cpu":
-            self._reconstruct = fast_codec(self.model)
+    def measure(self, batch: Any) -> tuple[Tensor, dict[str, Tensor]]:
+        """What is descended, a scalar, and the losses to write down, by name."""
+        raise NotImplementedError
+
+    def learning_rate(self, step: int) -> float:
+        """The rate of `step` (0 is the first)."""
+        raise NotImplementedError
+
+    def judge(self, unimproved: int) -> None:
+        """After an evaluation: hear how many there were since the best one (0: this is it)."""
+
+    def extra_state(self) -> dict[str, Any]:
+        """Tensors and numbers beside weights and optimiser that the next step depends on."""
+        return {}
+
+    def load_extra_state(self, state: dict[str, Any]) -> None:
+        """Take over what `extra_state` gave."""
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         s = self.settings
-        fused = self.device.type in ("cpu", "cuda")
         optimizer = torch.optim.AdamW(
             self.model.parameters(),
             lr=s.learning_rate,
             betas=(s.beta1, s.beta2),
             weight_decay=s.weight_decay,
-            fused=fused,
+            fused=self.device.type in ("cpu", "cuda"),
         )
         if self.optimizer_state is not None:
             optimizer.load_state_dict(self.optimizer_state)
             self.optimizer_state = None
         return optimizer
 
-    def training_step(self, audio: Tensor, index: int) -> None:
+    def training_step(self, batch: Any, index: int) -> None:
         seed_step(self.settings.seed, self.step, self.global_rank)
-        output = self._reconstruct(audio)
-        losses = {t.name: t.measure(output, audio) for t in self.terms}
-        total = torch.stack([t.weight * losses[t.name] for t in self.terms]).sum()
-        self._descend(total)
-        self.losses = {k: v.detach() for k, v in losses.items()} | {"total": total.detach()}
-        self.losses["stale"] = output.stale.detach().float()
+        total, losses = self.measure(batch)
+        norm = self._descend(total)
+        found = {**losses, "gradient_norm": norm}
+        self.losses = {name: found[name].detach().float() for name in self.columns}
         self.step += 1
 
-    def _descend(self, total: Tensor) -> None:
+    def _descend(self, total: Tensor) -> Tensor:
+        """One step down; returns the norm of the gradient before it was clipped."""
         optimizer = cast(LightningOptimizer, self.optimizers())
+        self.rate = self.learning_rate(self.step)
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate_at(self.step, self.settings)
+            group["lr"] = self.rate
         optimizer.zero_grad(set_to_none=True)
         self.manual_backward(total)
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_norm)
@@ -111,3 +106,4 @@ class CodecTask(L.LightningModule):
                 f" {self.settings.learning_rate:g}"
             )
         optimizer.step()
+        return norm

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,14 @@ class FamilyGroup(click.Group):
     """One sub-command per family, built when asked for, so that `synth --help` needs no torch."""
 
     def list_commands(self, context: click.Context) -> list[str]:
-        from synth.models import FAMILIES
+        from training.families import TRAINING
 
-        return sorted(FAMILIES)
+        return sorted(TRAINING)
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        from synth.models import FAMILIES
+        from training.families import TRAINING
 
-        return family_command(name) if name in FAMILIES else None
+        return family_command(name) if name in TRAINING else None
 
 
 @click.command(cls=FamilyGroup)
@@ -33,16 +33,18 @@ def train() -> None:
 
     \b
     synth train codec FOLDER --preset tiny --out runs/mine
+    synth train samplernn song.wav --preset small --out runs/song
     """
 
 
 def family_command(family: str) -> click.Command:
     """The command that trains `family`, with a flag for every setting of model and run."""
     from synth.models import FAMILIES
-    from training.config import TrainConfig
+    from training.families import TRAINING
 
+    row = TRAINING[family]
     presets = list(FAMILIES[family].presets)
-    names = [f.name for cls in (FAMILIES[family].config, TrainConfig) for f in fields(cls)]
+    names = [f.name for cls in (FAMILIES[family].config, row.config) for f in fields(cls)]
 
     def run(**given: Any) -> int:
         flags = {n: given.pop(n) for n in names}
@@ -51,23 +53,43 @@ def family_command(family: str) -> click.Command:
     options: list[click.Parameter] = [
         click.Argument(["data"], type=click.Path(path_type=Path), required=False),
         click.Option(["--preset"], type=click.Choice(presets), help="Size of the model."),
-        click.Option(["--out"], type=click.Path(path_type=Path), help="Folder of the run."),
+        click.Option(
+            ["-i", "--in", "data_flag"], type=click.Path(path_type=Path), help="DATA, as a flag."
+        ),
+        click.Option(["-o", "--out"], type=click.Path(path_type=Path), help="Folder of the run."),
         click.Option(["--config"], type=click.Path(path_type=Path), help="YAML file of settings."),
         click.Option(["--resume"], is_flag=True, help="Go on with the run in --out, exactly."),
         click.Option(["--dry-run"], is_flag=True, help="Show what would be done, train nothing."),
         click.Option(["--json", "as_json"], is_flag=True, help="With --dry-run: print JSON."),
         click.Option(["--cache"], type=click.Path(path_type=Path), help="Folder of decoded audio."),
     ]
-    for cls, label in ((TrainConfig, "run"), (FAMILIES[family].config, "model")):
-        options += _options(cls, label)
-    return click.Command(family, callback=run, params=options, help=f"Train a {family} on DATA.")
+    for cls, label in ((row.config, "run"), (FAMILIES[family].config, "model")):
+        options += _options(cls, label, row.aliases)
+    return click.Command(
+        family,
+        callback=run,
+        params=options,
+        help=f"Train a {family} on DATA.",
+        context_settings={"token_normalize_func": _dashes},
+    )
 
 
-def _options(cls: type[Any], label: str) -> list[click.Parameter]:
+def _dashes(token: str) -> str:
+    """`--batch_size` is `--batch-size`."""
+    return token.replace("_", "-")
+
+
+def _options(
+    cls: type[Any], label: str, aliases: Mapping[str, tuple[str, ...]]
+) -> list[click.Parameter]:
     hints = typing.get_type_hints(cls)
     return [
         click.Option(
-            [f"--{f.name.replace('_', '-')}" + _negation(f, hints[f.name])],
+            [
+                f.name,
+                f"--{_dashes(f.name)}" + _negation(f, hints[f.name]),
+                *(f"--{_dashes(alias)}" for alias in aliases.get(f.name, ())),
+            ],
             type=_kind(hints[f.name]),
             default=None,
             help=f"[{label}; {_default(f)}]",
@@ -77,11 +99,11 @@ def _options(cls: type[Any], label: str) -> list[click.Parameter]:
 
 
 def _negation(field: Field[Any], hint: Any) -> str:
-    return f"/--no-{field.name.replace('_', '-')}" if hint is bool else ""
+    return f"/--no-{_dashes(field.name)}" if hint is bool else ""
 
 
 def _kind(hint: Any) -> Any:
-    return _Numbers(typing.get_args(hint)[0]) if typing.get_origin(hint) is tuple else hint
+    return _List(typing.get_args(hint)[0]) if typing.get_origin(hint) is tuple else hint
 
 
 def _default(field: Field[Any]) -> str:
@@ -89,21 +111,20 @@ def _default(field: Field[Any]) -> str:
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-class _Numbers(click.ParamType[tuple[Any, ...]]):
-    """Numbers with commas between them."""
-
-    name = "numbers"
+class _List(click.ParamType[tuple[Any, ...]]):
+    """Numbers or names with commas between them."""
 
     def __init__(self, kind: Callable[[str], Any]) -> None:
         self._kind = kind
+        self.name = "names" if kind is str else "numbers"
 
     def convert(self, value: Any, param: click.Parameter | None, context: Any) -> tuple[Any, ...]:
         if isinstance(value, tuple):
             return value
         try:
-            return tuple(self._kind(part) for part in str(value).split(",") if part.strip())
+            return tuple(self._kind(part.strip()) for part in str(value).split(",") if part.strip())
         except ValueError:
-            self.fail(f"{value!r}: numbers with commas between them are needed", param, context)
+            self.fail(f"{value!r}: {self.name} with commas between them are needed", param, context)
 
 
 def _run(
@@ -111,6 +132,7 @@ def _run(
     flags: dict[str, Any],
     *,
     data: Path | None,
+    data_flag: Path | None,
     preset: str | None,
     out: Path | None,
     config: Path | None,
@@ -126,10 +148,12 @@ def _run(
 
     if as_json and not dry_run:
         raise click.UsageError("--json goes with --dry-run")
+    if data is not None and data_flag is not None:
+        raise click.UsageError(f"DATA is given twice: {data} and --in {data_flag}; leave one out")
     if out is None and (resume or not dry_run):
         raise click.UsageError("--out is missing: the folder that the run is to be written to")
     plan = plan_run(
-        family, data, preset=preset, file=config, flags=flags, cache=cache,
+        family, data or data_flag, preset=preset, file=config, flags=flags, cache=cache,
         resume_from=out if resume else None, on_file=_show_decoding,
     )  # fmt: skip
     if dry_run:

@@ -14,11 +14,12 @@ import training_rig as rig
 from synth.contract import ConfigError, DataError
 from synth.models.codec import Codec, CodecConfig
 from training.checkpoint import load_newest
-from training.config import RESUMABLE, TrainConfig
+from training.codec import CodecTask, CodecTrainConfig, crop_frames, learning_rate_at
 from training.crops import Crops, CropStream
 from training.keeper import provenance
 from training.library import build_library, split
 from training.losses import Term, codec_terms
+from training.plan import Plan
 from training.run import (
     build_task,
     fit,
@@ -27,14 +28,13 @@ from training.run import (
     step_precision,
     train,
 )
-from training.setup import Plan, crop_frames
-from training.task import CodecTask, learning_rate_at, seed_step
+from training.task import seed_step
 
 MODEL = CodecConfig(
     sample_rate=16_000, channels=4, strides=(2, 4), dilations=(1,), kernel=3, latent_dim=8,
     levels=2, codebook_size=16,
 )  # fmt: skip
-SETTINGS = TrainConfig(
+SETTINGS = CodecTrainConfig(
     steps=4, batch_size=2, crop_seconds=0.1, mel_windows=(64, 256), warmup_steps=2, log_every=1,
     eval_seconds=1.0, statistics_seconds=1.0, accelerator="cpu", threads=1, precision="32",
 )  # fmt: skip
@@ -125,7 +125,7 @@ def test_a_further_term_is_one_more_entry(folder: Path) -> None:
 
 
 def test_learning_rate_rises_then_follows_a_half_cosine() -> None:
-    s = TrainConfig(steps=1001, warmup_steps=100, learning_rate=0.01, final_rate=0.1)
+    s = CodecTrainConfig(steps=1001, warmup_steps=100, learning_rate=0.01, final_rate=0.1)
     rates = [learning_rate_at(step, s) for step in range(s.steps)]
     assert rates[0] == pytest.approx(0.0001)
     assert rates[99] == rates[100] == pytest.approx(0.01)
@@ -179,7 +179,7 @@ CHANGES: dict[str, Any] = {
 # ... and those whose effect is elsewhere, each with its own test below or in another file.
 ELSEWHERE = {
     "eval_every", "save_every", "log_every", "eval_seconds", "statistics_seconds", "fast",
-    "accelerator", "devices", "nodes", "threads", "licence",
+    "patience", "keep_checkpoints", "accelerator", "devices", "nodes", "threads", "licence",
 }  # fmt: skip
 
 
@@ -196,11 +196,11 @@ def test_every_setting_acts(folder: Path, usual: list[float], name: str) -> None
 
 
 def test_no_setting_is_forgotten() -> None:
-    names = {f.name for f in dataclasses.fields(TrainConfig)}
+    names = {f.name for f in dataclasses.fields(CodecTrainConfig)}
     assert set(CHANGES) | ELSEWHERE == names
-    assert names >= RESUMABLE
+    assert names >= CodecTrainConfig.RESUMABLE
     # Whoever changes the steps may not be changed by a resumed run; their number alone may.
-    assert set(CHANGES) & RESUMABLE == {"steps"}
+    assert set(CHANGES) & CodecTrainConfig.RESUMABLE == {"steps"}
 
 
 def test_when_things_are_written(folder: Path, tmp_path: Path) -> None:

@@ -1,0 +1,63 @@
+"""The codec as a training task."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from synth.models.codec import Codec
+from synth.models.codec.model import CodecOutput
+from training.codec.config import CodecTrainConfig
+from training.fast import fast_codec
+from training.losses import Term
+from training.task import Task
+
+
+def learning_rate_at(step: int, settings: CodecTrainConfig) -> float:
+    """The rate of `step` (0 is the first): linear rise, then half a cosine to `final_rate`."""
+    if step < settings.warmup_steps:
+        return settings.learning_rate * (step + 1) / settings.warmup_steps
+    span = max(1, settings.steps - 1 - settings.warmup_steps)
+    done = min(1.0, (step - settings.warmup_steps) / span)
+    low = settings.final_rate
+    return settings.learning_rate * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+class CodecTask(Task):
+    """Trains a codec.
+
+    Args:
+        model: the codec; codes of its bottleneck move by themselves, in its forward pass.
+        terms: losses, see `training.losses`; written down with their weighted "total".
+        settings: of the run.
+        step: steps done before (a resumed run).
+    """
+
+    model: Codec
+    settings: CodecTrainConfig
+
+    def __init__(
+        self, model: Codec, terms: Sequence[Term], settings: CodecTrainConfig, step: int = 0
+    ) -> None:
+        super().__init__(model, settings, step)
+        # Not an attribute that holds the module: that would be a second child.
+        self._reconstruct: Callable[[Tensor], CodecOutput] = model.__call__
+        self.terms = list(terms)
+        self.measures = nn.ModuleList(t.measure for t in terms if isinstance(t.measure, nn.Module))
+        self.columns = (*(t.name for t in terms), "total", "stale")
+
+    def on_fit_start(self) -> None:
+        if self.settings.fast and self.device.type == "cpu":
+            self._reconstruct = fast_codec(self.model)
+
+    def learning_rate(self, step: int) -> float:
+        return learning_rate_at(step, self.settings)
+
+    def measure(self, batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        output = self._reconstruct(batch)
+        losses = {t.name: t.measure(output, batch) for t in self.terms}
+        total = torch.stack([t.weight * losses[t.name] for t in self.terms]).sum()
+        return total, {**losses, "total": total, "stale": output.stale}

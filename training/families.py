@@ -1,0 +1,10 @@
+"""The families that can be trained, in one explicit table."""
+
+from __future__ import annotations
+
+from training.codec import CODEC
+from training.family import FamilyTraining
+
+TRAINING: dict[str, FamilyTraining] = {
+    "codec": CODEC,
+}

@@ -128,7 +128,6 @@ def step_cells(stack: RecurrentStack, x: Tensor, state: State) -> tuple[Tensor, 
             kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
             weights = [getattr(group, f"{kind}_l{layer}") for kind in kinds]
             own = [state[name][:, len(new["h"])] for name in stack.state_names]
-            lstm = len(own) > 1
             if len(own) > 1:
                 after = list(torch.lstm_cell(x, own, *weights))
             else:

@@ -8,7 +8,7 @@ Of every run, whatever the family:
 - `task`: a model with its losses and optimiser as a Lightning module.
 - `review`: what a family looks at beside the steps.
 - `files`, `checkpoint`: files that are whole or absent, and what a run needs to go on exactly.
-- `progress`, `keeper`, `stopping`: what happens beside the steps.
+- `progress`, `pictures`, `keeper`, `stopping`: what happens beside the steps.
 - `folder`, `run`, `dry_run`: where a run is kept; the run; what it would be.
 
 Of the families:

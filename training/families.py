@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from training.codec import CODEC
 from training.family import FamilyTraining
+from training.samplernn import SAMPLERNN
 
 TRAINING: dict[str, FamilyTraining] = {
     "codec": CODEC,
+    "samplernn": SAMPLERNN,
 }

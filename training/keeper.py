@@ -60,7 +60,8 @@ class Keeper(L.Callback):
                 f"{size} parameters, {seconds:.0f} s of audio to learn from, on"
                 f" {self._task.device}, precision {trainer.precision}"
             )
-            self._review.begin(self._found.training if self._found else None)
+            before = self._found.training if self._found else None
+            self._review.begin(before, self._plain_copy)
             columns = (*self._task.columns, "learning_rate", *self._review.columns)
             self._journal = Journal(self._out, columns, self._start)
             total = self._plan.training.steps

@@ -28,8 +28,13 @@ class Review:
     def __init__(self, plan: Plan, out: Path, say: Say) -> None:
         self.plan, self.out, self.say = plan, out, say
 
-    def begin(self, training: dict[str, Any] | None) -> None:
-        """Before the first step; `training`: settings of the run that is resumed, else None."""
+    def begin(self, training: dict[str, Any] | None, model: Callable[[], nn.Module]) -> None:
+        """Before the first step.
+
+        Args:
+            training: settings of the run that is resumed, else None.
+            model: gives a copy of the model in eval mode.
+        """
 
     def after_step(self, step: int, model: Callable[[], nn.Module]) -> None:
         """After each step; `model()` is a copy of the model in eval mode."""

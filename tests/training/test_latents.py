@@ -14,9 +14,10 @@ from torch import Tensor
 
 from synth.models.codec import Codec, CodecConfig
 from synth.models.codec.model import CodecOutput
-from training.evaluation import draw, evaluate
+from training.evaluation import evaluate
 from training.latents import latent_statistics, principal_axes
 from training.library import Clip, build_library
+from training.pictures import draw
 
 CONFIG = CodecConfig(
     sample_rate=16_000, channels=4, strides=(2, 4), dilations=(1,), kernel=3, latent_dim=8,

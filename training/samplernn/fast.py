@@ -1,0 +1,93 @@
+"""The same prediction with fewer multiplications, for windows known as a whole.
+
+Nothing non-linear lies between a code's embedding, or the lowest tier's upsampling, and the output
+of the predictor's first hidden layer. So these linear layers are multiplied with each other once
+per step instead of with every sample: each tap of the window gets a table in which a code finds its
+share of the first hidden layer, and the upsampling leads there straight away. Gradients reach the
+layers' own weights through the products.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from synth.models.samplernn import SampleRNN
+from synth.models.samplernn.model import FRAME_GAIN, SamplePredictor
+from synth.nn import State
+
+
+def predict(
+    model: SampleRNN, codes: Tensor, state: State | None, features: Tensor | None
+) -> tuple[Tensor, State]:
+    """What `model(codes, state, features)` gives, up to rounding."""
+    state = model.init_state(codes.shape[0]) if state is None else state
+    frames, new = _lowest_frames(model, codes, state, features)
+    predictor = model.predictor
+    recent = codes[:, model.context - predictor.taps : -1]
+    x = F.relu(_looked_up(predictor, recent) + _conditioned(model, frames))
+    x = F.relu(predictor.hidden2(x))
+    return predictor.output(x), new
+
+
+def _lowest_frames(
+    model: SampleRNN, codes: Tensor, state: State, features: Tensor | None
+) -> tuple[Tensor, State]:
+    """`SampleRNN.condition` without the last upsampling: `[batch, frames, hidden]`, next state."""
+    context = model.context
+    samples = codes.shape[1] - context
+    values = FRAME_GAIN * model.quantizer.companded[codes]
+    x = model.steer(features)
+    new: State = {"history": codes[:, -context:]}
+    for k in reversed(range(len(model.tiers))):
+        tier = model.tiers[k]
+        start = context - tier.frame
+        frames = values[:, start : start + samples].reshape(len(values), -1, tier.frame)
+        if tier.expand is not None and x is not None:
+            frames = tier.expand(frames) + x
+        own = {name: state[f"tier{k + 1}.{name}"] for name in tier.state_names}
+        x, after = tier.rnn.step(frames, own)
+        new |= {f"tier{k + 1}.{name}": tensor for name, tensor in after.items()}
+        if k:
+            x = tier.spread(x)
+    assert x is not None  # noqa: S101 - there is at least one tier
+    return x, new
+
+
+def _looked_up(predictor: SamplePredictor, codes: Tensor) -> Tensor:
+    """Codes `[batch, taps - 1 + n]` -> their share of the first hidden layer."""
+    taps, levels = predictor.taps, predictor.levels
+    with torch.autocast(codes.device.type, enabled=False):  # products of weights keep their digits
+        entry = _weight(predictor.input)
+        hidden = entry.shape[0]
+        shares = (_weight(predictor.hidden1) @ entry).reshape(hidden, taps, -1).transpose(0, 1)
+        if predictor.embedding is not None:
+            shares = shares @ predictor.embedding.weight.t()
+        tables = shares.transpose(1, 2).reshape(taps * levels, hidden)
+        rows = torch.arange(taps, device=codes.device) * levels
+        windows = (codes.unfold(1, taps, 1) + rows).reshape(-1, taps)
+        return F.embedding_bag(windows, tables, mode="sum").reshape(len(codes), -1, hidden)
+
+
+def _conditioned(model: SampleRNN, frames: Tensor) -> Tensor:
+    """The lowest tier's frames -> their share of the first hidden layer, and every bias of it."""
+    first, entry, tier = model.predictor.hidden1, model.predictor.input, model.tiers[0]
+    weight = _weight(first)
+    bias = F.linear(_bias(entry), weight, _bias(first))
+    batch, count, hidden = frames.shape
+    if batch * count <= hidden:
+        # So few frames are multiplied with both matrices in less time than these with each other.
+        return F.linear(tier.spread(frames), weight, bias)
+    rise = _weight(tier.upsample).reshape(tier.ratio, hidden, hidden)
+    biases = F.linear(_bias(tier.upsample).reshape(tier.ratio, hidden), weight, bias)
+    out = F.linear(frames, (weight @ rise).flatten(0, 1), biases.flatten())
+    return out.reshape(batch, count * tier.ratio, hidden)
+
+
+def _weight(layer: nn.Module) -> Tensor:
+    return layer.weight  # type: ignore[return-value]
+
+
+def _bias(layer: nn.Module) -> Tensor:
+    return layer.bias  # type: ignore[return-value]

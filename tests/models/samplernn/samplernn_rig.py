@@ -54,3 +54,8 @@ def random_codes(model: SampleRNN, rows: int, frames: int) -> tuple[Tensor, Tens
     codes = torch.randint(0, config.quantization, (rows, config.context + frames * config.hop))
     features = torch.randn(rows, frames, config.feature_count) if config.feature_count else None
     return codes, features
+
+
+def gap(one: Tensor, other: Tensor) -> float:
+    """The largest difference."""
+    return float((one - other).detach().abs().max())

@@ -1,8 +1,23 @@
 """Signal processing.
 
 - `resampling`: reading a signal at a varying rate, exactly and block by block.
+- `frames`: pieces of a signal round given moments.
+- `pitch`: pitch of one voice, by YIN.
+- `features`: pitch, voicing, loudness, onset and brightness over time.
 """
 
+from synth.dsp.features import NAMES, RANGES, Range, extract
+from synth.dsp.pitch import Pitch, pitch_track
 from synth.dsp.resampling import FRACTION_BITS, interpolation_table, read_at
 
-__all__ = ["FRACTION_BITS", "interpolation_table", "read_at"]
+__all__ = [
+    "FRACTION_BITS",
+    "NAMES",
+    "RANGES",
+    "Pitch",
+    "Range",
+    "extract",
+    "interpolation_table",
+    "pitch_track",
+    "read_at",
+]

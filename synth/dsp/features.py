@@ -119,7 +119,8 @@ def centroid_hz(audio: Audio, sample_rate: int, centres: Floats) -> Floats:
         power = _spectrum(audio, part, length)
         total = power.sum(1)
         loud = 2 * total > 10 ** (FLOOR_DB / 10)
-        return np.where(loud, power @ frequency / np.where(loud, total, 1.0), np.nan)
+        hz: Floats = np.where(loud, power @ frequency / np.where(loud, total, 1.0), np.nan)
+        return hz
 
     return by_chunks(centroid, centres)
 
@@ -140,14 +141,15 @@ def onset_strength(audio: Audio, sample_rate: int, hop: int, centres: Floats) ->
         before, after = (
             _decibel(_spectrum(audio, part + side, length) @ bands) for side in (-shift, shift)
         )
-        return np.maximum(after - before, 0.0).mean(1) / FULL_RISE_DB
+        flux: Floats = np.maximum(after - before, 0.0).mean(1) / FULL_RISE_DB
+        return flux
 
     moments = (centres[:, None] + offsets).reshape(-1)
     return by_chunks(rise, moments).reshape(len(centres), steps).max(1, initial=0.0)
 
 
 def _spectrum(audio: Audio, centres: Floats, length: int) -> Floats:
-    """Power at each frequency under a Hann window, so scaled that a sine's sum is half its power."""
+    """Power at each frequency under a Hann window; over all of them a sine has half its power."""
     window = np.hanning(length + 2)[1:-1]
     spectrum = np.fft.rfft(windows_at(audio, centres, length) * window)
     power: Floats = (spectrum.real**2 + spectrum.imag**2) / (length * (window**2).sum())

@@ -1,19 +1,20 @@
-"""Reading `model.pt`: data only, no code is ever executed."""
+"""Reading `model.pt` and checkpoints: data only, no code is ever executed."""
 
 from __future__ import annotations
 
 import pickle
 import warnings
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from synth.contract import ModelFileError
-from synth.models.package import Package, unpack
+from synth.models.package import PACKAGE_FORMAT, Package, unpack
 
 
 def load_package(path: str | Path) -> Package:
-    """Load a trained model.
+    """Load a trained model: `model.pt`, or a checkpoint of its run as it was at that step.
 
     Raises:
         ModelFileError: missing, truncated, foreign or unsafe file; the message says which.
@@ -34,6 +35,19 @@ def load_package(path: str | Path) -> Package:
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise ModelFileError(f"{path}: not a readable model.pt ({reason})") from None
     try:
-        return unpack(data)
+        return unpack(_as_package(data))
     except ModelFileError as error:
         raise ModelFileError(f"{path}: {error}") from None
+
+
+def _as_package(data: Any) -> Any:
+    """What `unpack` takes, out of a checkpoint, which has no statistics and no provenance yet."""
+    if not isinstance(data, dict) or not {"optimizer", "weights", "model", "step"} <= set(data):
+        return data
+    return {
+        "format": PACKAGE_FORMAT,
+        "family": data.get("family"),
+        "config": data["model"],
+        "weights": data["weights"],
+        "provenance": {"steps": data["step"]},
+    }

@@ -21,6 +21,7 @@ COMMANDS = {
     "devices": "devices",
     "doctor": "doctor",
     "export": "export",
+    "generate": "generate",
     "info": "info",
     "play": "play",
     "render": "render",

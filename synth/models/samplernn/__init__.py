@@ -4,6 +4,7 @@
 - `quantizer`: audio to codes and back.
 - `tier`: `FrameTier`, recurrent layers over frames of samples.
 - `model`: `SampleRNN`, the tiers over the predictor of the next sample.
+- `steering`: features at the pace of the model.
 - `sampling`: drawing codes from logits, with one uniform number per sample.
 - `folding`: `FoldedSampleRNN`, the model as it generates.
 - `generation`: `Generator`, and `Stream`s of any number of rows out of it.

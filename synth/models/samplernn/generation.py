@@ -122,6 +122,9 @@ class Generator:
     Args:
         model: left as it is; device: where to run, "cpu" or "cuda".
 
+    Attributes:
+        piece: samples made at a time; reading multiples of it is fastest on CUDA.
+
     >>> from synth.models.samplernn import SampleRNNConfig
     >>> model = SampleRNN(SampleRNNConfig(hidden_size=8, rnn_layers=1, embed_size=4))
     >>> stream = Generator(model).stream(rows=2, seed=1)
@@ -134,6 +137,7 @@ class Generator:
         self.folded = FoldedSampleRNN(model).to(self.device)
         self.model = self.folded.model
         self.config = model.config
+        self.piece = max(GRAPH_SAMPLES // model.hop, 1) * model.hop
 
     def stream(
         self,
@@ -242,7 +246,7 @@ class Stream:
         if samples < 0 or samples % config.hop:
             raise ConfigError(f"samples is {samples}; a multiple of {config.hop} is needed")
         steering = self._steering(features, samples // config.hop)
-        piece = max(GRAPH_SAMPLES // config.hop, 1) * config.hop
+        piece = self._generator.piece
         out = torch.empty(self.rows, samples, dtype=torch.int64)
         for first in range(0, samples, piece):
             last = min(first + piece, samples)

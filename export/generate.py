@@ -1,0 +1,258 @@
+"""Audio out of a SampleRNN's `model.pt` or checkpoint: what `synth generate` does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import soxr
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from export.bank import to_channels
+from export.checkpoint import load_package
+from synth.contract import (
+    ConfigError,
+    DataError,
+    DeviceError,
+    ModelFileError,
+    read_audio,
+    require_one_of,
+    require_within,
+    write_audio,
+)
+from synth.models.samplernn import Drawing, Generator, SampleRNN, SampleRNNConfig, Stream
+from synth.models.samplernn.steering import at_frames
+
+DEVICES = ("auto", "cpu", "cuda")
+PRIME_SECONDS = 1.0  # as much as a model can still know of, and more
+MAX_SECONDS = 4 * 3600  # of all sounds together, about 1 GB
+PIECES = 4  # of the generator, between two messages of progress
+DEFAULT_SECONDS = 10.0
+
+Sound = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be generated.
+
+    Args:
+        length: seconds of each sound, above 0; None is that of `features`, or 10.
+        num: how many sounds; None is one for each temperature.
+        drawing: temperatures, top-k and top-p.
+        prime: recording to go on from; prime_offset: where in it, in seconds. From there on at
+            most one second is heard; the sound starts after it.
+        seed: the same one gives the same sounds.
+        random_state: start each sound from a random state of the model instead of its own.
+        features: recording whose pitch, loudness and so on steer the model, if it takes any.
+        label: the class of sound, if the model knows classes; by default the first.
+        device: "auto", "cpu" or "cuda".
+
+    Raises:
+        ConfigError: a value is out of its range.
+    """
+
+    length: float | None = None
+    num: int | None = None
+    drawing: Drawing = field(default_factory=Drawing)
+    prime: str | Path | None = None
+    prime_offset: float = 0.0
+    seed: int = 0
+    random_state: bool = False
+    features: str | Path | None = None
+    label: str | None = None
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        require_within("seed", self.seed, 0, 2**32 - 1)
+        require_within("num", self.rows, 1, 1024)
+        if self.length is not None:
+            require_within("length", self.length, 0.01, 3600.0)
+            require_within("num times length", self.rows * self.length, 0.0, MAX_SECONDS)
+        require_within("prime_offset", self.prime_offset, 0.0, 24 * 3600.0)
+        require_one_of("device", self.device, DEVICES)
+        if len(self.drawing.temperature) not in (1, self.rows):
+            raise ConfigError(
+                f"{len(self.drawing.temperature)} temperatures for {self.rows} sounds; give one,"
+                " or one for each"
+            )
+
+    @property
+    def rows(self) -> int:
+        """Sounds side by side."""
+        return len(self.drawing.temperature) if self.num is None else self.num
+
+
+def generate_files(
+    model: str | Path,
+    out: str | Path,
+    request: Request,
+    *,
+    on_samples: Callable[[int, int], None] | None = None,
+    on_notice: Callable[[str], None] | None = None,
+) -> list[Path]:
+    """Generate and write one file per sound.
+
+    Args:
+        model: `model.pt` of a run or one of its checkpoints.
+        out: a WAV or FLAC file (several sounds get `_1`, `_2` … before the suffix), or a folder,
+            made if missing, for `1.wav`, `2.wav` …
+        on_samples: told samples of each sound made so far, and how many there will be.
+        on_notice: told what a person should know.
+
+    Raises:
+        ConfigError: a setting doesn't fit the model.
+        ModelFileError: the model can't be used, or is no SampleRNN.
+        DataError: the prime is too short or can't be read; the place can't be written.
+    """
+    network = _load(model)
+    config = network.config
+    _require_fit(request, config)
+    prime = _recording(request.prime, config, on_notice, request.prime_offset, PRIME_SECONDS)
+    if prime is not None and len(prime) < config.context:
+        raise DataError(
+            f"{request.prime}: {len(prime)} samples from {request.prime_offset} s on; the model"
+            f" needs {config.context} to go on from, choose a longer file or an earlier place"
+        )
+    if prime is not None:
+        prime = prime[len(prime) % config.hop :]  # whole frames, for whole frames of features
+    steering = _recording(request.features, config, on_notice)
+    samples = _samples(request, config, steering)
+    files = _files(Path(out), request.rows)
+    frames = 0 if prime is None else len(prime) // config.hop
+    generator = Generator(network, _device(request.device))
+    stream = generator.stream(
+        request.rows,
+        seed=request.seed,
+        drawing=request.drawing,
+        prime=None if prime is None else network.encode(torch.from_numpy(prime)),
+        prime_features=_features(prime, frames, request, network),
+        random_state=request.random_state,
+    )
+    features = _features(steering, -(-samples // config.hop), request, network)
+    sound = _read(stream, generator, network, samples, features, on_samples)
+    for path, row in zip(files, sound, strict=True):
+        write_audio(path, row[None], config.sample_rate)
+    return files
+
+
+def _load(model: str | Path) -> SampleRNN:
+    package = load_package(model)
+    if not isinstance(package.model, SampleRNN):
+        raise ModelFileError(
+            f"{model}: a {package.family} model generates nothing by itself; `synth export` makes"
+            " it playable"
+        )
+    return package.model
+
+
+def _require_fit(request: Request, config: SampleRNNConfig) -> None:
+    if request.features is not None and not config.features:
+        raise ConfigError("--features is given, but this model takes none; leave it out")
+    if request.label is not None:
+        known = ", ".join(config.labels) or "none"
+        if request.label not in config.labels:
+            raise ConfigError(f"--label is {request.label!r}; this model knows {known}")
+
+
+def _recording(
+    path: str | Path | None,
+    config: SampleRNNConfig,
+    on_notice: Callable[[str], None] | None,
+    offset: float = 0.0,
+    seconds: float = 3600.0,
+) -> Sound | None:
+    """Mono `[samples]` at the model's rate, from `offset` on, at most `seconds` of it."""
+    if path is None:
+        return None
+    audio, rate = read_audio(path)
+    first = round(offset * rate)
+    if first >= audio.shape[1]:
+        raise DataError(f"{path}: ends before {offset} s; it has {audio.shape[1] / rate:.2f} s")
+    audio = to_channels(audio, 1)[0, first : first + round(seconds * rate)]
+    if rate != config.sample_rate:
+        if on_notice:
+            on_notice(f"{path}: {rate} Hz, resampled to the model's {config.sample_rate} Hz")
+        audio = soxr.resample(audio, rate, config.sample_rate, quality="VHQ")
+    return np.ascontiguousarray(audio)
+
+
+def _samples(request: Request, config: SampleRNNConfig, steering: Sound | None) -> int:
+    """How many of each sound."""
+    if request.length is not None:
+        return max(1, round(request.length * config.sample_rate))
+    samples = round(DEFAULT_SECONDS * config.sample_rate) if steering is None else len(steering)
+    seconds = request.rows * samples / config.sample_rate
+    require_within("num times length in seconds", seconds, 0.0, MAX_SECONDS)
+    return samples
+
+
+def _features(
+    audio: Sound | None, frames: int, request: Request, network: SampleRNN
+) -> Tensor | None:
+    """`[frames, feature_count]`: of `audio`, or their mean over the training data; the class."""
+    config = network.config
+    if not config.feature_count:
+        return None
+    values = network.feature_mean.repeat(frames, 1)
+    if audio is not None and config.features:
+        from synth.dsp.features import extract
+
+        found = extract(audio, config.sample_rate, config.feature_hop, config.features)
+        paced = at_frames(torch.from_numpy(found), config.feature_hop, config.hop, frames)
+        values[:, : len(config.features)] = paced
+    if config.labels:
+        label = config.labels.index(request.label or config.labels[0])
+        values[:, len(config.features) + label] = 1.0
+    return values
+
+
+def _files(out: Path, rows: int) -> list[Path]:
+    """Where the sounds go; what can be wrong there is found before the work."""
+    if out.is_dir() or not out.suffix:
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataError(
+                f"{out}: can't be made ({error.strerror}); choose another --out"
+            ) from None
+        return [out / f"{row + 1}.wav" for row in range(rows)]
+    if out.suffix.lower() not in (".wav", ".flac"):
+        raise ConfigError(f"--out is {out}; a .wav or .flac file or a folder is needed")
+    if not out.parent.is_dir():
+        raise DataError(f"{out}: no folder {out.parent}; make it first")
+    if rows == 1:
+        return [out]
+    return [out.with_name(f"{out.stem}_{row + 1}{out.suffix}") for row in range(rows)]
+
+
+def _device(name: str) -> str:
+    if name == "cuda" and not torch.cuda.is_available():
+        raise DeviceError("device is cuda, which isn't there; use --device cpu")
+    return "cuda" if name != "cpu" and torch.cuda.is_available() else "cpu"
+
+
+def _read(
+    stream: Stream,
+    generator: Generator,
+    network: SampleRNN,
+    samples: int,
+    features: Tensor | None,
+    on_samples: Callable[[int, int], None] | None,
+) -> Sound:
+    """`[rows, samples]`, read in pieces: codes take twice the room of audio."""
+    hop, piece = generator.config.hop, PIECES * generator.piece
+    sound = np.empty((stream.rows, samples), np.float32)
+    for first in range(0, samples, piece):
+        last = min(first + piece, samples)
+        frames = slice(first // hop, -(-last // hop))
+        given = None if features is None else features[frames]
+        codes = stream.read((frames.stop - frames.start) * hop, given)
+        sound[:, first:last] = network.decode(codes[:, : last - first]).numpy()
+        if on_samples:
+            on_samples(last, samples)
+    return sound

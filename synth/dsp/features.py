@@ -145,7 +145,8 @@ def onset_strength(audio: Audio, sample_rate: int, hop: int, centres: Floats) ->
         return flux
 
     moments = (centres[:, None] + offsets).reshape(-1)
-    return by_chunks(rise, moments).reshape(len(centres), steps).max(1, initial=0.0)
+    strength: Floats = by_chunks(rise, moments).reshape(len(centres), steps).max(1, initial=0.0)
+    return strength
 
 
 def _spectrum(audio: Audio, centres: Floats, length: int) -> Floats:

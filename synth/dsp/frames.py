@@ -17,7 +17,8 @@ def frame_centres(samples: int, hop: int) -> Floats:
     >>> frame_centres(10, 4).tolist()
     [2.0, 6.0, 10.0]
     """
-    return (np.arange(-(-samples // hop), dtype=np.float64) + 0.5) * hop
+    middles: Floats = (np.arange(-(-samples // hop), dtype=np.float64) + 0.5) * hop
+    return middles
 
 
 def windows_at(audio: Audio, centres: Floats, length: int) -> Floats:
@@ -35,7 +36,8 @@ def windows_at(audio: Audio, centres: Floats, length: int) -> Floats:
     inside = np.asarray(audio[max(first, 0) : max(end, 0)], np.float64)
     before = min(max(-first, 0), end - first)
     padded = np.pad(inside, (before, end - first - before - len(inside)))
-    return padded[(start - first)[:, None] + np.arange(length)]
+    windows: Floats = padded[(start - first)[:, None] + np.arange(length)]
+    return windows
 
 
 def by_chunks(measure: Callable[[Floats], Floats], centres: Floats, chunk: int = 1024) -> Floats:

@@ -21,8 +21,8 @@ from synth.dsp.frames import Audio, Floats, frame_centres, windows_at
 
 LOW_HZ, HIGH_HZ = 50.0, 2000.0
 WINDOW_MS = 40.0  # two periods of the lowest pitch
-# A dip may be three times as shallow as the deepest one and 0.01 more. With the paper's threshold of
-# 0.1 for all a tone of strong even partials is taken for its octave.
+# A dip may be three times as shallow as the deepest one and 0.01 more. With the paper's 0.1 for all
+# a tone of strong even partials is taken for its octave.
 RATIO, DIP = 3.0, 0.01
 VOICED = 0.3  # aperiodicity from which a sound has no pitch; white noise is near 0.7
 FLOOR = 1e-4  # RMS (-80 dBFS) of the noise that silence counts as
@@ -114,7 +114,8 @@ def _differences(windows: Floats) -> Floats:
     lag = np.arange(1, count + 1)
     both = energy[:, length - lag] + energy[:, -1:] - energy[:, lag]
     pairs = np.maximum(both - 2.0 * product, 0.0) / (length - lag)
-    return pairs + 2.0 * FLOOR**2
+    difference: Floats = pairs + 2.0 * FLOOR**2
+    return difference
 
 
 def _refine(difference: Floats, column: NDArray[np.intp]) -> Floats:
@@ -124,9 +125,9 @@ def _refine(difference: Floats, column: NDArray[np.intp]) -> Floats:
     """
     rows = np.arange(len(column))
     near = np.stack([difference[rows, column + step] for step in (-1, 0, 1)])
-    column = np.clip(column + np.argmin(near, 0) - 1, 1, difference.shape[1] - 2)
-    left, middle, right = (difference[rows, column + step] for step in (-1, 0, 1))
+    lowest = np.clip(column + np.argmin(near, 0) - 1, 1, difference.shape[1] - 2)
+    left, middle, right = (difference[rows, lowest + step] for step in (-1, 0, 1))
     curvature = left - 2.0 * middle + right
     shift = 0.5 * (left - right) / np.where(curvature > 0, curvature, np.inf)
-    bottom: Floats = column + np.clip(shift, -1.0, 1.0)
+    bottom: Floats = lowest + np.clip(shift, -1.0, 1.0)
     return bottom

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -222,19 +221,13 @@ class Stream:
         self._settings = _settings(drawing, self.rows, generator.device)
         self._graph: _Graph | None = None
 
-    def read(
-        self,
-        samples: int,
-        features: Tensor | None = None,
-        on_samples: Callable[[int], None] | None = None,
-    ) -> Tensor:
+    def read(self, samples: int, features: Tensor | None = None) -> Tensor:
         """The next codes. Reading in pieces gives what reading at once gives.
 
         Args:
             samples: a multiple of the model's `hop`.
             features: `[samples / hop, feature_count]` or with rows, where the model has any; by
                 default their mean over the training data.
-            on_samples: called now and then with how many samples of this read are made.
 
         Returns:
             int64 `[rows, samples]`, on the CPU.
@@ -255,31 +248,29 @@ class Stream:
             out[:, first:last] = self._next(
                 uniform, None if steering is None else steering[:, frames]
             )
-            if on_samples:
-                on_samples(last)
         return out
 
     def _steering(self, features: Tensor | None, frames: int) -> Tensor | None:
         count = self._generator.config.feature_count
         if features is None or not count:
             given = self._generator.average(frames)
-        elif features.shape[-2:] == (frames, count) and features.dim() <= 3:
-            given = features.to(self._generator.device)
-        else:
+            return None if given is None else given.expand(self.rows, -1, -1)
+        if tuple(features.shape) not in ((frames, count), (self.rows, frames, count)):
             raise ConfigError(
-                f"features have shape {tuple(features.shape)}; [{frames}, {count}] is needed"
+                f"features have shape {tuple(features.shape)}; [{frames}, {count}] is needed, with"
+                f" or without {self.rows} rows before it"
             )
-        return None if given is None else given.expand(self.rows, -1, -1)
+        return features.to(self._generator.device).expand(self.rows, -1, -1)
 
     @torch.inference_mode()
     def _next(self, uniform: Tensor, features: Tensor | None) -> Tensor:
         folded = self._generator.folded
-        if uniform.is_cuda:
-            if self._graph is None:
-                self._graph = _Graph(folded, self._state, uniform, features, self._settings)
-            if self._graph.samples == uniform.shape[1]:
+        if uniform.is_cuda and uniform.shape[1] == self._generator.piece:
+            with torch.cuda.device(uniform.device):
+                if self._graph is None:
+                    self._graph = _Graph(folded, self._state, uniform, features, self._settings)
                 codes, self._state = self._graph(self._state, uniform, features)
-                return codes
+            return codes
         codes, self._state = make_frames(folded, self._state, uniform, features, self._settings)
         return codes
 
@@ -299,7 +290,6 @@ class _Graph:
         features: Tensor | None,
         settings: Settings,
     ) -> None:
-        self.samples = uniform.shape[1]
         self._state = {name: tensor.clone() for name, tensor in state.items()}
         self._uniform = uniform.clone()
         self._features = None if features is None else features.clone()

@@ -147,13 +147,6 @@ def test_without_features_the_mean_of_the_training_data_steers() -> None:
     assert not torch.equal(other, wanted)
 
 
-def test_progress_is_told() -> None:
-    seen: list[int] = []
-    Generator(small_model()).stream().read(600, on_samples=seen.append)
-    assert seen == sorted(seen)
-    assert seen[-1] == 600
-
-
 @pytest.mark.parametrize(
     ("change", "problem"),
     [

@@ -9,6 +9,8 @@ layers' own weights through the products.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -16,6 +18,8 @@ from torch.nn import functional as F
 from synth.models.samplernn import SampleRNN
 from synth.models.samplernn.model import FRAME_GAIN, SamplePredictor
 from synth.nn import State
+
+MANY_ROWS = 48
 
 
 def predict(
@@ -47,12 +51,20 @@ def _lowest_frames(
         if tier.expand is not None and x is not None:
             frames = tier.expand(frames) + x
         own = {name: state[f"tier{k + 1}.{name}"] for name in tier.state_names}
-        x, after = tier.rnn.step(frames, own)
+        with _recurrent_precision(frames):
+            x, after = tier.rnn.step(frames.type_as(own["h"]), own)
         new |= {f"tier{k + 1}.{name}": tensor for name, tensor in after.items()}
         if k:
             x = tier.spread(x)
     assert x is not None  # noqa: S101 - there is at least one tier
     return x, new
+
+
+def _recurrent_precision(x: Tensor) -> AbstractContextManager[object]:
+    """Few rows go through oneDNN's recurrent layers in float32: bfloat16 is slower there."""
+    if x.is_cuda or len(x) >= MANY_ROWS or not torch.is_autocast_enabled(x.device.type):
+        return nullcontext()
+    return torch.autocast(x.device.type, enabled=False)
 
 
 def _looked_up(predictor: SamplePredictor, codes: Tensor) -> Tensor:

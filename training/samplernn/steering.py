@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from synth.contract import write_bytes
+from synth.dsp.features import extract
 from synth.models.samplernn import SampleRNNConfig
 from training.library import Array, Clip
 
 FEATURES_VERSION = 1
-PIECE_SECONDS, MARGIN_SECONDS = 30.0, 2.0
 
 
 class Steering:
@@ -54,8 +54,9 @@ class Steering:
             frames = np.concatenate([self._own_frames(i) for i in range(len(self._clips))])
             mean[own] = frames.mean(0, dtype=np.float64)
             spread = frames.std(0, dtype=np.float64)
-            # A feature that never moves would be divided by nothing.
-            deviation[own] = np.where(spread > 1e-4, spread, 1.0)
+            # A feature that hardly moves would be divided by next to nothing, and whoever moves it
+            # later would be far away from all that was learned.
+            deviation[own] = np.where(spread > 0.01, spread, 1.0)
         return mean.astype(np.float32), deviation.astype(np.float32)
 
     def _own_frames(self, clip: int) -> Array:
@@ -87,7 +88,8 @@ def open_features(clip: Clip, config: SampleRNNConfig) -> Array:
     )
     if not _is_whole(path):
         buffer = io.BytesIO()
-        np.save(buffer, _extracted(clip.cache, config))
+        audio = np.load(clip.cache, mmap_mode="r")[0]
+        np.save(buffer, extract(audio, config.sample_rate, config.feature_hop, config.features))
         write_bytes(path, buffer.getbuffer())
     return np.load(path, mmap_mode="r")  # type: ignore[no-any-return]
 
@@ -98,20 +100,3 @@ def _is_whole(path: Path) -> bool:
     except (OSError, ValueError):
         return False
     return True
-
-
-def _extracted(cache: Path, config: SampleRNNConfig) -> Array:
-    """In pieces with some sound around them, so that memory doesn't grow with the file."""
-    from synth.dsp.features import extract
-
-    audio, hop = np.load(cache, mmap_mode="r")[0], config.feature_hop
-    piece = max(1, round(PIECE_SECONDS * config.sample_rate / hop)) * hop
-    margin = max(1, round(MARGIN_SECONDS * config.sample_rate / hop)) * hop
-    parts = []
-    for first in range(0, len(audio), piece):
-        begin = max(0, first - margin)
-        end = min(len(audio), first + piece)
-        around = np.array(audio[begin : end + margin])
-        found = np.asarray(extract(around, config.sample_rate, hop, config.features), np.float32)
-        parts.append(found[(first - begin) // hop :][: -(-(end - first) // hop)])
-    return np.concatenate(parts)

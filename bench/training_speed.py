@@ -1,9 +1,12 @@
 """Steps per second of training beside a plain eager loop over the same model and batch.
 
     python bench/training_speed.py [--preset tiny] [--steps 12] [--threads 1] [--json FILE]
+    python bench/training_speed.py --family samplernn --preset base --batch 128 --steps 1
 
-The plain loop is what one writes first: the model called as it is, fp32, the same losses with
-torch.stft, the optimiser not fused. The trainer's steps are those that `synth train` takes, losses,
+The plain loop is what one writes first: the model called as it is, fp32, the same losses, the
+optimiser not fused. For the codec it takes its mel spectrograms with torch.stft; for the SampleRNN
+it holds every window of the samples in memory, sixteen times the audio, and multiplies each with
+the whole input layer. The trainer's steps are those that `synth train` takes, losses,
 clipping and optimiser included, at both precisions. The kinds take turns, step by step, and CPU
 time of the process is counted beside the clock, so that other programs on the machine disturb all
 of them alike.
@@ -24,13 +27,19 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from synth.models.codec import PRESETS, Codec
+from synth.models.codec import PRESETS as CODEC_PRESETS
+from synth.models.codec import Codec
+from synth.models.samplernn import PRESETS as SAMPLERNN_PRESETS
+from synth.models.samplernn import SampleRNN
 from training.codec import CodecTrainConfig
 from training.fast import fast_codec
 from training.losses import codec_terms
 from training.mel import FLOOR, mel_filters
+from training.samplernn import SampleRNNTask, SampleRNNTrainConfig
+from training.samplernn.windows import Batch
 
 Step = Callable[[], None]
+WARM = 1
 
 
 def plain_step(model: Codec, audio: Tensor, settings: CodecTrainConfig) -> Step:
@@ -80,15 +89,86 @@ def trainer_step(model: Codec, audio: Tensor, settings: CodecTrainConfig) -> Ste
     return step
 
 
+def codec_kinds(given: argparse.Namespace) -> tuple[dict[str, Step], tuple[int, ...]]:
+    """What is compared, and the shape of its batch."""
+    config = CODEC_PRESETS[given.preset]
+    frames = -(-round(given.seconds * config.sample_rate) // config.hop)
+    shape = (given.batch, config.audio_channels, frames * config.hop)
+    audio = 0.1 * torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    kinds = {
+        "plain": plain_step(Codec(config), audio, CodecTrainConfig()),
+        "trainer, 32": trainer_step(Codec(config), audio, CodecTrainConfig()),
+        "trainer, bf16-mixed": trainer_step(
+            Codec(config), audio, CodecTrainConfig(precision="bf16-mixed")
+        ),
+    }
+    return kinds, shape
+
+
+def plain_samplernn_step(model: SampleRNN, codes: Tensor) -> Step:
+    """One step of the loop that one writes first: the predictor on windows made beforehand."""
+    predictor, context = model.predictor, model.context
+    assert predictor.embedding is not None
+    embedding = predictor.embedding
+    windows = codes[:, context - predictor.taps : -1].unfold(1, predictor.taps, 1).contiguous()
+    targets = codes[:, context:].contiguous()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        conditioning, _ = model.condition(codes, model.init_state(len(codes)))
+        x = predictor.input(embedding(windows).flatten(2)) + conditioning
+        x = torch.relu(predictor.hidden2(torch.relu(predictor.hidden1(x))))
+        logits = predictor.output(x)
+        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+
+    return step
+
+
+def trainer_samplernn_step(model: SampleRNN, batch: Batch, precision: str) -> Step:
+    """One step as `training.samplernn` takes it, quantisation included."""
+    task = SampleRNNTask(model, SampleRNNTrainConfig())
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True)
+
+    def step() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16-mixed"):
+            loss, _ = task.measure(batch)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+
+    return step
+
+
+def samplernn_kinds(given: argparse.Namespace) -> tuple[dict[str, Step], tuple[int, ...]]:
+    """What is compared, and the shape of its batch."""
+    config = SAMPLERNN_PRESETS[given.preset]
+    shape = (given.batch, config.context + SampleRNNTrainConfig().num_frames * config.hop)
+    audio = 0.1 * torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    batch = Batch(audio, None, torch.ones(given.batch, dtype=torch.bool))
+    # One model for all: at full size, its gradients and two optimisers are a gigabyte.
+    model = SampleRNN(config)
+    kinds = {
+        "plain": plain_samplernn_step(model, model.encode(audio)),
+        "trainer, 32": trainer_samplernn_step(model, batch, "32"),
+        "trainer, bf16-mixed": trainer_samplernn_step(model, batch, "bf16-mixed"),
+    }
+    return kinds, shape
+
+
 def measure(kinds: dict[str, Step], steps: int) -> dict[str, dict[str, float]]:
     """Median seconds of a step, by clock and by CPU, the kinds taking turns."""
     wall: dict[str, list[float]] = {name: [] for name in kinds}
     cpu: dict[str, list[float]] = {name: [] for name in kinds}
-    for number in range(steps + 2):
+    for number in range(steps + WARM):
         for name, step in kinds.items():
             begin, spent = time.perf_counter(), time.process_time()
             step()
-            if number >= 2:  # the first ones allocate and compile
+            if number >= WARM:  # the first ones allocate and compile
                 wall[name].append(time.perf_counter() - begin)
                 cpu[name].append(time.process_time() - spent)
     return {
@@ -100,31 +180,21 @@ def measure(kinds: dict[str, Step], steps: int) -> dict[str, dict[str, float]]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--preset", choices=list(PRESETS), default="tiny")
+    parser.add_argument("--family", choices=["codec", "samplernn"], default="codec")
+    parser.add_argument("--preset", default="tiny")
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--seconds", type=float, default=0.5)
+    parser.add_argument("--seconds", type=float, default=0.5, help="of a crop, codec only")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    config = PRESETS[given.preset]
-    frames = -(-round(given.seconds * config.sample_rate) // config.hop)
-    generator = torch.Generator().manual_seed(0)
-    shape = (given.batch, config.audio_channels, frames * config.hop)
-    audio = 0.1 * torch.randn(shape, generator=generator)
-    kinds = {
-        "plain": plain_step(Codec(config), audio, CodecTrainConfig()),
-        "trainer, 32": trainer_step(Codec(config), audio, CodecTrainConfig()),
-        "trainer, bf16-mixed": trainer_step(
-            Codec(config), audio, CodecTrainConfig(precision="bf16-mixed")
-        ),
-    }
+    kinds, shape = codec_kinds(given) if given.family == "codec" else samplernn_kinds(given)
     found = measure(kinds, given.steps)
     cpu = platform.processor() or platform.machine()
     print(f"command: {' '.join(sys.argv)}")
     print(f"machine: {cpu}, {given.threads} thread(s), torch {torch.__version__}")
-    print(f"model: {given.preset}, batch {shape}")
+    print(f"model: {given.family} {given.preset}, batch {shape}")
     for name, figures in found.items():
         ratio = found["plain"]["cpu_s"] / figures["cpu_s"]
         clock = found["plain"]["wall_s"] / figures["wall_s"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,6 +20,7 @@ from synth.nn import State
 GRAPH_SAMPLES = 256  # captured at a time; longer graphs gain nothing more and take long to capture
 MAX_ROWS = 1024
 PRIME_FRAMES = 256
+MANY_ROWS = 32
 
 
 @dataclass(frozen=True)
@@ -241,13 +244,13 @@ class Stream:
         steering = self._steering(features, samples // config.hop)
         piece = self._generator.piece
         out = torch.empty(self.rows, samples, dtype=torch.int64)
-        for first in range(0, samples, piece):
-            last = min(first + piece, samples)
-            uniform = self._noise.uniform(last - first).to(device)
-            frames = slice(first // config.hop, last // config.hop)
-            out[:, first:last] = self._next(
-                uniform, None if steering is None else steering[:, frames]
-            )
+        with _threads_for(self.rows):
+            for first in range(0, samples, piece):
+                last = min(first + piece, samples)
+                uniform = self._noise.uniform(last - first).to(device)
+                frames = slice(first // config.hop, last // config.hop)
+                given = None if steering is None else steering[:, frames]
+                out[:, first:last] = self._next(uniform, given)
         return out
 
     def _steering(self, features: Tensor | None, frames: int) -> Tensor | None:
@@ -316,6 +319,19 @@ class _Graph:
             self._features.copy_(features)
         self._graph.replay()
         return self._codes, {name: tensor.clone() for name, tensor in self._after.items()}
+
+
+@contextmanager
+def _threads_for(rows: int) -> Iterator[None]:
+    """One thread where there are few rows: their products are so small that a second thread only
+    makes the first one wait, on a busy machine ten times longer than the work takes."""
+    before = torch.get_num_threads()
+    if rows < MANY_ROWS:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _settings(drawing: Drawing, rows: int, device: torch.device) -> Settings:

@@ -77,6 +77,16 @@ def test_global_random_numbers_are_left_alone() -> None:
     torch.testing.assert_close(torch.rand(4), wanted)
 
 
+def test_the_number_of_threads_is_left_as_it_was() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        Generator(small_model()).stream().read(8)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_training_goes_on_beside_a_generator() -> None:
     """Folding takes a copy: neither the weights nor the weight norm of the model change."""
     model = small_model(weight_norm=True).train()

@@ -31,11 +31,12 @@ from synth.models.codec import PRESETS as CODEC_PRESETS
 from synth.models.codec import Codec
 from synth.models.samplernn import PRESETS as SAMPLERNN_PRESETS
 from synth.models.samplernn import SampleRNN
-from training.codec import CodecTrainConfig
+from training.codec.config import CodecTrainConfig
 from training.fast import fast_codec
 from training.losses import codec_terms
 from training.mel import FLOOR, mel_filters
-from training.samplernn import SampleRNNTask, SampleRNNTrainConfig
+from training.samplernn.config import SampleRNNTrainConfig
+from training.samplernn.task import SampleRNNTask
 from training.samplernn.windows import Batch
 
 Step = Callable[[], None]

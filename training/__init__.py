@@ -2,7 +2,7 @@
 
 Of every run, whatever the family:
 - `config`: `TrainConfig`, the settings that every run has.
-- `families`: the table of the families; `family`: what a row of it has to give.
+- `families`: the table of the families; `family`: what trains one.
 - `decode`, `library`: audio files decoded by separate processes into a cache, judged and listed.
 - `plan`, `setup`: settings and data put together.
 - `task`: a model with its losses and optimiser as a Lightning module.

@@ -29,7 +29,7 @@ def dry_run_report(plan: Plan) -> dict[str, Any]:
         torch.set_num_threads(settings.threads)
     task = build_task(plan)
     parameters = sum(p.numel() for p in task.model.parameters())
-    samples = settings.batch_size * TRAINING[plan.family].window(plan)
+    samples = settings.batch_size * TRAINING[plan.family].parts().window(plan)
     seconds = _measure(plan, task)
     return {
         "config": plan_as_dict(plan),
@@ -70,7 +70,7 @@ def _measure(plan: Plan, task: Task) -> float:
     """Seconds of a step, without what the first one sets up (compilation, caches)."""
     clock = _Clock()
     trainer = make_trainer(plan, clock)
-    fit(trainer, task, TRAINING[plan.family].stream(plan, Span(0, 1 + MEASURED_STEPS)))
+    fit(trainer, task, TRAINING[plan.family].parts().stream(plan, Span(0, 1 + MEASURED_STEPS)))
     return (clock.ends[-1] - clock.ends[0]) / MEASURED_STEPS
 
 

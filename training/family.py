@@ -1,13 +1,12 @@
-"""What a family has to give so that it can be trained: one row of `training.families`."""
+"""What a family has to give so that it can be trained."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from training.config import TrainConfig
 from training.library import Clip, Library
 from training.plan import Plan
 from training.review import Review, Say
@@ -37,24 +36,20 @@ class Arrangement:
 
 
 @dataclass(frozen=True)
-class FamilyTraining:
-    """How a family is trained.
+class Parts:
+    """What trains a family.
 
     Attributes:
-        config: its class of settings.
         arrange: (model config, settings, data, library) -> Arrangement. May raise DataError or
             ConfigError.
         task: the task of a plan, with a fresh model.
         stream: the batches of a span of steps, each a function of plan and step alone.
         review: what is looked at beside the steps.
         window: samples of one row of a batch.
-        aliases: further names of flags, by field.
     """
 
-    config: type[TrainConfig]
     arrange: Callable[[Any, Any, str, Library], Arrangement]
     task: Callable[[Plan], Task]
     stream: Callable[[Plan, Span], Iterable[Any]]
     review: Callable[[Plan, Path, Say], Review]
     window: Callable[[Plan], int]
-    aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

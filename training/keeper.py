@@ -39,7 +39,7 @@ class Keeper(L.Callback):
     ) -> None:
         self._plan, self._out, self._task, self._wish = plan, out, task, wish
         self._console, self._found = console, found
-        self._review = TRAINING[plan.family].review(plan, out, self._say)
+        self._review = TRAINING[plan.family].parts().review(plan, out, self._say)
         self._start = self._saved = found.step if found else 0
         self._best = found.best if found else float("inf")
         self._unimproved = found.unimproved if found else 0

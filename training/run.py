@@ -56,7 +56,7 @@ def train(plan: Plan, out: Path, *, resume: bool = False, quiet: bool = False) -
         trainer = make_trainer(plan, keeper)
         span = Span(start, plan.training.steps, trainer.global_rank, trainer.world_size)
         try:
-            fit(trainer, task, TRAINING[plan.family].stream(plan, span))
+            fit(trainer, task, TRAINING[plan.family].parts().stream(plan, span))
         finally:
             keeper.close()
         if trainer.is_global_zero:
@@ -67,7 +67,7 @@ def train(plan: Plan, out: Path, *, resume: bool = False, quiet: bool = False) -
 def build_task(plan: Plan, found: Checkpoint | None = None) -> Task:
     """The task of the plan's family, fresh or as `found` left it."""
     torch.manual_seed(plan.training.seed)
-    task = TRAINING[plan.family].task(plan)
+    task = TRAINING[plan.family].parts().task(plan)
     if found:
         task.model.load_state_dict(found.weights)
         task.step, task.optimizer_state = found.step, found.optimizer

@@ -97,7 +97,7 @@ def make_plan(
     library = build_library(
         data, model.sample_rate, model.audio_channels, cache=cache, on_file=on_file
     )
-    found = TRAINING[family].arrange(model, training, str(data), library)
+    found = TRAINING[family].parts().arrange(model, training, str(data), library)
     return Plan(
         family, found.model, training, str(data), found.library, found.learned, found.held_out
     )

@@ -12,7 +12,8 @@ import soundfile
 from synth.models.samplernn import SampleRNNConfig
 from training.library import Clip, build_library
 from training.plan import Plan
-from training.samplernn import SAMPLERNN, SampleRNNTrainConfig
+from training.samplernn.config import SampleRNNTrainConfig
+from training.samplernn.parts import SAMPLERNN
 
 RATE = 16_000
 MODEL = SampleRNNConfig(

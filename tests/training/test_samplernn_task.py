@@ -19,10 +19,10 @@ from synth.models.samplernn import SampleRNN, SampleRNNConfig
 from training.families import TRAINING
 from training.family import Span
 from training.run import build_task, fit, make_trainer, train
-from training.samplernn import SampleRNNTask, SampleRNNTrainConfig
+from training.samplernn.config import SampleRNNTrainConfig
 from training.samplernn.fast import predict
 from training.samplernn.likelihood import likelihood
-from training.samplernn.task import learning_rate_at
+from training.samplernn.task import SampleRNNTask, learning_rate_at
 from training.samplernn.windows import Batch
 
 
@@ -35,7 +35,7 @@ def few_steps(song: Path, **changes: Any) -> SampleRNNTask:
     """The task after the steps of a plan."""
     plan = rig.make_plan(song, **changes)
     task = build_task(plan)
-    stream = TRAINING["samplernn"].stream(plan, Span(0, plan.training.steps))
+    stream = TRAINING["samplernn"].parts().stream(plan, Span(0, plan.training.steps))
     fit(make_trainer(plan), task, stream)
     assert isinstance(task, SampleRNNTask)
     return task
@@ -76,7 +76,7 @@ def test_fast_is_the_model_and_so_are_its_gradients(changes: dict[str, Any]) -> 
 def test_loss_is_the_cross_entropy_of_every_sample(song: Path) -> None:
     plan = rig.make_plan(song, steps=1)
     task = build_task(plan)
-    batch = next(iter(TRAINING["samplernn"].stream(plan, Span(0, 1))))
+    batch = next(iter(TRAINING["samplernn"].parts().stream(plan, Span(0, 1))))
     loss, found = task.measure(batch)
     codes = task.model.encode(batch.audio)
     chances = torch.softmax(task.model(codes)[0], -1)
@@ -95,7 +95,7 @@ def test_a_silent_predictor_costs_the_logarithm_of_the_levels(song: Path) -> Non
     with torch.no_grad():
         task.model.predictor.output.weight.zero_()
         task.model.predictor.output.bias.zero_()
-    batch = next(iter(TRAINING["samplernn"].stream(plan, Span(0, 1))))
+    batch = next(iter(TRAINING["samplernn"].parts().stream(plan, Span(0, 1))))
     assert task.measure(batch)[1]["bits"].item() == pytest.approx(5.0)
     held = likelihood(task.model, plan.held_out, None, seconds=1.0, frames=2, rows=1)
     assert held.bits == pytest.approx(5.0)
@@ -133,7 +133,7 @@ def test_carried_state_is_one_long_window(song: Path) -> None:
 def test_gradients_end_where_the_window_began(song: Path) -> None:
     plan = rig.make_plan(song, carry_state=True)
     task = build_task(plan)
-    for batch in TRAINING["samplernn"].stream(plan, Span(0, 3)):
+    for batch in TRAINING["samplernn"].parts().stream(plan, Span(0, 3)):
         task.measure(batch)[0].backward()  # would fail on the graph of the step before
     carried = task.extra_state()["carried"]
     assert not any(tensor.requires_grad for tensor in carried.values())
@@ -231,7 +231,7 @@ def test_every_parameter_moves(song: Path) -> None:
     plan = rig.make_plan(song, model, steps=3)
     before = {n: p.detach().clone() for n, p in build_task(plan).model.named_parameters()}
     task = build_task(plan)
-    fit(make_trainer(plan), task, TRAINING["samplernn"].stream(plan, Span(0, 3)))
+    fit(make_trainer(plan), task, TRAINING["samplernn"].parts().stream(plan, Span(0, 3)))
     still = [n for n, p in task.model.named_parameters() if torch.equal(p.detach(), before[n])]
     assert still == []
 
@@ -262,5 +262,5 @@ def test_a_melody_is_learned(tmp_path: Path) -> None:
         steps=150, batch_size=8, num_frames=16, learning_rate=5e-3,
     )  # fmt: skip
     task = build_task(plan)
-    fit(make_trainer(plan), task, TRAINING["samplernn"].stream(plan, Span(0, 150)))
+    fit(make_trainer(plan), task, TRAINING["samplernn"].parts().stream(plan, Span(0, 150)))
     assert float(task.losses["bits"]) < 1.0

@@ -14,7 +14,9 @@ import training_rig as rig
 from synth.contract import ConfigError, DataError
 from synth.models.codec import Codec, CodecConfig
 from training.checkpoint import load_newest
-from training.codec import CodecTask, CodecTrainConfig, crop_frames, learning_rate_at
+from training.codec.config import CodecTrainConfig
+from training.codec.parts import crop_frames
+from training.codec.task import CodecTask, learning_rate_at
 from training.crops import Crops, CropStream
 from training.keeper import provenance
 from training.library import build_library, split

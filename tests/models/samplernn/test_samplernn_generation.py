@@ -114,6 +114,21 @@ def test_a_prime_is_gone_on_from() -> None:
     torch.testing.assert_close(again.reshape(made.shape), made)
 
 
+def test_a_prime_is_steered_by_its_own_features() -> None:
+    """The last ones: what is left out of a prime is left out at its front."""
+    model = small_model(**KINDS["steered"])
+    prime, features = random_codes(model, 1, 5)
+    assert features is not None
+    more = torch.cat([torch.randn(1, 7, model.config.feature_count), features], 1)
+    given = torch.randn(4, model.config.feature_count)
+    stream = Generator(model).stream(seed=4, prime=prime, prime_features=more)
+    made = stream.read(4 * model.hop, given)
+    logits = model(torch.cat([prime, made], 1), None, torch.cat([features, given[None]], 1))[0]
+    uniform = Noise(4, 1).uniform(made.shape[1])[0]
+    again = draw(logits[0, -made.shape[1] :], uniform, torch.ones(len(uniform)))
+    torch.testing.assert_close(again, made[0])
+
+
 def test_a_long_prime_is_taken_in_pieces_and_each_row_can_have_its_own() -> None:
     model = small_model()
     prime = torch.randint(0, 16, (2, 5000))

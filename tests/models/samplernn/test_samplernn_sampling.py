@@ -55,6 +55,11 @@ def test_top_p_keeps_the_fewest_that_reach_p(p: float, count: int) -> None:
     torch.testing.assert_close(shares(top_p=p), shares(top_k=count), atol=2e-4, rtol=0)
 
 
+def test_the_least_number_draws_the_first_code_that_is_kept() -> None:
+    settings = torch.zeros(1), torch.ones(1), torch.tensor([2])
+    assert int(draw(LOGITS[None], *settings)) == 1
+
+
 def test_off_is_off() -> None:
     torch.testing.assert_close(shares(top_k=0, top_p=1.0), shares())
 

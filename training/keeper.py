@@ -79,14 +79,16 @@ class Keeper(L.Callback):
             rate = self._task.rate  # before an evaluation may change it
             if step % settings.log_every == 0 or evaluating:
                 self._log(step, rate, self._evaluate() if evaluating else {})
-            self._review.after_step(step, self._plain_copy)
         if evaluating:
             # Evaluations are the first process's; what follows from them is everybody's.
             self._unimproved = trainer.strategy.broadcast(self._unimproved)
             self._task.judge(self._unimproved)
         stop = trainer.strategy.reduce_boolean_decision(bool(self._wish.name), all=False)
-        if trainer.is_global_zero and (self._review.saves(step) or stop):
-            self._save()
+        if trainer.is_global_zero:
+            if self._review.saves(step) or stop:
+                self._save()
+            if not stop:
+                self._review.after_step(step, self._plain_copy)
         trainer.should_stop = stop or (evaluating and self._patience_is_over())
 
     def close(self) -> None:

@@ -37,7 +37,7 @@ class Review:
         """
 
     def after_step(self, step: int, model: Callable[[], nn.Module]) -> None:
-        """After each step; `model()` is a copy of the model in eval mode."""
+        """After each step, when all is saved; `model()` is a copy of the model in eval mode."""
 
     def saves(self, step: int) -> bool:
         """Whether a checkpoint is due."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -262,3 +264,22 @@ def test_a_run_that_is_steered(tmp_path: Path) -> None:
     assert package.config.labels == ("drum", "flute")
     assert package.model.feature_mean[0] < -3
     assert len(list((tmp_path / "run" / "audio").glob("epoch_*"))) == 2
+
+
+@pytest.mark.slow
+def test_two_processes_judge_as_one(song: Path, tmp_path: Path) -> None:
+    """Only the first process evaluates; a plateau that it finds slows both down."""
+    given = rig.arguments(
+        song, tmp_path / "run", devices="2", accelerator="cpu", steps="6", eval_every="1",
+        schedule="plateau", plateau="1", learning_rate="0.5", log_every="1",
+    )  # fmt: skip
+    script = tmp_path / "train.py"
+    script.write_text(f"from synth.cli import main\nmain({given!r})\n")
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "MEMBER: 2/2" in done.stderr
+    rows = training_rig.rows(tmp_path / "run")
+    assert sorted(rows) == [1, 2, 3, 4, 5, 6]
+    assert float(rows[6]["learning_rate"]) < 0.5

@@ -13,18 +13,30 @@ import torch
 from export.bank import build_bank, encode_files
 from export.checkpoint import load_package
 from export.graph import describe, export_onnx
+from export.samplernn import WEIGHTS, export_live, live_instrument
 from export.torchscript import export_torchscript
-from synth.contract import ConfigError, DataError, Manifest, ModelFileError, find_audio, write_bytes
+from synth.contract import (
+    ConfigError,
+    DataError,
+    Manifest,
+    ModelFileError,
+    find_audio,
+    require_one_of,
+    write_bytes,
+)
 from synth.models.codec import Codec
 from synth.models.codec.effect import CodecEffect
 from synth.models.codec.sampler import CodecSampler
 from synth.models.instrument import Instrument
 from synth.models.package import Package
+from synth.models.samplernn import SampleRNN
 
-FORMS = ("effect", "sampler")
+# What a family can be exported as; the first is the usual one.
+FORMS = {"codec": ("effect", "sampler"), "samplernn": ("generator",)}
 FORMATS = ("onnx", "torchscript", "all")
 MAX_FILE_BYTES = 512 << 20
 MAX_NAME = 64
+SAMPLER_SECONDS, GENERATOR_SECONDS = 10.0, 600.0
 _FILE_NAME = re.compile(r"[\w-][\w .-]*")
 
 
@@ -40,23 +52,28 @@ class Exported:
 def export_model(
     model: str | Path,
     *,
-    form: str = "effect",
+    form: str | None = None,
     format: str = "onnx",
     out: str | Path | None = None,
     name: str | None = None,
     sounds: str | Path | None = None,
-    max_seconds: float = 10.0,
+    max_seconds: float | None = None,
+    weights: str = "fp32",
 ) -> list[Exported]:
     """Export a trained model.
 
     Args:
         model: `model.pt` of a run.
-        form: "effect" or "sampler"; format: "onnx", "torchscript" or "all".
+        form: of a codec "effect" or "sampler", of a samplernn "generator"; by default the first.
+        format: "onnx", or of an effect "torchscript" or "all".
         out: folder, by default that of the model; created if missing.
         name: of the instrument and its files (letters, digits, spaces, '.', '_', '-'; at most 64),
             by default that of the run's folder.
-        sounds: recordings of a sampler (file or folder), by default what the model was trained on.
-        max_seconds: how much of each recording is kept, 0.1 … 600.
+        sounds: recordings of a sampler, or that a generator's notes start from (file or folder), by
+            default what the model was trained on.
+        max_seconds: how much of each recording is used, 0.1 … 600; by default 10 s for a sampler,
+            all 600 s for a generator.
+        weights: of a generator, "fp32" or "int8".
 
     Raises:
         ConfigError: an unknown form or format, or one that doesn't exist for this form.
@@ -65,11 +82,11 @@ def export_model(
     """
     # The proof runs small tensors, which a second thread slows down, much so on a busy machine.
     torch.set_num_threads(1)
-    if form not in FORMS or format not in FORMATS:
-        raise ConfigError(f"export as {', '.join(FORMS)}; formats are {', '.join(FORMATS)}")
-    if form == "sampler" and format == "torchscript":
-        raise ConfigError("a sampler is exported as onnx; torchscript holds the effect")
-    if not 0.1 <= max_seconds <= 600:
+    known = [name for names in FORMS.values() for name in names]
+    if (form is not None and form not in known) or format not in FORMATS:
+        raise ConfigError(f"export as {', '.join(known)}; formats are {', '.join(FORMATS)}")
+    require_one_of("--weights", weights, WEIGHTS)
+    if max_seconds is not None and not 0.1 <= max_seconds <= 600:
         raise ConfigError(f"--max-seconds is {max_seconds}; 0.1 … 600 is allowed")
     if name and (len(name) > MAX_NAME or not _FILE_NAME.fullmatch(name)):
         raise ConfigError(
@@ -77,7 +94,12 @@ def export_model(
             " '.', '_', '-', and no '.' in front"
         )
     package = load_package(model)
-    if form == "sampler" and sounds is None:
+    form = _form(package, form)
+    if form != "effect" and format == "torchscript":
+        raise ConfigError(f"a {form} is exported as onnx; torchscript holds the effect")
+    if form != "generator" and weights != "fp32":
+        raise ConfigError(f"--weights {weights} is for the generator of a samplernn; leave it out")
+    if form != "effect" and sounds is None:
         sounds = _training_data(package)
     package = replace(package, provenance=_public(package.provenance))
     folder = Path(out) if out is not None else Path(model).resolve().parent
@@ -85,15 +107,41 @@ def export_model(
     _make_folder(folder)
     written = []
     if format in ("onnx", "all"):
-        instrument = _instrument(package, form, sounds, max_seconds)
-        manifest = describe(instrument, name, package.family, package.provenance)
-        data, manifest = export_onnx(instrument, manifest)
+        data, manifest = _onnx(package, form, name, sounds, max_seconds, weights)
         written.append(_write(folder / f"{name}.onnx", data, manifest))
-    if format in ("torchscript", "all"):
+    if format in ("torchscript", "all") and form != "generator":
         path = folder / f"{name}.ts"
         manifest = export_torchscript(copy.deepcopy(package), path, name=name)
         written.append(Exported(path, path.stat().st_size, manifest))
     return written
+
+
+def _form(package: Package, form: str | None) -> str:
+    """The form that is meant. Raises `ModelFileError` for one that the family doesn't have."""
+    forms = FORMS.get(package.family, ())
+    if not forms or (form is not None and form not in forms):
+        raise ModelFileError(
+            f"family {package.family} has no {form or 'usual'} export;"
+            f" it has {', '.join(forms) or 'none'}"
+        )
+    return form or forms[0]
+
+
+def _onnx(
+    package: Package,
+    form: str,
+    name: str,
+    sounds: str | Path | None,
+    max_seconds: float | None,
+    weights: str,
+) -> tuple[bytes, Manifest]:
+    model, told = package.model, package.provenance
+    if isinstance(model, SampleRNN):
+        seconds = max_seconds or GENERATOR_SECONDS
+        live, facts = live_instrument(model, find_audio(sounds or ""), seconds, weights)
+        return export_live(live, describe(live, name, package.family, {**told, **facts}))
+    instrument = _instrument(package, form, sounds, max_seconds or SAMPLER_SECONDS)
+    return export_onnx(instrument, describe(instrument, name, package.family, told))
 
 
 def _instrument(

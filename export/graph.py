@@ -64,6 +64,7 @@ def describe(
             TensorSpec(state_name(k), tuple(v.shape[1:]), _DTYPES[v.dtype])
             for k, v in state.items()
         ),
+        random=instrument.random,
         sounds=instrument.sounds,
         key_range=instrument.key_range,
         provenance={**provenance, "versions": _versions()},

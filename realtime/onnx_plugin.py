@@ -50,12 +50,15 @@ class OnnxPlugin:
         self._rest: dict[str, NDArray[Any]] = {}
         self._packed: dict[str, NDArray[Any]] = {}
         self._rows: Rows = np.zeros(0, np.int64)
-        self._noise = np.random.default_rng(0)
+        self._noise: list[np.random.Generator] = []
+        self._seeds = np.zeros(0)
         self._path = path
 
     def prepare(self, slots: int) -> None:
         self._rest = {s.name: np.zeros((slots, *s.shape), s.dtype) for s in self.manifest.state}
         self._packed, self._rows = {}, np.zeros(0, np.int64)
+        self._noise = [np.random.default_rng(0) for _ in range(slots)]
+        self._seeds = np.full(slots, np.nan)
         manifest = self.manifest
         for count in range(1, slots + 1):
             controls = {c.name: np.tile(c.default_array, (count, 1)) for c in manifest.controls}
@@ -79,9 +82,8 @@ class OnnxPlugin:
             feed["frames"] = _ONE_FRAME
         else:
             feed["audio"] = audio
-        for spec in self.manifest.random:
-            shape = tuple(abs(d) for d in spec.shape)
-            feed[spec.name] = self._noise.standard_normal((len(rows), *shape), np.float32)
+        if self.manifest.random:
+            feed |= self._random(rows, controls.get("seed"))
         out, *states = self._session.run(self._outputs, feed)
         self._packed = dict(zip(self._states, states, strict=True))
         return out  # type: ignore[no-any-return]
@@ -90,11 +92,25 @@ class OnnxPlugin:
         self._repack(np.zeros(0, np.int64))
         for state in self._rest.values():
             state[rows] = 0
-        self._noise = np.random.default_rng(0)
+        self._seeds[rows] = np.nan
 
     def close(self) -> None:
         self._session = None
         self._rest, self._packed = {}, {}
+
+    def _random(self, rows: Rows, seeds: Array | None) -> dict[str, Array]:
+        """Noise for one step. A row's own begins anew when it was reset, or its seed moves."""
+        for i, row in enumerate(rows):
+            seed = 0.0 if seeds is None else float(seeds[i, 0])
+            if seed != self._seeds[row]:
+                self._seeds[row] = seed
+                self._noise[row] = np.random.default_rng(abs(round(seed)))
+        made = {}
+        for spec in self.manifest.random:
+            shape = tuple(abs(d) for d in spec.shape)
+            drawn = [self._noise[row].standard_normal(shape, np.float32) for row in rows]
+            made[spec.name] = np.stack(drawn)
+        return made
 
     def _repack(self, rows: Rows) -> None:
         for name, packed in self._packed.items():

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from synth.contract import Control
+from synth.contract import Control, TensorSpec
 from synth.nn import State
 
 
@@ -20,7 +20,8 @@ class Instrument(nn.Module):
     Attributes:
         kind: "effect" or "generator"; sample_rate: Hz; hop: samples per step.
         channels_in, channels_out: audio channels; latency: samples.
-        controls: in the order of the graph inputs; sounds, key_range: as in the manifest.
+        controls: in the order of the graph inputs; random: noise inputs; sounds, key_range: as in
+            the manifest.
     """
 
     kind: str = "effect"
@@ -30,6 +31,7 @@ class Instrument(nn.Module):
     channels_out: int = 1
     latency: int = 0
     controls: tuple[Control, ...] = ()
+    random: tuple[TensorSpec, ...] = ()
     sounds: tuple[str, ...] = ()
     key_range: tuple[int, int] | None = None
 
@@ -44,7 +46,7 @@ class Instrument(nn.Module):
 
         Args:
             feed: effects: audio `[voices, channels_in, n * hop]`; generators: n as int64 `[1]`.
-            controls: every control, `[voices, size]`.
+            controls: every control, `[voices, size]`, and every noise input, `[voices, *shape]`.
             state: as `init_state` or the previous step returned it.
 
         Returns:

@@ -1,0 +1,205 @@
+"""The graph of a live SampleRNN: loops over frames within loops over longer frames."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import onnx
+import torch
+from onnx import TensorProto, helper
+from torch import Tensor
+
+from export.graph import state_name
+from export.int8 import integer_weights
+from export.loops import OPSET, Body, element_type, part
+from synth import __version__
+from synth.models.samplernn.instrument import NOISE, SampleRNNInstrument
+from synth.nn import State
+
+HELD = ("hold", "sharpness", "top_k")  # what stays the same during a run
+
+
+def live_graph(instrument: SampleRNNInstrument) -> Any:
+    """The model as one ONNX graph, without a manifest."""
+    return _LiveGraph(instrument).build()
+
+
+class _LiveGraph:
+    def __init__(self, instrument: SampleRNNInstrument) -> None:
+        self.instrument = instrument
+        self.tiers = instrument.live.tiers
+        self.state = instrument.init_state(2)
+        self.controls = {
+            c.name: torch.from_numpy(c.default_array).repeat(2, 1) for c in instrument.controls
+        }
+        noise = torch.zeros(2, 3, instrument.hop)
+        with torch.inference_mode():
+            self.given = {**self.controls, NOISE: noise, **self.state}
+            self.begun = instrument.begin(self.given)
+
+    def build(self) -> Any:
+        """Beginning, loops, end."""
+        names = {key: key for key in (*self.controls, NOISE)}
+        names |= {key: state_name(key) for key in self.state}
+        main = Body()
+        begun = {key: f"begun_{key}" for key in self.begun}
+        axes = {NOISE: {0: "voices", 1: "frames"}}
+        main.include(part("begin/", self.instrument.begin, self.given, names, begun, axes))
+        main.constant("first", [0])
+        main.add("Shape", ["begun_uniform"], ["uniform_shape"])
+        main.add("Gather", ["uniform_shape", "first"], ["run_frames_1"])
+        main.constant("scalar", torch.zeros(0, dtype=torch.int64).numpy())
+        main.add("Reshape", ["run_frames_1", "scalar"], ["run_frames"])
+        top = len(self.tiers) - 1
+        steering = "begun_given" if "given" in begun else None
+        main.include(self._loop(top, "run_frames", "begun_uniform", steering, begun, "run"))
+        ended = {"audio": "audio_out"}
+        ended |= {k: f"{state_name(k)}_out" for k in ("envelope", "started", "reprimed")}
+        given = {**self.given, "codes": torch.zeros(6, *self._sizes(), 2, 1, dtype=torch.int64)}
+        codes_axes = {0: "frames", len(self._sizes()) + 1: "voices"}
+        taken = {k: v for k, v in names.items() if k != NOISE and k in self._end_needs()}
+        main.include(part("end/", self.instrument.end, given, {**taken, "codes": "run_codes"},
+                          ended, {"codes": codes_axes}))  # fmt: skip
+        for key in (*self.instrument.tier_keys, "history"):
+            main.add("Identity", [f"run_{key}"], [f"{state_name(key)}_out"])
+        return self._model(main)
+
+    def _sizes(self) -> tuple[int, ...]:
+        return self.instrument.config.frame_sizes[::-1]
+
+    def _end_needs(self) -> set[str]:
+        return {"gate", "attack", "release", "gain", "velocity", "reprime", "envelope", "started"}
+
+    def _loop(
+        self,
+        k: int,
+        count: str,
+        uniform: str,
+        given: str | None,
+        before: Mapping[str, str],
+        name: str,
+    ) -> Body:
+        """The loop over frames of tier `k`.
+
+        Args:
+            count: how many frames; uniform: a number per sample of all of them.
+            given: what steers all frames (top tier), or `[voices, frames, hidden]`.
+            before: names of history and states before the loop; after it they are `<name>_<key>`.
+        """
+        body, keys = Body(), self._keys(k)
+        now = {key: f"{name}_now_{key}" for key in keys}
+        body.add("Gather", [uniform, f"{name}_i"], [f"{name}_uniform"], axis=0)
+        steering = given
+        if given is not None and k < len(self.tiers) - 1:
+            steering = f"{name}_given"
+            body.add("Gather", [given, f"{name}_i"], [steering], axis=1)
+        after = self._tier(body, k, now, steering, name)
+        known, inner = f"{name}_known", f"{name}_in"
+        below = Body()
+        size = below.constant(f"{inner}_count", self.instrument.config.frame_sizes[k])
+        if k:
+            lower = {key: now[key] for key in self._keys(k - 1)}
+            below.include(self._loop(k - 1, size, f"{name}_uniform", known, lower, inner))
+            after |= {key: f"{inner}_{key}" for key in lower}
+        else:
+            below.include(self._samples(size, f"{name}_uniform", known, now["history"], inner))
+            slid = {"history": f"{inner}_history"}
+            taken = {"history": now["history"], "window": f"{inner}_window"}
+            example = {"history": self.state["history"], "window": self._window()}
+            below.include(part(f"{name}/slide/", self.instrument.slide, example, taken, slid, {}))
+            after |= slid
+        body.include(below)
+        body.add("Identity", [f"{inner}_codes"], [f"{name}_round_codes"])
+        outer = Body()
+        types = {f"{name}_{key}": element_type(self.state[key]) for key in keys}
+        carried = {f"{name}_{key}": (before[key], now[key], after[key]) for key in keys}
+        outer.loop(name, count, _finished(body), carried, types,
+                   (f"{name}_round_codes", f"{name}_codes"))  # fmt: skip
+        return outer
+
+    def _keys(self, k: int) -> list[str]:
+        """State that a loop over frames of tier `k` changes."""
+        states = [f"tier{i + 1}.{n}" for i in range(k + 1) for n in self.tiers[i].state_names]
+        return [*states, "history"]
+
+    def _tier(
+        self, body: Body, k: int, now: Mapping[str, str], given: str | None, name: str
+    ) -> dict[str, str]:
+        """One frame of tier `k`: makes `<name>_known`; returns the names of its next state."""
+        own = [f"tier{k + 1}.{n}" for n in self.tiers[k].state_names]
+        taken = {"history": now["history"], "hold": "begun_hold"} | {key: now[key] for key in own}
+        example: State = {key: self.state[key] for key in ("history", *own)}
+        example["hold"] = self.begun["hold"]
+        if given is not None:
+            taken["given"] = given
+            example["given"] = torch.zeros(2, self.instrument.config.hidden_size)
+        after = {key: f"{name}_after_{key}" for key in own}
+        made = {"known": f"{name}_known", **after}
+
+        def function(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+            return self.instrument.tier(k, tensors)
+
+        body.include(part(f"{name}/tier/", function, example, taken, made, {}))
+        return dict(after)
+
+    def _window(self) -> Tensor:
+        return self.state["history"][:, -self.instrument.live.taps :]
+
+    def _samples(self, count: str, uniform: str, known: str, history: str, name: str) -> Body:
+        """The loop over the samples of a frame, from `history`; makes `<name>_window`."""
+        voices, config = 2, self.instrument.config
+        body, now, taps = Body(), f"{name}_now", self.instrument.live.taps
+        body.add("Gather", [uniform, f"{name}_i"], [f"{name}_uniform"], axis=0)
+        body.add("Gather", [known, f"{name}_i"], [f"{name}_known"], axis=1)
+        example = {"window": self._window(), "known": torch.zeros(voices, config.hidden_size)}
+        taken, made = {"window": now, "known": f"{name}_known"}, {"logits": f"{name}_logits"}
+        body.include(part(f"{name}/logits/", self.instrument.sample, example, taken, made, {}))
+        logits = torch.zeros(voices, config.quantization)
+        narrow, wide = Body(), Body()
+        example = {"logits": logits, "top_k": self.begun["top_k"]}
+        taken = {"logits": f"{name}_logits", "top_k": "begun_top_k"}
+        made = {"narrowed": f"then_{name}_narrowed"}
+        narrow.include(part(f"{name}/top/", self.instrument.narrow, example, taken, made, {}))
+        wide.add("Identity", [f"{name}_logits"], [f"else_{name}_narrowed"])
+        body.either("begun_any_top_k", narrow, wide, f"{name}_narrowed", TensorProto.FLOAT)
+        example = {"narrowed": logits, "sharpness": self.begun["sharpness"],
+                   "uniform": torch.zeros(voices, 1), "window": self._window()}  # fmt: skip
+        taken = {"narrowed": f"{name}_narrowed", "sharpness": "begun_sharpness",
+                 "uniform": f"{name}_uniform", "window": now}  # fmt: skip
+        made = {"code": f"{name}_code", "window": f"{name}_next"}
+        body.include(part(f"{name}/draw/", self.instrument.draw, example, taken, made, {}))
+        outer, start = Body(), f"{name}_start"
+        axis = outer.constant(f"{name}_axis", [1])
+        first = outer.constant(f"{name}_from", [-taps])
+        last = outer.constant(f"{name}_to", [2**62])
+        outer.add("Slice", [history, first, last, axis], [start])
+        carried = {f"{name}_window": (start, now, f"{name}_next")}
+        types = {f"{name}_window": TensorProto.INT64}
+        codes = (f"{name}_code", f"{name}_codes")
+        outer.loop(name, count, _finished(body), carried, types, codes)
+        return outer
+
+    def _model(self, main: Body) -> Any:
+        value = helper.make_tensor_value_info
+        inputs = [value("frames", TensorProto.INT64, [1])]
+        inputs += [
+            value(n, TensorProto.FLOAT, ["voices", c.shape[1]]) for n, c in self.controls.items()
+        ]
+        hop = self.instrument.hop
+        inputs.append(value(NOISE, TensorProto.FLOAT, ["voices", "hops", hop]))
+        outputs = [value("audio_out", TensorProto.FLOAT, ["voices", 1, "samples"])]
+        for key, tensor in self.state.items():
+            shape, kind = ["voices", *tensor.shape[1:]], element_type(tensor)
+            inputs.append(value(state_name(key), kind, shape))
+            outputs.append(value(f"{state_name(key)}_out", kind, shape))
+        graph = helper.make_graph(main.nodes, "samplernn", inputs, outputs, main.weights)
+        opset = helper.make_opsetid("", OPSET)
+        model = helper.make_model(graph, opset_imports=[opset], ir_version=9)
+        model.producer_name, model.producer_version = "synth", __version__
+        onnx.checker.check_model(model)
+        return model
+
+
+def _finished(body: Body) -> Body:
+    return Body(*integer_weights(body.nodes, body.weights))

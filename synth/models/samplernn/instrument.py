@@ -1,0 +1,257 @@
+"""The SampleRNN as an instrument: a voice is a row that goes on from a place of a prime bank.
+
+A run is cut into a beginning, loops (frames of every tier, samples of a frame) and an end, each a
+pure function of named tensors; `step` calls them one after the other, and an exported graph holds
+each once, inside its loops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from synth.contract import TensorSpec
+from synth.models.instrument import Instrument
+from synth.models.samplernn.controls import SPREAD, controls_of
+from synth.models.samplernn.folding import FoldedSampleRNN
+from synth.models.samplernn.live import LARGEST_UNIFORM, SHARPEST, LiveModel, keep_top, pick
+from synth.models.samplernn.model import SampleRNN
+from synth.nn import State
+
+SHORTEST_HOP = 128  # samples: what one run costs besides its samples is spread over so many
+FALL_60_DB = 6.9078  # ln(1000): time constants in a fall by 60 dB
+USUAL_VELOCITY = 0.8
+KEYS = 128
+NOISE = "noise"
+
+
+@dataclass(frozen=True)
+class PrimeBank:
+    """Places to start from.
+
+    Attributes:
+        state: of `SampleRNN`, a row per place: what the model has after it heard the training data
+            up to there.
+        place: int64 `[128]`, which one a key starts at.
+    """
+
+    state: State
+    place: Tensor
+
+
+class SampleRNNInstrument(Instrument):
+    """Generates with a SampleRNN, steered by notes and controls.
+
+    Args:
+        model: trained; left as it is. bank: where notes start.
+
+    Attributes:
+        live: the parts of the model that the loops run.
+        random: one input, `noise`: a standard normal number per sample.
+    """
+
+    kind = "generator"
+    channels_in = 0
+    place: Tensor
+    levels: Tensor
+
+    def __init__(self, model: SampleRNN, bank: PrimeBank) -> None:
+        super().__init__()
+        config = model.config
+        folded = FoldedSampleRNN(model)
+        self.config, self.sample_rate = config, config.sample_rate
+        self.hop = -(-SHORTEST_HOP // config.hop) * config.hop
+        self.live = LiveModel(folded)
+        self.steering = folded.model
+        self.random = (TensorSpec(NOISE, (-1, self.hop)),)
+        self.controls = controls_of(config, model.feature_mean, model.feature_std)
+        self.sounds = config.labels
+        self.key_range = _key_range(model)
+        self.register_buffer("levels", folded.model.decode(torch.arange(config.quantization)))
+        self.register_buffer("place", bank.place.clone())
+        self.tier_keys = [key for key in bank.state if key != "history"]
+        self.places = len(bank.state["history"])
+        for key, tensor in bank.state.items():
+            # Half precision keeps the file small; the recurrent layers forget the difference.
+            kept = tensor.half() if tensor.is_floating_point() else tensor
+            self.register_buffer(f"prime_{key.replace('.', '_')}", kept.contiguous())
+
+    def init_state(self, voices: int) -> State:
+        rows = {key: self._prime(key)[:1].float() for key in self.tier_keys}
+        state = {k: torch.zeros(voices, *v.shape[1:]) for k, v in rows.items()}
+        number = torch.zeros(voices, 1)
+        return state | {
+            "history": torch.zeros(voices, self.config.context, dtype=torch.int64),
+            "started": torch.zeros(voices, 1, dtype=torch.int64),
+            "reprimed": number,
+            "envelope": number.clone(),
+        }
+
+    def step(
+        self, feed: Tensor, controls: Mapping[str, Tensor], state: State
+    ) -> tuple[Tensor, State]:
+        """As `Instrument.step`; `controls` also holds `noise`, `[voices, n, hop]`."""
+        begun = self.begin({**controls, **state})
+        codes = self._frames(len(self.live.tiers) - 1, begun["uniform"], None, begun)
+        after = self.end({**controls, **state, "codes": codes})
+        audio = after.pop("audio")
+        return audio, {key: begun[key] for key in (*self.tier_keys, "history")} | after
+
+    # -- the parts -----------------------------------------------------------------------------
+
+    def begin(self, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What comes before the loops.
+
+        Args:
+            given: controls, `noise` and the state.
+
+        Returns:
+            `uniform` `[frames, frame_sizes from the top tier down, voices, 1]`, `sharpness`,
+            `top_k`, `hold` `[voices, 1]`, `any_top_k` (a scalar), `given` `[voices, hidden]` where
+            the model has features, and the state to go on from.
+        """
+        noise, temperature = given[NOISE], given["temperature"]
+        uniform = 0.5 * (1.0 + torch.erf(noise * 0.5**0.5))
+        sizes = self.config.frame_sizes[::-1]
+        uniform = uniform.clamp(0.0, LARGEST_UNIFORM).reshape(noise.shape[0], -1, *sizes)
+        uniform = uniform.permute(*range(1, uniform.dim()), 0).unsqueeze(-1)
+        top_k = given["top_k"].long()
+        begun = {
+            "uniform": uniform,
+            "sharpness": 1.0 / temperature.clamp_min(1.0 / SHARPEST),
+            "top_k": top_k,
+            "any_top_k": top_k.max() > 0,
+            "hold": given["freeze"] > 0.5,
+        }
+        steered = self._steer(given)
+        return begun | ({} if steered is None else {"given": steered}) | self._start(given)
+
+    def tier(self, k: int, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """A frame of tier `k`: `history`, `hold`, its state, `given` -> `known`, its next state."""
+        prefix = f"tier{k + 1}."
+        names = self.live.tiers[k].state_names
+        own = {n: given[prefix + n] for n in names}
+        known, new = self.live.tier(k, given["history"], given.get("given"), given["hold"], own)
+        return {"known": known} | {prefix + n: new[n] for n in names}
+
+    def sample(self, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """`window` `[voices, taps]`, `known` `[voices, hidden]` -> `logits`."""
+        return {"logits": self.live.logits(given["window"], given["known"])}
+
+    def narrow(self, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """`logits`, `top_k` -> `narrowed`: what a voice may not draw is out of reach."""
+        return {"narrowed": keep_top(given["logits"], given["top_k"])}
+
+    def draw(self, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """`narrowed`, `sharpness`, `uniform` `[voices, 1]`, `window` -> `code`, next `window`."""
+        code = pick(given["narrowed"], given["sharpness"], given["uniform"])
+        return {"code": code, "window": torch.cat([given["window"][:, 1:], code], 1)}
+
+    def slide(self, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """`history` and the `window` after a frame of the lowest tier -> next `history`."""
+        taps = self.live.taps
+        return {"history": torch.cat([given["history"][:, taps:], given["window"]], 1)}
+
+    def end(self, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What comes after the loops: `codes` as `uniform` lies, controls, `envelope`.
+
+        Returns:
+            `audio` `[voices, 1, samples]` and the next `envelope`, `started`, `reprimed`.
+        """
+        codes = given["codes"]
+        codes = codes.reshape(-1, codes.shape[-2]).t()  # [voices, samples]
+        gain, envelope = self._envelope(given, codes.shape[1])
+        level = 10.0 ** (given["gain"] / 20.0)
+        if "loudness" not in self.config.features:
+            level = level * given["velocity"].square()
+        audio = self.levels[codes] * gain * level
+        return {
+            "audio": audio[:, None],
+            "envelope": envelope,
+            "started": torch.ones_like(given["started"]),
+            "reprimed": given["reprime"],
+        }
+
+    # -- how they are done ---------------------------------------------------------------------
+
+    def _frames(
+        self, k: int, uniform: Tensor, given: Tensor | None, held: dict[str, Tensor]
+    ) -> Tensor:
+        """Loop over frames of tier `k` with all that is below; `held` is brought up to date."""
+        codes = []
+        for i in range(uniform.shape[0]):
+            steering = {} if given is None else {"given": given[:, i]}
+            held |= self.tier(k, {**held, **steering})
+            if k:
+                codes.append(self._frames(k - 1, uniform[i], held["known"], held))
+                continue
+            known, window, made = held["known"], held["history"][:, -self.live.taps :], []
+            for j in range(self.live.taps):
+                now = {**held, "window": window, "known": known[:, j], "uniform": uniform[i, j]}
+                now |= self.sample(now)
+                drawn = self.draw(now | self.narrow(now))
+                made.append(drawn["code"])
+                window = drawn["window"]
+            held |= self.slide({"history": held["history"], "window": window})
+            codes.append(torch.stack(made))
+        return torch.stack(codes)
+
+    def _prime(self, key: str) -> Tensor:
+        return getattr(self, f"prime_{key.replace('.', '_')}")  # type: ignore[no-any-return]
+
+    def _start(self, given: Mapping[str, Tensor]) -> State:
+        """The state as it is, or that of the prime bank in rows that begin."""
+        fresh = (given["started"] == 0) | (given["reprime"] != given["reprimed"])
+        key = torch.round(given["key"]).long().clamp(0, KEYS - 1)[:, 0]
+        moved = torch.round(given["position"] * (self.places - 1)).long()[:, 0]
+        place = torch.remainder(self.place[key] + moved, self.places)
+        state = {"history": torch.where(fresh, self._prime("history")[place], given["history"])}
+        for name in self.tier_keys:
+            primed = self._prime(name)[place].float()
+            state[name] = torch.where(fresh[:, :, None], primed, given[name])
+        return state
+
+    def _steer(self, given: Mapping[str, Tensor]) -> Tensor | None:
+        """The top tier's conditioning `[voices, hidden]`, or None."""
+        config = self.config
+        if not config.feature_count:
+            return None
+        columns = []
+        for name in config.features:
+            value = given[name]
+            if name == "pitch":
+                value = value + given["key"] + given["bend"]
+            elif name == "loudness":
+                ratio = (given["velocity"] / USUAL_VELOCITY).clamp_min(0.01)
+                value = value + 40.0 * torch.log10(ratio)
+            columns.append(value)
+        if len(config.labels) > 1:
+            columns.append((given["sound"] == torch.arange(len(config.labels))).float())
+        elif config.labels:
+            columns.append(torch.ones_like(given["key"]))
+        steered = self.steering.steer(torch.cat(columns, 1)[:, None])
+        assert steered is not None  # noqa: S101 - there are features
+        return steered[:, 0]
+
+    def _envelope(self, given: Mapping[str, Tensor], samples: int) -> tuple[Tensor, Tensor]:
+        """Gain `[voices, samples]` and the level after it: exponential towards the gate."""
+        gate = given["gate"] > 0.5
+        seconds = torch.where(gate, given["attack"], given["release"])
+        decay = -FALL_60_DB / (seconds * self.sample_rate)
+        target, level = gate.float(), given["envelope"]
+        count = torch.arange(samples, device=level.device) + 1
+        gain = target + (level - target) * torch.exp(decay * count)
+        return gain, gain[:, -1:]
+
+
+def _key_range(model: SampleRNN) -> tuple[int, int] | None:
+    """Keys within what the model heard, where it knows pitch."""
+    if "pitch" not in model.config.features:
+        return None
+    at = model.config.features.index("pitch")
+    mean, reach = float(model.feature_mean[at]), (SPREAD - 1) * float(model.feature_std[at])
+    low = min(max(round(mean - reach), 0), KEYS - 1)
+    return low, min(max(round(mean + reach), low), KEYS - 1)

@@ -4,7 +4,8 @@
     python bench/samplernn_speed.py [--seconds 3] [--sizes base,512,256] [--numba]
 
 Random weights, 16 kHz, frames of 16, 256 levels. The rows of a size take turns, so that a machine
-that gets slower gets slower for all; the median of the turns is printed, and the best one.
+that gets slower gets slower for all; the median of the turns is printed, and the best one. Seconds
+are those of the processor that the program got, so other programs disturb only through the caches.
 
 - eager: the plain loop of torch over the same weights: one step of the recurrent layers per frame;
   per sample embedding, four linear layers, softmax and multinomial.
@@ -223,11 +224,11 @@ def main() -> None:
         rates: dict[str, list[float]] = {name: [] for name in rows}
         for turn in range(ROUNDS + 1):
             for name, (call, _) in rows.items():
-                made, started = 0, time.perf_counter()
-                while time.perf_counter() < started + given.seconds / ROUNDS:
+                made, started = 0, time.process_time()
+                while time.process_time() < started + given.seconds / ROUNDS:
                     made += call()
                 if turn:  # the first round warms up
-                    rates[name].append(made / (time.perf_counter() - started))
+                    rates[name].append(made / (time.process_time() - started))
         print(f"{size}: fp32 {files['fp32']:.1f} MB, int8 {files['int8']:.1f} MB")
         base = float(np.median(rates["eager"]))
         for name, rate in rates.items():

@@ -1,4 +1,4 @@
-"""Where the bundled instrument lies."""
+"""The bundled instruments: where they lie, and their names."""
 
 from __future__ import annotations
 
@@ -7,15 +7,33 @@ from pathlib import Path
 
 from synth.contract import ModelFileError
 
+DEFAULT = "default"
+
+
+def bundled_instruments() -> dict[str, Path]:
+    """Paths of the bundled instruments by name.
+
+    Raises:
+        ModelFileError: the one that plays when none is named is missing.
+    """
+    folder = Path(str(files("synth"))) / "instruments"
+    found = {path.stem: path for path in sorted(folder.glob("*.onnx"))}
+    if DEFAULT not in found:
+        raise ModelFileError("the bundled instrument is missing; install synth again")
+    return found
+
 
 def bundled_instrument() -> Path:
     """Path of the instrument that plays when none is named."""
-    path = Path(str(files("synth"))) / "instruments" / "default.onnx"
-    if not path.is_file():
-        raise ModelFileError("the bundled instrument is missing; install synth again")
-    return path
+    return bundled_instruments()[DEFAULT]
 
 
 def instrument_path(given: str | Path | None) -> Path:
-    """The given path, or the bundled instrument."""
-    return bundled_instrument() if given is None else Path(given)
+    """The given path, a bundled instrument by its name, or the default one.
+
+    A file of that name goes before a bundled instrument.
+    """
+    if given is None:
+        return bundled_instrument()
+    path = Path(given)
+    return path if path.exists() else bundled_instruments().get(str(given), path)

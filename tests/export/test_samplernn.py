@@ -11,7 +11,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from samplernn_rig import (
+from live_rig import (
     PLAIN,
     RATE,
     STEERED,

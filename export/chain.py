@@ -82,17 +82,7 @@ def export_model(
     """
     # The proof runs small tensors, which a second thread slows down, much so on a busy machine.
     torch.set_num_threads(1)
-    known = [name for names in FORMS.values() for name in names]
-    if (form is not None and form not in known) or format not in FORMATS:
-        raise ConfigError(f"export as {', '.join(known)}; formats are {', '.join(FORMATS)}")
-    require_one_of("--weights", weights, WEIGHTS)
-    if max_seconds is not None and not 0.1 <= max_seconds <= 600:
-        raise ConfigError(f"--max-seconds is {max_seconds}; 0.1 … 600 is allowed")
-    if name and (len(name) > MAX_NAME or not _FILE_NAME.fullmatch(name)):
-        raise ConfigError(
-            f"--name is {name!r:.80}; it names files: at most {MAX_NAME} letters, digits, spaces,"
-            " '.', '_', '-', and no '.' in front"
-        )
+    _check(form, format, name, max_seconds, weights)
     package = load_package(model)
     form = _form(package, form)
     if form != "effect" and format == "torchscript":
@@ -114,6 +104,23 @@ def export_model(
         manifest = export_torchscript(copy.deepcopy(package), path, name=name)
         written.append(Exported(path, path.stat().st_size, manifest))
     return written
+
+
+def _check(
+    form: str | None, format: str, name: str | None, max_seconds: float | None, weights: str
+) -> None:
+    """What can be judged before the model is read. Raises `ConfigError`."""
+    known = [name for names in FORMS.values() for name in names]
+    if (form is not None and form not in known) or format not in FORMATS:
+        raise ConfigError(f"export as {', '.join(known)}; formats are {', '.join(FORMATS)}")
+    require_one_of("--weights", weights, WEIGHTS)
+    if max_seconds is not None and not 0.1 <= max_seconds <= 600:
+        raise ConfigError(f"--max-seconds is {max_seconds}; 0.1 … 600 is allowed")
+    if name and (len(name) > MAX_NAME or not _FILE_NAME.fullmatch(name)):
+        raise ConfigError(
+            f"--name is {name!r:.80}; it names files: at most {MAX_NAME} letters, digits, spaces,"
+            " '.', '_', '-', and no '.' in front"
+        )
 
 
 def _form(package: Package, form: str | None) -> str:

@@ -53,3 +53,30 @@ class Instrument(nn.Module):
             audio `[voices, channels_out, n * hop]` and the next state.
         """
         raise NotImplementedError
+
+
+def number(
+    name: str,
+    low: float,
+    high: float,
+    default: float,
+    description: str,
+    *,
+    unit: str = "",
+    curve: str = "linear",
+    per_voice: bool = False,
+    smoothing_ms: float = 0.0,
+) -> Control:
+    """A scalar control."""
+    return Control(
+        name,
+        1,
+        (float(low),),
+        (float(high),),
+        (float(default),),
+        unit,
+        curve,
+        description,
+        per_voice,
+        smoothing_ms,
+    )

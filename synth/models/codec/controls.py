@@ -45,30 +45,3 @@ class LatentAxes:
             per_voice=False,
             smoothing_ms=20.0,
         )
-
-
-def number(
-    name: str,
-    low: float,
-    high: float,
-    default: float,
-    description: str,
-    *,
-    unit: str = "",
-    curve: str = "linear",
-    per_voice: bool = False,
-    smoothing_ms: float = 0.0,
-) -> Control:
-    """A scalar control."""
-    return Control(
-        name,
-        1,
-        (float(low),),
-        (float(high),),
-        (float(default),),
-        unit,
-        curve,
-        description,
-        per_voice,
-        smoothing_ms,
-    )

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from synth.models.codec.controls import LatentAxes, number
+from synth.models.codec.controls import LatentAxes
 from synth.models.codec.model import Codec
-from synth.models.instrument import Instrument
+from synth.models.instrument import Instrument, number
 from synth.nn import State
 from synth.nn.convolution import fold_weight_norm
 

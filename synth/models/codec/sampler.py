@@ -15,10 +15,10 @@ from torch import Tensor
 
 from synth.contract import Control
 from synth.dsp.resampling import HALF, ONE, increment, interpolation_table, read_at
-from synth.models.codec.controls import LatentAxes, number
+from synth.models.codec.controls import LatentAxes
 from synth.models.codec.effect import part_of
 from synth.models.codec.model import Codec
-from synth.models.instrument import Instrument
+from synth.models.instrument import Instrument, number
 from synth.nn import State
 from synth.nn.convolution import fold_weight_norm
 from synth.nn.streaming import remember

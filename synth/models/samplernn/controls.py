@@ -8,6 +8,7 @@ from torch import Tensor
 
 from synth.contract import Control
 from synth.dsp.features import RANGES
+from synth.models.instrument import number
 from synth.models.samplernn.config import SampleRNNConfig
 
 BEND_SEMITONES = 12.0
@@ -29,13 +30,15 @@ def controls_of(config: SampleRNNConfig, mean: Tensor, deviation: Tensor) -> tup
     ]
     labels = []
     if len(config.labels) > 1:
-        labels = [_one("sound", 0, len(config.labels) - 1, 0, "class of sound; a note keeps its"
+        labels = [number("sound", 0, len(config.labels) - 1, 0, "class of sound; a note keeps its"
                        " own", curve="integer", per_voice=True)]  # fmt: skip
     bend = []
     if "pitch" in config.features:
-        bend = [_one("bend", -BEND_SEMITONES, BEND_SEMITONES, 0, "transposition on top of the key",
-                     unit="semitones", per_voice=True, smoothing_ms=5.0)]  # fmt: skip
-    n = _one
+        bend = [
+            number("bend", -BEND_SEMITONES, BEND_SEMITONES, 0, "transposition on top of the key",
+                   unit="semitones", per_voice=True, smoothing_ms=5.0)
+        ]  # fmt: skip
+    n = number
     return (
         n("gate", 0, 1, 0, "1 while the note is held", curve="toggle", per_voice=True),
         n("key", 0, 127, 60, "MIDI key: the pitch where the model knows pitch, else the place of"
@@ -65,7 +68,7 @@ def controls_of(config: SampleRNNConfig, mean: Tensor, deviation: Tensor) -> tup
 def _feature(name: str, mean: float, deviation: float) -> Control:
     known = RANGES[name]
     if name == "pitch":  # a note sets it
-        return _one("pitch", -TRANSPOSITION, TRANSPOSITION, 0, "added to the key of the note",
+        return number("pitch", -TRANSPOSITION, TRANSPOSITION, 0, "added to the key of the note",
                     unit="semitones", smoothing_ms=20.0)  # fmt: skip
     low = max(known.minimum, mean - SPREAD * deviation)
     high = min(known.maximum, mean + SPREAD * deviation)
@@ -75,31 +78,5 @@ def _feature(name: str, mean: float, deviation: float) -> Control:
     what = known.description
     if name == "loudness":
         what = "level that a note of velocity 0.8 asks for"
-    control = _one(name, low, high, min(max(usual, low), high), what, unit=known.unit)
+    control = number(name, low, high, min(max(usual, low), high), what, unit=known.unit)
     return replace(control, smoothing_ms=20.0)
-
-
-def _one(
-    name: str,
-    low: float,
-    high: float,
-    default: float,
-    description: str,
-    *,
-    unit: str = "",
-    curve: str = "linear",
-    per_voice: bool = False,
-    smoothing_ms: float = 0.0,
-) -> Control:
-    return Control(
-        name,
-        1,
-        (float(low),),
-        (float(high),),
-        (float(default),),
-        unit,
-        curve,
-        description,
-        per_voice,
-        smoothing_ms,
-    )

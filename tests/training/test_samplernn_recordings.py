@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import samplernn_rig as rig
+import recording_rig as rig
 import soundfile
 
 from synth.contract import ConfigError, DataError

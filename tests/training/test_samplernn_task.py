@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import samplernn_rig as rig
+import recording_rig as rig
 import torch
 import training_rig
 from torch.nn import functional as F

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import samplernn_rig as rig
+import recording_rig as rig
 import torch
 
 from training.family import Span

@@ -17,6 +17,7 @@ import onnx
 import torch
 
 from export.graph import PARITY_LIMIT, make_session, state_name
+from export.keys import keys_in_tune
 from export.live_graph import live_graph
 from export.primes import Material, build_primes, even_places, excerpts, hear, read_material
 from synth.contract import METADATA_KEY, Manifest, ModelFileError
@@ -73,7 +74,10 @@ def export_live(instrument: SampleRNNInstrument, manifest: Manifest) -> tuple[by
             f" allowed) and parts from it in {parted} of {PROOF_HOPS} hops; nothing was written"
         )
     provenance = {**manifest.provenance, "parity": difference, "parted_hops": parted}
-    manifest = replace(manifest, provenance=provenance)
+    keys = instrument.key_range
+    if keys is not None:
+        keys = keys_in_tune(instrument, make_session(graph.SerializeToString()), *keys)
+    manifest = replace(manifest, provenance=provenance, key_range=keys)
     onnx.helper.set_model_props(graph, {METADATA_KEY: manifest.to_json()})
     onnx.checker.check_model(graph)
     return graph.SerializeToString(), manifest

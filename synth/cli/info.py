@@ -11,7 +11,8 @@ import click
 @click.argument("file", required=False, type=click.Path())
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def info(file: str | None, as_json: bool) -> None:
-    """What FILE (by default the bundled instrument) is and what can be moved in it."""
+    """What FILE is and what can be moved in it: a file, or a bundled instrument by its name
+    (default, bassoon; without any, default)."""
     from realtime.inspection import describe_file, format_description
 
     description = describe_file(file)

@@ -34,7 +34,10 @@ import click
               help="Where the demo goes if there is no device.")  # fmt: skip
 @click.option("--trust", is_flag=True, help="Open TorchScript files, which are programs.")
 def play(**options: Any) -> None:
-    """Play INSTRUMENTS (files in series; by default the bundled one) from MIDI and OSC."""
+    """Play INSTRUMENTS (files in series) from MIDI and OSC.
+
+    A bundled instrument goes by its name, default or bassoon; without any, default plays.
+    """
     from realtime.session import NoOutputError, Session, demo_instead
     from realtime.view import run_view
     from synth.contract import require_within

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper
@@ -156,11 +157,7 @@ class _LiveGraph:
         taken, made = {"window": now, "known": f"{name}_known"}, {"logits": f"{name}_logits"}
         body.include(part(f"{name}/logits/", self.instrument.sample, example, taken, made, {}))
         logits = torch.zeros(voices, config.quantization)
-        narrow, wide = Body(), Body()
-        example = {"logits": logits, "top_k": self.begun["top_k"]}
-        taken = {"logits": f"{name}_logits", "top_k": "begun_top_k"}
-        made = {"narrowed": f"then_{name}_narrowed"}
-        narrow.include(part(f"{name}/top/", self.instrument.narrow, example, taken, made, {}))
+        narrow, wide = _narrow(f"{name}_logits", f"then_{name}_narrowed"), Body()
         wide.add("Identity", [f"{name}_logits"], [f"else_{name}_narrowed"])
         body.either("begun_any_top_k", narrow, wide, f"{name}_narrowed", TensorProto.FLOAT)
         example = {"narrowed": logits, "sharpness": self.begun["sharpness"],
@@ -199,6 +196,24 @@ class _LiveGraph:
         model.producer_name, model.producer_version = "synth", __version__
         onnx.checker.check_model(model)
         return model
+
+
+def _narrow(logits: str, narrowed: str) -> Body:
+    """What `SampleRNNInstrument.narrow` does, with only as many values ranked as are kept: torch
+    would rank them all, which takes longer than all else of a sample."""
+    body = Body()
+    zero, one = body.constant(f"{narrowed}_0", [0]), body.constant(f"{narrowed}_1", [1])
+    never = body.constant(f"{narrowed}_never", np.float32(-1e9))
+    ranked, last = f"{narrowed}_ranked", f"{narrowed}_last"
+    body.add("TopK", [logits, "begun_most_kept"], [ranked, f"{narrowed}_places"])
+    body.add("Sub", ["begun_top_k", one], [f"{last}_or_less"])
+    body.add("Max", [f"{last}_or_less", zero], [last])
+    body.add("GatherElements", [ranked, last], [f"{narrowed}_least"], axis=1)
+    body.add("Less", [logits, f"{narrowed}_least"], [f"{narrowed}_less"])
+    body.add("Greater", ["begun_top_k", zero], [f"{narrowed}_asked"])
+    body.add("And", [f"{narrowed}_less", f"{narrowed}_asked"], [f"{narrowed}_out"])
+    body.add("Where", [f"{narrowed}_out", never, logits], [narrowed])
+    return body
 
 
 def _finished(body: Body) -> Body:

@@ -110,8 +110,9 @@ class SampleRNNInstrument(Instrument):
 
         Returns:
             `uniform` `[frames, frame_sizes from the top tier down, voices, 1]`, `sharpness`,
-            `top_k`, `hold` `[voices, 1]`, `any_top_k` (a scalar), `given` `[voices, hidden]` where
-            the model has features, and the state to go on from.
+            `top_k`, `hold` `[voices, 1]`, `any_top_k` (a scalar), `most_kept` `[1]` (the largest
+            `top_k`, at least 1), `given` `[voices, hidden]` where the model has features, and the
+            state to go on from.
         """
         noise, temperature = given[NOISE], given["temperature"]
         uniform = 0.5 * (1.0 + torch.erf(noise * 0.5**0.5))
@@ -124,6 +125,7 @@ class SampleRNNInstrument(Instrument):
             "sharpness": 1.0 / temperature.clamp_min(1.0 / SHARPEST),
             "top_k": top_k,
             "any_top_k": top_k.max() > 0,
+            "most_kept": top_k.max().clamp_min(1).reshape(1),
             "hold": given["freeze"] > 0.5,
         }
         steered = self._steer(given)

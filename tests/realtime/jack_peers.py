@@ -121,7 +121,7 @@ class Listener(Peer):
         self._path.unlink(missing_ok=True)
 
     def connect(self, timeout: float = 5.0) -> None:
-        """Wait for the source's port and connect to it."""
+        """Wait for the source's port and connect to it, if that isn't done."""
         assert wait_until(lambda: self.ask("connect", self._source), timeout), (
             f"no port of {self._source}"
         )

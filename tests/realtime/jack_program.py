@@ -11,10 +11,12 @@ import faulthandler
 import json
 import os
 import sys
+import time
 from typing import Any
 
 import numpy as np
 
+CYCLE_S = 2.0
 GOODBYE_S = 1.0
 CAPACITY = 60_000  # blocks that a listener can keep
 
@@ -37,6 +39,11 @@ class Listen:
         self._count = 0
         self._client.set_process_callback(self._process)
         self._client.activate()
+        patience = time.monotonic() + CYCLE_S
+        while not self._count:  # now and then the server never calls a new client
+            if time.monotonic() > patience:
+                raise SystemExit("no cycle")
+            time.sleep(0.005)
         self.greeting = period
 
     def leave(self) -> None:
@@ -45,7 +52,7 @@ class Listen:
 
     def connect(self, source: str) -> bool:
         ports = self._client.get_ports(f"{source}.*:", is_audio=True, is_output=True)
-        if ports:
+        if ports and ports[0] not in self._client.get_all_connections(self._port):
             self._client.connect(ports[0], self._port)
         return bool(ports)
 

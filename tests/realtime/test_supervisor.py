@@ -246,6 +246,10 @@ def test_sound_returns_on_jack_after_every_kill(jack_server: JackServer) -> None
 def heard(server: JackServer) -> float:
     """The level of what comes out of the server, once it is steady."""
     with Listener(server.name) as listener:
-        listener.connect()
-        assert wait_until(lambda: np.abs(listener.audio()[-256:]).max(initial=0.0) > 0.2)
+
+        def loud() -> bool:
+            listener.connect()  # to the port that is there now
+            return float(np.abs(listener.audio()[-256:]).max(initial=0.0)) > 0.2
+
+        assert wait_until(loud)
         return float(np.abs(listener.audio()).max())

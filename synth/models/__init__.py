@@ -2,6 +2,7 @@
 
 - `codec`: causal neural codec with a residual vector quantiser.
 - `samplernn`: raw audio, one sample after the other, from recurrent layers over frames of samples.
+- `inr`: sounds as continuous functions of time, one latent each.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 from torch import nn
 
-from synth.models import codec, samplernn
+from synth.models import codec, inr, samplernn
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Family:
 FAMILIES: dict[str, Family] = {
     "codec": Family(codec.CodecConfig, codec.PRESETS, codec.Codec),
     "samplernn": Family(samplernn.SampleRNNConfig, samplernn.PRESETS, samplernn.SampleRNN),
+    "inr": Family(inr.INRConfig, inr.PRESETS, inr.INR),
 }
 
-__all__ = ["FAMILIES", "Family", "codec", "samplernn"]
+__all__ = ["FAMILIES", "Family", "codec", "inr", "samplernn"]

@@ -1,10 +1,10 @@
 """Drop-outs on a JACK server while the control process is as busy as it can be.
 
-    python bench/dropouts.py [--minutes 10] [--period 256] [--instrument FILE]
+    python bench/dropouts.py [--minutes 10] [--period 256] [--instrument FILE] [--calm]
 
 A note is held, a hundred OSC messages a second arrive over UDP, and in the control process a loop
-spins and the garbage collector runs over a million objects every second. Beside it, on the same
-server, a C client does nothing: what it loses is the machine's doing.
+spins and the garbage collector runs over a million objects every second (not with `--calm`).
+Beside it, on the same server, a C client does nothing: what it loses is the machine's doing.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def send_osc(port: int, targets: list[str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command)
 
 
-def run(minutes: float, lookahead: int, instrument: tuple[str, ...]) -> Status:
+def run(minutes: float, lookahead: int, instrument: tuple[str, ...], calm: bool) -> Status:
     """Play, be busy, and return the last status."""
     driver = DriverSettings(lookahead=lookahead)
     stop = threading.Event()
@@ -106,10 +106,8 @@ def run(minutes: float, lookahead: int, instrument: tuple[str, ...]) -> Status:
             for control in plugin["controls"]
             if control["size"] == 1 and not control["per_voice"]
         ]
-        tasks = [
-            threading.Thread(target=spin, args=(stop,)),
-            threading.Thread(target=litter, args=(stop,)),
-        ]
+        busy = () if calm else (spin, litter)
+        tasks = [threading.Thread(target=work, args=(stop,)) for work in busy]
         for task in tasks:
             task.start()
         if session.osc is None:
@@ -138,6 +136,7 @@ def main() -> None:
     parser.add_argument("--period", type=int, default=256)
     parser.add_argument("--lookahead", type=int, default=DriverSettings().lookahead)
     parser.add_argument("--realtime", action="store_true", help="server with real-time priority")
+    parser.add_argument("--calm", action="store_true", help="a control process with little to do")
     parser.add_argument("--instrument", action="append", default=[])
     arguments = parser.parse_args()
     print(headline())
@@ -145,10 +144,16 @@ def main() -> None:
         folder = Path(name)
         with jack_server(arguments.period, folder / "jack.log", arguments.realtime) as server:
             quiet = QuietClient(server, folder)
-            status = run(arguments.minutes, arguments.lookahead, tuple(arguments.instrument))
+            status = run(
+                arguments.minutes,
+                arguments.lookahead,
+                tuple(arguments.instrument),
+                arguments.calm,
+            )
             report = quiet.finish()
             stats, late = status.stats, server.late("PortAudio")
-    print(f"{arguments.minutes} min at 48 kHz, period {arguments.period}: {status.driver}")
+    work = "calm" if arguments.calm else "busy"
+    print(f"{work}, {arguments.minutes} min at 48 kHz, period {arguments.period}: {status.driver}")
     print(
         f"engine: {stats['lost_frames_ring']} frames lost by itself, "
         f"{stats['lost_frames_device']} by the server's clock, longest gap"

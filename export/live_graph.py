@@ -13,7 +13,7 @@ from torch import Tensor
 
 from export.graph import state_name
 from export.int8 import integer_weights
-from export.loops import OPSET, Body, element_type, part
+from export.loops import OPSET, Body, element_type, part, share_tables
 from synth import __version__
 from synth.models.samplernn.instrument import NOISE, SampleRNNInstrument
 from synth.nn import State
@@ -54,7 +54,8 @@ class _LiveGraph:
         main.add("Reshape", ["run_frames_1", "scalar"], ["run_frames"])
         top = len(self.tiers) - 1
         steering = "begun_given" if "given" in begun else None
-        main.include(self._loop(top, "run_frames", "begun_uniform", steering, begun, "run"))
+        loops = _Loops(self.instrument, self.state, self.begun)
+        main.include(loops.over_frames(top, "run_frames", "begun_uniform", steering, begun, "run"))
         ended = {"audio": "audio_out"}
         ended |= {k: f"{state_name(k)}_out" for k in ("envelope", "started", "reprimed")}
         given = {**self.given, "codes": torch.zeros(6, *self._sizes(), 2, 1, dtype=torch.int64)}
@@ -72,7 +73,36 @@ class _LiveGraph:
     def _end_needs(self) -> set[str]:
         return {"gate", "attack", "release", "gain", "velocity", "reprime", "envelope", "started"}
 
-    def _loop(
+    def _model(self, main: Body) -> Any:
+        value = helper.make_tensor_value_info
+        inputs = [value("frames", TensorProto.INT64, [1])]
+        inputs += [
+            value(n, TensorProto.FLOAT, ["voices", c.shape[1]]) for n, c in self.controls.items()
+        ]
+        hop = self.instrument.hop
+        inputs.append(value(NOISE, TensorProto.FLOAT, ["voices", "hops", hop]))
+        outputs = [value("audio_out", TensorProto.FLOAT, ["voices", 1, "samples"])]
+        for key, tensor in self.state.items():
+            shape, kind = ["voices", *tensor.shape[1:]], element_type(tensor)
+            inputs.append(value(state_name(key), kind, shape))
+            outputs.append(value(f"{state_name(key)}_out", kind, shape))
+        graph = helper.make_graph(main.nodes, "samplernn", inputs, outputs, main.weights)
+        share_tables(graph)
+        opset = helper.make_opsetid("", OPSET)
+        model = helper.make_model(graph, opset_imports=[opset], ir_version=9)
+        model.producer_name, model.producer_version = "synth", __version__
+        onnx.checker.check_model(model)
+        return model
+
+
+class _Loops:
+    """The loops over frames and samples."""
+
+    def __init__(self, instrument: SampleRNNInstrument, state: State, begun: State) -> None:
+        self.instrument, self.state, self.begun = instrument, state, begun
+        self.tiers = instrument.live.tiers
+
+    def over_frames(
         self,
         k: int,
         count: str,
@@ -98,13 +128,13 @@ class _LiveGraph:
         after = self._tier(body, k, now, steering, name)
         known, inner = f"{name}_known", f"{name}_in"
         below = Body()
-        size = below.constant(f"{inner}_count", self.instrument.config.frame_sizes[k])
         if k:
+            size = below.constant(f"{inner}_count", self.instrument.config.frame_sizes[k])
             lower = {key: now[key] for key in self._keys(k - 1)}
-            below.include(self._loop(k - 1, size, f"{name}_uniform", known, lower, inner))
+            below.include(self.over_frames(k - 1, size, f"{name}_uniform", known, lower, inner))
             after |= {key: f"{inner}_{key}" for key in lower}
         else:
-            below.include(self._samples(size, f"{name}_uniform", known, now["history"], inner))
+            below.include(self._samples(f"{name}_uniform", known, now["history"], inner))
             slid = {"history": f"{inner}_history"}
             taken = {"history": now["history"], "window": f"{inner}_window"}
             example = {"history": self.state["history"], "window": self._window()}
@@ -147,55 +177,50 @@ class _LiveGraph:
     def _window(self) -> Tensor:
         return self.state["history"][:, -self.instrument.live.taps :]
 
-    def _samples(self, count: str, uniform: str, known: str, history: str, name: str) -> Body:
-        """The loop over the samples of a frame, from `history`; makes `<name>_window`."""
+    def _samples(self, uniform: str, known: str, history: str, name: str) -> Body:
+        """The samples of a frame, from `history`: makes `<name>_window` and `<name>_codes`."""
+        body, start, taps = Body(), f"{name}_start", self.instrument.live.taps
+        axis = body.constant(f"{name}_axis", [1])
+        first = body.constant(f"{name}_from", [-taps])
+        last = body.constant(f"{name}_to", [2**62])
+        body.add("Slice", [history, first, last, axis], [start])
+        made = [f"{name}_window", f"{name}_codes"]
+        branches = []
+        # Chosen once a frame, so that nothing is ranked where nothing is left out.
+        for branch, narrow in ((f"{name}_top", True), (f"{name}_all", False)):
+            loop = self._loop_over_samples(uniform, known, start, branch, narrow)
+            branches.append((loop, [f"{branch}_window", f"{branch}_codes"]))
+        body.either("begun_any_top_k", *branches, dict.fromkeys(made, TensorProto.INT64))
+        return body
+
+    def _loop_over_samples(
+        self, uniform: str, known: str, start: str, name: str, narrow: bool
+    ) -> Body:
+        """The loop itself; with `narrow`, only the `top_k` likeliest codes are drawn."""
         voices, config = 2, self.instrument.config
         body, now, taps = Body(), f"{name}_now", self.instrument.live.taps
-        body.add("Gather", [uniform, f"{name}_i"], [f"{name}_uniform"], axis=0)
-        body.add("Gather", [known, f"{name}_i"], [f"{name}_known"], axis=1)
         example = {"window": self._window(), "known": torch.zeros(voices, config.hidden_size)}
         taken, made = {"window": now, "known": f"{name}_known"}, {"logits": f"{name}_logits"}
         body.include(part(f"{name}/logits/", self.instrument.sample, example, taken, made, {}))
-        logits = torch.zeros(voices, config.quantization)
-        narrow, wide = _narrow(f"{name}_logits", f"then_{name}_narrowed"), Body()
-        wide.add("Identity", [f"{name}_logits"], [f"else_{name}_narrowed"])
-        body.either("begun_any_top_k", narrow, wide, f"{name}_narrowed", TensorProto.FLOAT)
-        example = {"narrowed": logits, "sharpness": self.begun["sharpness"],
-                   "uniform": torch.zeros(voices, 1), "window": self._window()}  # fmt: skip
-        taken = {"narrowed": f"{name}_narrowed", "sharpness": "begun_sharpness",
+        drawn_from = f"{name}_logits"
+        if narrow:
+            body.include(_narrow(drawn_from, f"{name}_narrowed"))
+            drawn_from = f"{name}_narrowed"
+        example = {
+            "narrowed": torch.zeros(voices, config.quantization),
+            "sharpness": self.begun["sharpness"],
+            "uniform": torch.zeros(voices, 1),
+            "window": self._window(),
+        }
+        taken = {"narrowed": drawn_from, "sharpness": "begun_sharpness",
                  "uniform": f"{name}_uniform", "window": now}  # fmt: skip
         made = {"code": f"{name}_code", "window": f"{name}_next"}
         body.include(part(f"{name}/draw/", self.instrument.draw, example, taken, made, {}))
-        outer, start = Body(), f"{name}_start"
-        axis = outer.constant(f"{name}_axis", [1])
-        first = outer.constant(f"{name}_from", [-taps])
-        last = outer.constant(f"{name}_to", [2**62])
-        outer.add("Slice", [history, first, last, axis], [start])
-        carried = {f"{name}_window": (start, now, f"{name}_next")}
-        types = {f"{name}_window": TensorProto.INT64}
-        codes = (f"{name}_code", f"{name}_codes")
-        outer.loop(name, count, _finished(body), carried, types, codes)
+        slices = [(uniform, f"{name}_uniform", 0), (known, f"{name}_known", 1)]
+        carried, codes = (start, now, f"{name}_next", f"{name}_window"), f"{name}_codes"
+        outer = Body()
+        outer.scan(_finished(body), carried, slices, (f"{name}_code", codes), (taps, 1))
         return outer
-
-    def _model(self, main: Body) -> Any:
-        value = helper.make_tensor_value_info
-        inputs = [value("frames", TensorProto.INT64, [1])]
-        inputs += [
-            value(n, TensorProto.FLOAT, ["voices", c.shape[1]]) for n, c in self.controls.items()
-        ]
-        hop = self.instrument.hop
-        inputs.append(value(NOISE, TensorProto.FLOAT, ["voices", "hops", hop]))
-        outputs = [value("audio_out", TensorProto.FLOAT, ["voices", 1, "samples"])]
-        for key, tensor in self.state.items():
-            shape, kind = ["voices", *tensor.shape[1:]], element_type(tensor)
-            inputs.append(value(state_name(key), kind, shape))
-            outputs.append(value(f"{state_name(key)}_out", kind, shape))
-        graph = helper.make_graph(main.nodes, "samplernn", inputs, outputs, main.weights)
-        opset = helper.make_opsetid("", OPSET)
-        model = helper.make_model(graph, opset_imports=[opset], ir_version=9)
-        model.producer_name, model.producer_version = "synth", __version__
-        onnx.checker.check_model(model)
-        return model
 
 
 def _narrow(logits: str, narrowed: str) -> Body:

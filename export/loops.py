@@ -83,19 +83,100 @@ class Body:
         given = [count, "", *(before for before, _, _ in carried.values())]
         self.nodes.append(helper.make_node("Loop", given, [*carried, scanned[1]], body=graph))
 
-    def either(self, condition: str, then: Body, otherwise: Body, output: str, kind: Any) -> None:
-        """Append a choice between two bodies, which both make `output` under the names
-        `then_<output>` and `else_<output>`."""
+    def scan(
+        self,
+        body: Body,
+        state: tuple[str, str, str, str],
+        taken: Sequence[tuple[str, str, int]],
+        made: tuple[str, str],
+        sizes: tuple[int, int],
+    ) -> None:
+        """Append a loop over slices, which costs less per round than `loop`: slices are cut and
+        stacked by the runtime, not by nodes.
+
+        Args:
+            state: name of the one tensor carried along, int64 `[voices, size]`, before the loop, at
+                the start of a round, at its end, and after the loop.
+            taken: per float32 tensor its name, that of its slice inside, and the axis it is cut
+                along.
+            made: name inside the body, and name outside, of what the rounds make, int64
+                `[voices, size]`, stacked along a new first axis.
+            sizes: of `state` and of what is made.
+        """
         value = helper.make_tensor_value_info
-        graphs = [
-            helper.make_graph(b.nodes, p, [], [value(f"{p}_{output}", kind, None)], b.weights)
-            for p, b in (("then", then), ("else", otherwise))
+        before, start, end, after = state
+        shapes = [["voices", size] for size in sizes]
+        inputs = [value(start, TensorProto.INT64, shapes[0])]
+        inputs += [value(inside, TensorProto.FLOAT, None) for _, inside, _ in taken]
+        outputs = [
+            value(name, TensorProto.INT64, shape)
+            for name, shape in zip((end, made[0]), shapes, strict=True)
         ]
         self.nodes.append(
             helper.make_node(
-                "If", [condition], [output], then_branch=graphs[0], else_branch=graphs[1]
+                "Scan",
+                [before, *(outside for outside, _, _ in taken)],
+                [after, made[1]],
+                body=helper.make_graph(body.nodes, after, inputs, outputs, body.weights),
+                num_scan_inputs=len(taken),
+                scan_input_axes=[axis for _, _, axis in taken],
             )
         )
+
+    def either(
+        self,
+        condition: str,
+        then: tuple[Body, Sequence[str]],
+        otherwise: tuple[Body, Sequence[str]],
+        outputs: Mapping[str, Any],
+    ) -> None:
+        """Append a choice between two bodies, each with the names of what it makes, in the order of
+        `outputs`, which gives the element types."""
+        value = helper.make_tensor_value_info
+        graphs = [
+            helper.make_graph(
+                body.nodes,
+                branch,
+                [],
+                [value(n, kind, None) for n, kind in zip(made, outputs.values(), strict=True)],
+                body.weights,
+            )
+            for branch, (body, made) in (("then", then), ("else", otherwise))
+        ]
+        self.nodes.append(
+            helper.make_node(
+                "If", [condition], list(outputs), then_branch=graphs[0], else_branch=graphs[1]
+            )
+        )
+
+
+def share_tables(graph: Any) -> None:
+    """Move tables that rows are gathered from out of the graphs inside `graph`, equal ones once.
+
+    Weights of products stay where they are: the runtime packs them only there.
+    """
+    kept: dict[bytes, str] = {}
+    _take_tables(graph, {}, kept, graph)
+
+
+def _take_tables(
+    graph: Any, outer: Mapping[str, str], kept: dict[bytes, str], outermost: Any
+) -> None:
+    names, looked_up = dict(outer), {n.input[0] for n in graph.node if n.op_type == "Gather"}
+    for tensor in [t for t in graph.initializer if t.name in looked_up]:
+        content = f"{tensor.data_type} {tensor.dims}".encode() + tensor.raw_data
+        if content not in kept:
+            kept[content] = tensor.name
+            if graph is not outermost:
+                outermost.initializer.append(tensor)
+        if graph is not outermost or kept[content] != tensor.name:
+            graph.initializer.remove(tensor)
+        names[tensor.name] = kept[content]
+    for node in graph.node:
+        node.input[:] = [names.get(name, name) for name in node.input]
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.GRAPH:
+                _take_tables(attribute.g, names, kept, outermost)
 
 
 class _Named(nn.Module):

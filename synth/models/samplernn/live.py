@@ -241,7 +241,8 @@ def pick(logits: Tensor, sharpness: Tensor, uniform: Tensor) -> Tensor:
             `SHARPEST`; uniform: `[rows, 1]`, 0 … `LARGEST_UNIFORM`.
     """
     total = torch.cumsum(torch.softmax(logits * sharpness, 1), 1)
-    return (total <= uniform).sum(1, keepdim=True)
+    # Counted in float32: onnxruntime adds integers one by one.
+    return (total <= uniform).float().sum(1, keepdim=True).long()
 
 
 def make_int8(model: LiveModel, run: Callable[[], object]) -> None:

@@ -21,10 +21,12 @@ COMMANDS = {
     "devices": "devices",
     "doctor": "doctor",
     "export": "export",
+    "fetch": "fetch",
     "generate": "generate",
     "info": "info",
     "play": "play",
     "render": "render",
+    "report": "report",
     "train": "train",
 }
 

@@ -13,6 +13,7 @@ import torch
 from export.bank import build_bank, encode_files
 from export.checkpoint import load_package
 from export.graph import describe, export_onnx
+from export.inr import export_inr
 from export.samplernn import WEIGHTS, export_live, live_instrument
 from export.torchscript import export_torchscript
 from synth.contract import (
@@ -27,12 +28,17 @@ from synth.contract import (
 from synth.models.codec import Codec
 from synth.models.codec.effect import CodecEffect
 from synth.models.codec.sampler import CodecSampler
+from synth.models.inr import INR
 from synth.models.instrument import Instrument
 from synth.models.package import Package
 from synth.models.samplernn import SampleRNN
 
 # What a family can be exported as; the first is the usual one.
-FORMS = {"codec": ("effect", "sampler"), "samplernn": ("generator",)}
+FORMS = {
+    "codec": ("effect", "sampler"),
+    "samplernn": ("generator",),
+    "inr": ("generator",),
+}
 FORMATS = ("onnx", "torchscript", "all")
 MAX_FILE_BYTES = 512 << 20
 MAX_NAME = 64
@@ -59,21 +65,23 @@ def export_model(
     sounds: str | Path | None = None,
     max_seconds: float | None = None,
     weights: str = "fp32",
+    sample_rate: int | None = None,
 ) -> list[Exported]:
     """Export a trained model.
 
     Args:
         model: `model.pt` of a run.
-        form: of a codec "effect" or "sampler", of a samplernn "generator"; by default the first.
-        format: "onnx", or of an effect "torchscript" or "all".
+        form: of a codec "effect" or "sampler", of the others "generator"; by default the first.
+        format: "onnx", or of an effect and of an inr "torchscript" or "all".
         out: folder, by default that of the model; created if missing.
         name: of the instrument and its files (letters, digits, spaces, '.', '_', '-'; at most 64),
             by default that of the run's folder.
-        sounds: recordings of a sampler, or that a generator's notes start from (file or folder), by
+        sounds: recordings of a sampler, or that a samplernn's notes start from (file or folder), by
             default what the model was trained on.
         max_seconds: how much of each recording is used, 0.1 … 600; by default 10 s for a sampler,
-            all 600 s for a generator.
-        weights: of a generator, "fp32" or "int8".
+            all 600 s for a samplernn.
+        weights: of a samplernn, "fp32" or "int8".
+        sample_rate: of an inr's output in Hz, 4000 … 384000; by default that of its training.
 
     Raises:
         ConfigError: an unknown form or format, or one that doesn't exist for this form.
@@ -85,17 +93,17 @@ def export_model(
     _check(form, format, name, max_seconds, weights)
     package = load_package(model)
     form = _form(package, form)
-    if form != "effect" and format == "torchscript":
-        raise ConfigError(f"a {form} is exported as onnx; torchscript holds the effect")
-    if form != "generator" and weights != "fp32":
-        raise ConfigError(f"--weights {weights} is for the generator of a samplernn; leave it out")
-    if form != "effect" and sounds is None:
+    _check_family(package, form, format, weights, sample_rate)
+    if form != "effect" and package.family != "inr" and sounds is None:
         sounds = _training_data(package)
     package = replace(package, provenance=_public(package.provenance))
     folder = Path(out) if out is not None else Path(model).resolve().parent
     name = name or Path(model).resolve().parent.name or package.family
     _make_folder(folder)
     written = []
+    if isinstance(package.model, INR):
+        files = export_inr(package, name, FORMATS if format == "all" else (format,), sample_rate)
+        return [_write(folder / file, data, manifest) for file, data, manifest in files]
     if format in ("onnx", "all"):
         data, manifest = _onnx(package, form, name, sounds, max_seconds, weights)
         written.append(_write(folder / f"{name}.onnx", data, manifest))
@@ -120,6 +128,21 @@ def _check(
         raise ConfigError(
             f"--name is {name!r:.80}; it names files: at most {MAX_NAME} letters, digits, spaces,"
             " '.', '_', '-', and no '.' in front"
+        )
+
+
+def _check_family(
+    package: Package, form: str, format: str, weights: str, sample_rate: int | None
+) -> None:
+    """What only some families have. Raises `ConfigError`."""
+    if form != "effect" and package.family != "inr" and format == "torchscript":
+        raise ConfigError(f"a {form} is exported as onnx; torchscript holds the effect")
+    if package.family != "samplernn" and weights != "fp32":
+        raise ConfigError(f"--weights {weights} is for the generator of a samplernn; leave it out")
+    if package.family != "inr" and sample_rate is not None:
+        raise ConfigError(
+            f"--sample-rate {sample_rate} is for the generator of an inr; {package.family} plays at"
+            " the rate of its training, leave it out"
         )
 
 

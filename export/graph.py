@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import platform
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from synth.nn import State
 
 OPSET = 18
 PARITY_LIMIT = 1e-4
+Run = Callable[[Mapping[str, NDArray[Any]]], list[NDArray[Any]]]
 _DTYPES = {torch.float32: "float32", torch.int64: "int64"}
 
 
@@ -140,17 +141,32 @@ def parity(instrument: Instrument, graph: bytes, hops: int = 24, seed: int = 0) 
 
     Where the model is louder than full scale (an untrained one can be), relative to its peak.
     """
+    session = make_session(graph)
+
+    def run(given: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        made: list[NDArray[Any]] = session.run(None, given)
+        return made
+
+    return largest_difference(instrument, run, hops, seed)
+
+
+def largest_difference(instrument: Instrument, run: Run, hops: int = 24, seed: int = 0) -> float:
+    """As `parity`, of anything that makes steps of the instrument.
+
+    Args:
+        run: from feed, controls and state (under the names of the graph) to the audio and the next
+            state, in the order of the instrument's.
+    """
     rows = 3
     generator = np.random.default_rng(seed)
     controls = _spread_controls(instrument, rows, generator)
     feed = _feed(instrument, rows, hops, generator)
-    session = make_session(graph)
     with torch.inference_mode():
         torch_controls = {k: torch.from_numpy(v) for k, v in controls.items()}
         whole, _ = instrument.step(feed, torch_controls, instrument.init_state(rows))
     worst, size = 0.0, max(1.0, float(whole.abs().max()))
     for block in (1, 2, 3, hops // 2, hops):
-        streamed = _play(instrument, session, feed.numpy(), controls, block, hops)
+        streamed = _play(instrument, run, feed.numpy(), controls, block, hops)
         worst = max(worst, float(np.abs(streamed - whole.numpy()).max()) / size)
     return worst if np.isfinite(worst) else float("inf")
 
@@ -165,7 +181,7 @@ def make_session(graph: bytes) -> Any:
 
 def _play(
     instrument: Instrument,
-    session: Any,
+    run: Run,
     feed: NDArray[Any],
     controls: Mapping[str, NDArray[np.float32]],
     block: int,
@@ -182,7 +198,7 @@ def _play(
             given = {"audio": np.ascontiguousarray(part)}
         else:
             given = {"frames": np.array([size], np.int64)}
-        audio, *new = session.run(None, {**given, **controls, **state})
+        audio, *new = run({**given, **controls, **state})
         state = dict(zip(state, new, strict=True))
         pieces.append(audio)
     return np.concatenate(pieces, 2)

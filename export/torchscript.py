@@ -59,14 +59,14 @@ def export_torchscript(
     axes = Axes(package.latent, dim)
     manifest = _describe(codec, axes, name or Path(path).stem, package)
     scripted = script_nn_tilde(codec, package.latent, size)
-    difference = parity(codec, axes, _bytes(scripted, manifest))
+    difference = parity(codec, axes, archive(scripted, manifest))
     if not difference <= PARITY_LIMIT:
         raise ModelFileError(
             f"the TorchScript file differs from the model by {difference:.2g} (at most"
             f" {PARITY_LIMIT:g} is allowed); nothing was written"
         )
     manifest = replace(manifest, provenance={**manifest.provenance, "parity": difference})
-    write_bytes(Path(path), _bytes(scripted, manifest))
+    write_bytes(Path(path), archive(scripted, manifest))
     return manifest
 
 
@@ -81,7 +81,7 @@ def parity(codec: Codec, axes: Axes, data: bytes, hops: int = 20, seed: int = 0)
     module = load(io.BytesIO(data))
     kept, ratio, repeats = module.latent_size, module.ratio, module.repeats
     late, differences = config.hop - ratio, list[float]()
-    with torch.inference_mode(), _one_thread():
+    with torch.inference_mode(), one_thread():
         latent = codec.encode(audio)
         along = axes.rows @ (latent - axes.mean[:, None])
         cut = torch.cat([along[:, :kept], torch.zeros_like(along[:, kept:])], 1)
@@ -110,7 +110,7 @@ def _in_blocks(method: Callable[[Tensor], Tensor], x: Tensor, size: int) -> Tens
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Blocks this small are slower on several threads, and far slower on a busy machine."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -148,7 +148,8 @@ def _describe(codec: Codec, axes: Axes, name: str, package: Package) -> Manifest
     )
 
 
-def _bytes(scripted: Any, manifest: Manifest) -> bytes:
+def archive(scripted: Any, manifest: Manifest) -> bytes:
+    """The file of a scripted module with its manifest."""
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "`?torch.jit", DeprecationWarning)

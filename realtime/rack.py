@@ -7,6 +7,8 @@ from pathlib import Path
 
 from realtime.onnx_plugin import OnnxPlugin
 from realtime.plugin import Plugin
+from realtime.torchscript_file import check_archive
+from realtime.torchscript_generator import TorchScriptGenerator
 from synth.contract import ModelFileError
 
 
@@ -17,6 +19,9 @@ def load_rack(paths: Sequence[str], *, trust: bool) -> list[Plugin]:
 
 def _load(path: Path, trust: bool) -> Plugin:
     if path.suffix == ".ts":
+        manifest = check_archive(path)
+        if trust and manifest is not None and manifest.kind == "generator":
+            return TorchScriptGenerator(path, manifest)
         from realtime.torchscript_plugin import TorchScriptPlugin  # torch, only where it is hosted
 
         return TorchScriptPlugin(path, trust=trust)

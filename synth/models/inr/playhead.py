@@ -66,16 +66,20 @@ def loop_window(loop: Tensor, start: Tensor, end: Tensor, length: int, sample_ra
     places = fixed(torch.cat([start, end], 1).double() * length)
     first = places.amin(1, keepdim=True).clamp_max(whole - shortest)
     size = torch.clamp_min(places.amax(1, keepdim=True) - first, shortest)
-    seam = torch.clamp_max(size // 2, round(SEAM_S * sample_rate) * ONE)
+    half = torch.div(size, 2, rounding_mode="floor")
+    seam = torch.clamp_max(half, round(SEAM_S * sample_rate) * ONE)
     mode = torch.round(loop).long()
     return Window(first, size, mode, torch.where(mode == FORWARD, seam, torch.zeros_like(seam)))
 
 
 def frozen_window(anchor: Tensor, grain: Tensor, length: int) -> Window:
-    """A window of `grain` around `anchor`, both int64 `[rows, 1]`, half of it seam."""
-    whole = length * ONE
-    first = torch.minimum((anchor - grain // 2).clamp_min(0), whole - grain)
-    return Window(first, grain, torch.full_like(grain, FORWARD), grain // 2)
+    """A window of `grain` around `anchor`, both int64 `[rows, 1]`, half of it seam.
+
+    It lies within the sound together with the half a grain before it that its seam reads.
+    """
+    half = torch.div(grain, 2, rounding_mode="floor")
+    first = torch.minimum(torch.maximum(anchor - half, half), length * ONE - grain)
+    return Window(first, grain, torch.full_like(grain, FORWARD), half)
 
 
 def wrapped(at: Tensor, window: Window, backward: Tensor) -> Tensor:
@@ -108,9 +112,9 @@ def seam_share(at: Tensor, window: Window) -> Tensor:
     without a jump, in either direction.
     """
     into = at - (window.start + window.size - window.seam)
-    share = into.double() / window.seam.clamp_min(1).double()
+    share = (into.double() / window.seam.clamp_min(1).double()).float()
     inside = (window.mode == FORWARD) & (into > 0)
-    return torch.where(inside, 0.5 - 0.5 * torch.cos(math.pi * share), 0.0).float()
+    return torch.where(inside, 0.5 - 0.5 * torch.cos(math.pi * share), torch.zeros_like(share))
 
 
 def edge_gain(at: Tensor, length: int, sample_rate: int) -> Tensor:
@@ -131,4 +135,4 @@ def freeze_length(key: float, length: int, sample_rate: int) -> int:
         period = sample_rate / (440.0 * 2 ** ((key - 69) / 12))
         # The two halves of a window are blended with each other: an even number of periods.
         wanted = max(round(wanted / period / 2), 1) * 2 * period
-    return round(min(wanted, length) * ONE) // 2 * 2
+    return round(min(wanted, 0.6 * length) * ONE) // 2 * 2

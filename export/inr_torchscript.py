@@ -1,0 +1,281 @@
+"""The coordinate instrument as TorchScript: one file for nn~, and for hosts that play notes.
+
+- `forward` is what nn~ calls: signals in (a position and the latent's axes), audio out. Max or Pure
+  Data drive time themselves, with a phasor, a line, or anything else that is a signal.
+- `step` is the step of the instrument: controls and state in, audio and state out.
+"""
+
+# The scripting compiler needs annotations that are types, so no `from __future__` import here.
+import io
+import warnings
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from export.graph import PARITY_LIMIT, Run, largest_difference, state_name
+from export.torchscript import archive, load, one_thread
+from synth.contract import Control, Manifest, ModelFileError
+from synth.models.inr.instrument import LATENT_AT, SHAPE, INRInstrument
+from synth.models.inr.playhead import fixed
+from synth.models.instrument import Instrument, number
+
+CHUNK = 64  # samples over which nn~'s latent moves from one value to the next
+BOOL, INT, FLOAT = 0, 1, 2  # type ids of nn~
+
+
+def export_script(instrument: INRInstrument, manifest: Manifest) -> tuple[bytes, Manifest]:
+    """Trace, embed the manifest, re-load, compare.
+
+    Returns:
+        the bytes of the `.ts` file and the manifest in it; `provenance["parity"]` is the largest
+        difference of `step`, in blocks of several sizes, to the instrument in one block.
+
+    Raises:
+        ModelFileError: the file plays something else (parity above 1e-4).
+    """
+    scripted = _script(instrument)
+    module = load(io.BytesIO(archive(scripted, manifest)))
+    with one_thread():
+        difference = largest_difference(instrument, stepper(module, instrument))
+    if not difference <= PARITY_LIMIT:
+        raise ModelFileError(
+            f"the TorchScript file differs from the model by {difference:.2g} (at most"
+            f" {PARITY_LIMIT:g} is allowed); nothing was written"
+        )
+    manifest = replace(manifest, provenance={**manifest.provenance, "parity": difference})
+    return archive(scripted, manifest), manifest
+
+
+def stepper(module: Any, instrument: Instrument) -> Run:
+    """A re-loaded file's `step` as `export.graph.largest_difference` calls it."""
+    names = {
+        kind: [state_name(key) for key, value in instrument.init_state(1).items() if kind(value)]
+        for kind in (_is_number, _is_place)
+    }
+
+    def run(given: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        tensors = {key: torch.from_numpy(np.ascontiguousarray(v)) for key, v in given.items()}
+        controls = torch.cat([tensors[c.name] for c in instrument.controls], 1)
+        state = [torch.cat([tensors[name] for name in group], 1) for group in names.values()]
+        with torch.inference_mode():
+            audio, *made = module.step(tensors["frames"], controls, *state)
+        new: dict[str, Tensor] = {}
+        for group, packed in zip(names.values(), made, strict=True):
+            sizes = [given[name].shape[1] for name in group]
+            new |= dict(zip(group, torch.split(packed, sizes, 1), strict=True))
+        order = [state_name(key) for key in instrument.init_state(1)]
+        return [audio.numpy(), *(new[name].numpy() for name in order)]
+
+    return run
+
+
+def _is_number(value: Tensor) -> bool:
+    return value.is_floating_point()
+
+
+def _is_place(value: Tensor) -> bool:
+    return not value.is_floating_point()
+
+
+class _Step(nn.Module):
+    """The step with controls joined, and its state joined by kind: numbers and whole numbers."""
+
+    def __init__(self, instrument: INRInstrument) -> None:
+        super().__init__()
+        self.instrument = instrument
+        state = instrument.init_state(1)
+        self.groups = [
+            {key: value.shape[1] for key, value in state.items() if kind(value)}
+            for kind in (_is_number, _is_place)
+        ]
+
+    def forward(
+        self, frames: Tensor, controls: Tensor, numbers: Tensor, places: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        sizes = [c.size for c in self.instrument.controls]
+        parts = torch.split(controls, sizes, 1)
+        given = {c.name: part for c, part in zip(self.instrument.controls, parts, strict=True)}
+        state: dict[str, Tensor] = {}
+        for group, packed in zip(self.groups, (numbers, places), strict=True):
+            state |= dict(zip(group, torch.split(packed, list(group.values()), 1), strict=True))
+        audio, new = self.instrument.step(frames, given, state)
+        numbers, places = (torch.cat([new[key] for key in group], 1) for group in self.groups)
+        return audio, numbers, places
+
+
+class _Read(nn.Module):
+    """The sounds at positions 0 … 1 `[rows, points]`, each row of a shape of its own."""
+
+    def __init__(self, instrument: INRInstrument) -> None:
+        super().__init__()
+        self.instrument = instrument
+
+    def forward(self, position: Tensor, shape: Tensor) -> Tensor:
+        place = fixed(position.double().clamp(0.0, 1.0) * self.instrument.length)
+        return self.instrument.read(self.instrument.latent(shape), place)
+
+
+def settings(instrument: INRInstrument) -> tuple[Control, ...]:
+    """The attributes of `forward`: those controls that say which sound is read, and a level."""
+    kept = ("key", "sound", "morph", "morph_sound")
+    return (
+        *(c for c in instrument.controls if c.name in kept),
+        number("gain_db", -60, 24, 0, "output level", unit="dB"),
+    )
+
+
+class INRScript(nn.Module):
+    """What is scripted.
+
+    Args:
+        instrument: in eval mode; it is not changed.
+    """
+
+    held: list[Tensor]
+    values: Tensor
+
+    def __init__(self, instrument: INRInstrument) -> None:
+        super().__init__()
+        self.sr, self.axes, self.chunk = instrument.sample_rate, len(instrument.axes), CHUNK
+        self.stepper = _traced_step(instrument)
+        columns = LATENT_AT + self.axes
+        example = torch.rand(2, 3), torch.zeros(2, columns)
+        self.reader = _traced(_Read(instrument), *example)
+        self.register_buffer("forward_params", torch.tensor([1 + self.axes, 1, 1, 1]))
+        self.forward_input_labels = ["(signal) position in the sound, 0 to 1", *_axes(instrument)]
+        self.forward_output_labels = ["(signal) audio"]
+        self.gain, self.held, self.reset = 1.0, [], False
+        controls = settings(instrument)
+        self.register_buffer("values", torch.tensor([c.default[0] for c in controls]))
+        self.columns = [SHAPE.index(c.name) for c in controls if c.name in SHAPE]
+        self.fixed_columns = LATENT_AT
+        self.attributes = [*(c.name for c in controls), "reset"]
+        types = {c.name: INT if c.curve == "integer" else FLOAT for c in controls}
+        for name, kind in (types | {"reset": BOOL}).items():
+            self.register_buffer(f"{name}_params", torch.tensor([kind]))
+
+    @torch.jit.export
+    def get_methods(self) -> list[str]:
+        return ["forward"]
+
+    @torch.jit.export
+    def get_attributes(self) -> list[str]:
+        return self.attributes
+
+    @torch.jit.export
+    def step(
+        self, frames: Tensor, controls: Tensor, numbers: Tensor, places: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Make hops of audio.
+
+        Args:
+            frames: how many, int64 `[1]`; controls: all of the manifest, joined, `[voices, size]`.
+            numbers, places: the state of the manifest, joined by type: float32 and int64.
+
+        Returns:
+            audio `[voices, 1, frames * hop]`, then the next state, likewise.
+        """
+        audio, numbers, places = self.stepper(frames, controls, numbers, places)
+        return audio, numbers, places
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Position and axes `[batch, 1 + axes, n]` to audio `[batch, 1, n]`."""
+        if x.dim() != 3 or x.size(1) != 1 + self.axes:
+            raise ValueError("the input must be [batch, 1 + axes, samples] with all axes")
+        batch, n = x.size(0), x.size(2)
+        chunk = self.chunk if n % self.chunk == 0 else n
+        chunks = n // chunk
+        latent = x[:, 1:, chunk - 1 :: chunk].transpose(1, 2)
+        chosen = torch.zeros(batch, chunks, self.fixed_columns, device=x.device)
+        for i, column in enumerate(self.columns):
+            chosen[:, :, column] = self.values[i]
+        shape = torch.cat([chosen, latent], 2)
+        if len(self.held) == 0 or self.held[0].size(0) != batch:
+            self.held = [shape[:, :1]]
+        before = torch.cat([self.held[0], shape[:, :-1]], 1).flatten(0, 1)
+        self.held = [shape[:, -1:]]
+        shape = shape.flatten(0, 1)
+        position = x[:, 0].reshape(batch * chunks, chunk)
+        y = self.reader(position, shape)
+        if bool((before != shape).any()):
+            share = torch.arange(1, chunk + 1, device=x.device) / chunk
+            old = self.reader(position, before)
+            y = old + share * (y - old)
+        return self._levelled(y.reshape(batch, 1, n))
+
+    def _level(self) -> float:
+        return float(10.0 ** (self.values[-1].item() / 20.0))
+
+    def _levelled(self, y: Tensor) -> Tensor:
+        """A new level is reached over one block, so that it does not click."""
+        before, now = self.gain, self._level()
+        self.gain = now
+        steps = torch.arange(1, y.size(2) + 1, device=y.device) / y.size(2)
+        return y * (before + (now - before) * steps)
+
+    @torch.jit.export
+    def get_reset(self) -> tuple[bool]:
+        return (False,)
+
+    @torch.jit.export
+    def set_reset(self, value: bool) -> int:
+        """The next block starts from its own latent and level, without a fade."""
+        if value:
+            self.held.clear()
+            self.gain = self._level()
+        return 0
+
+
+def _script(instrument: INRInstrument) -> Any:
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        scripted = torch.jit.script(INRScript(instrument).eval())
+    for at, control in enumerate(settings(instrument)):
+        scripted.define(_accessors(control, at))
+    return scripted
+
+
+def _accessors(control: Control, at: int) -> str:
+    """`get_` and `set_` of one setting; what is not in its range changes nothing and returns 1."""
+    kind = "int" if control.curve == "integer" else "float"
+    low, high = control.minimum[0], control.maximum[0]
+    return (
+        f"def get_{control.name}(self) -> Tuple[{kind}]:\n"
+        f"    return ({kind}(self.values[{at}].item()),)\n"
+        f"def set_{control.name}(self, value: {kind}) -> int:\n"
+        f"    if not ({low!r} <= value and value <= {high!r}):\n"
+        f"        return 1\n"
+        f"    self.values[{at}] = float(value)\n"
+        f"    return 0\n"
+    )
+
+
+def _traced_step(instrument: INRInstrument) -> Any:
+    rows, part = 2, _Step(instrument)
+    controls = [torch.tensor([c.default]).repeat(rows, 1) for c in instrument.controls]
+    state = instrument.init_state(rows)
+    packed = [torch.cat([state[key] for key in group], 1) for group in part.groups]
+    return _traced(part, torch.tensor([3]), torch.cat(controls, 1), *packed)
+
+
+def _traced(part: nn.Module, *example: Tensor) -> Any:
+    with warnings.catch_warnings():
+        # It warns of every shape that is looked at; those that matter stay tensors.
+        warnings.simplefilter("ignore")
+        return torch.jit.trace(part, example, check_trace=False)  # type: ignore[no-untyped-call]
+
+
+def _axes(instrument: INRInstrument) -> list[str]:
+    control = next((c for c in instrument.controls if c.name == "latent"), None)
+    if control is None:
+        return []
+    ranges = zip(control.minimum, control.maximum, strict=True)
+    return [
+        f"(signal) latent axis {i}, {low:.3g} to {high:.3g}"
+        for i, (low, high) in enumerate(ranges, 1)
+    ]

@@ -1,0 +1,78 @@
+"""Controls of the live coordinate network."""
+
+from __future__ import annotations
+
+from synth.contract import Control
+from synth.models.inr.timbres import Axes
+from synth.models.instrument import number
+
+BEND_SEMITONES = 12.0
+PITCH_SEMITONES = 24.0
+FASTEST = 4.0
+QUIETEST_DB = -60.0
+SMOOTH_MS = 20.0
+NARROWEST = 1e-3  # of an axis along which the sounds hardly differ
+
+
+def controls_of(timbres: int, axes: Axes) -> tuple[Control, ...]:
+    """All controls.
+
+    Args:
+        timbres: how many; axes: of the trained latents, may be none.
+    """
+    n = number
+    last = max(timbres - 1, 1)
+    return (
+        n("gate", 0, 1, 0, "1 while the note is held", curve="toggle", per_voice=True),
+        n("key", 0, 127, 60, "MIDI key; the nearest sound of the timbre is transposed to it",
+          unit="key", per_voice=True),
+        n("velocity", 0, 1, 0.8, "loudness of the note, squared", per_voice=True),
+        n("bend", -BEND_SEMITONES, BEND_SEMITONES, 0, "transposition on top of the key",
+          unit="semitones", per_voice=True, smoothing_ms=5.0),
+        n("sound", 0, last, 0, "which timbre; a note keeps its own", curve="integer",
+          per_voice=True),
+        n("morph", 0, 1, 0, "0 is `sound`, 1 is `morph_sound`, the latents between them",
+          smoothing_ms=SMOOTH_MS),
+        n("morph_sound", 0, last, min(1, timbres - 1), "the timbre that `morph` goes to",
+          curve="integer"),
+        *_latent(axes),
+        n("position", 0, 1, 0, "where in the sound notes start; moved while they sound, it moves"
+          " them: a little at a time as a hand on a tape, further away as a jump",
+          smoothing_ms=SMOOTH_MS),
+        n("speed", -FASTEST, FASTEST, 1, "rate of the tape, and of its pitch: negative is"
+          " backwards, 0 stands still and is silent", smoothing_ms=5.0),
+        n("loop", 0, 2, 0, "0 plays through, 1 goes round, 2 goes to and fro", curve="integer"),
+        n("loop_start", 0, 1, 0.25, "one end of the loop, as a share of the sound",
+          smoothing_ms=SMOOTH_MS),
+        n("loop_end", 0, 1, 0.75, "the other end; they may be swapped, and stay 2 ms apart",
+          smoothing_ms=SMOOTH_MS),
+        n("freeze", 0, 1, 0, "1 holds the tone that sounds: a few periods are gone round",
+          curve="toggle"),
+        n("pitch", -PITCH_SEMITONES, PITCH_SEMITONES, 0, "transposition of all notes",
+          unit="semitones", smoothing_ms=SMOOTH_MS),
+        n("gain", QUIETEST_DB, 24, 0, "level of the output", unit="dB", smoothing_ms=SMOOTH_MS),
+        n("attack", 0.001, 4, 0.003, "rise of a note, in a straight line", unit="s",
+          curve="exponential"),
+        n("decay", 0.01, 8, 0.5, "fall by 60 dB towards `sustain`", unit="s",
+          curve="exponential"),
+        n("sustain", 0, 1, 1, "level that a held note falls to", smoothing_ms=SMOOTH_MS),
+        n("release", 0.01, 8, 0.3, "fall of a released note by 60 dB", unit="s",
+          curve="exponential"),
+    )  # fmt: skip
+
+
+def _latent(axes: Axes) -> tuple[Control, ...]:
+    if not len(axes.rows):
+        return ()
+    return (
+        Control(
+            "latent",
+            len(axes.rows),
+            tuple(axes.low.clamp(max=-NARROWEST).tolist()),
+            tuple(axes.high.clamp(min=NARROWEST).tolist()),
+            0.0,  # type: ignore[arg-type]
+            description="offset along the principal axes of the trained sounds, largest first; the"
+            " range is their 1st to 99th percentile",
+            smoothing_ms=SMOOTH_MS,
+        ),
+    )

@@ -13,7 +13,7 @@
 from synth.models.inr.architectures import ARCHITECTURES, Architecture
 from synth.models.inr.config import METHODS, PRESETS, INRConfig
 from synth.models.inr.encoder import ConvEncoder
-from synth.models.inr.layer import ConditionalLayer, LayerConfig
+from synth.models.inr.layer import ConditionalLayer, Folded, LayerConfig
 from synth.models.inr.mapping import MappingNetwork
 from synth.models.inr.model import INR
 from synth.models.inr.network import CoordinateNetwork
@@ -28,6 +28,7 @@ __all__ = [
     "ConditionalLayer",
     "ConvEncoder",
     "CoordinateNetwork",
+    "Folded",
     "INRConfig",
     "LayerConfig",
     "MappingNetwork",

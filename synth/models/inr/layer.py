@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from torch.nn import functional as F
 from synth.contract import require_one_of
 
 LEAK = 0.02
+TURN = 2 * math.pi
 
 
 def _leaky(x: Tensor) -> Tensor:
@@ -81,6 +83,19 @@ class LayerConfig:
         return self.inputs // self.branches, self.latent, int(self.time)
 
 
+class Folded(NamedTuple):
+    """A layer with its conditioning in it, for each item of each branch.
+
+    Attributes:
+        weight: `[branches * batch, inputs, outputs]`; shift: `[branches * batch, 1, outputs]`.
+        time: `[branches * batch, 1, outputs]`, of the time that joins, or None.
+    """
+
+    weight: Tensor
+    shift: Tensor
+    time: Tensor | None
+
+
 class ConditionalLayer(nn.Module):
     """`delta * activation((gamma + omega_0) * (W [x; z; t] + b) + beta)`.
 
@@ -109,14 +124,15 @@ class ConditionalLayer(nn.Module):
         weight = _initial_weight(config, units, float(config.omega_0))
         self.weight = nn.Parameter(weight)
         self.bias = nn.Parameter(_initial_bias(config, shape))
-        length = weight.norm(dim=2, keepdim=True)
+        length = weight.square().sum(2, keepdim=True).sqrt()
         self.gain = nn.Parameter(length) if config.weight_norm else None
 
     def weights(self) -> Tensor:
         """W, `[branches, outputs, inputs + latent + time]`, weight norm applied."""
         if self.gain is None:
             return self.weight
-        return self.weight * (self.gain / self.weight.norm(dim=2, keepdim=True))
+        length = self.weight.square().sum(2, keepdim=True).sqrt()
+        return self.weight * (self.gain / length)
 
     def affine(
         self, weights: Tensor, film: tuple[Tensor, Tensor] | None, latent: Tensor | None
@@ -143,6 +159,47 @@ class ConditionalLayer(nn.Module):
         scale = scale + gamma
         return scale, scale * offset + beta
 
+    def fold(
+        self, batch: int, film: tuple[Tensor, Tensor] | None = None, latent: Tensor | None = None
+    ) -> Folded:
+        """The layer for given latents: all that conditions it is in a weight and a shift per item.
+
+        Points are many more than inputs, so that scaling the weights of each item costs less than
+        a pass over `[batch, points, outputs]`.
+
+        Args:
+            batch: number of items; film, latent: as for `affine`.
+        """
+        weights = self.weights()
+        scale, shift = self.affine(weights, film, latent)
+        if self.config.activation == "sine":  # whole turns would cost float32 digits of the phase
+            shift = shift - TURN * torch.round(shift / TURN)
+        scaled = (scale[..., None] * weights[:, None]).expand(-1, batch, -1, -1).flatten(0, 1)
+        inputs = self.config.fans[0]
+        return Folded(
+            scaled[..., :inputs].transpose(1, 2),
+            shift.expand(-1, batch, -1).flatten(0, 1)[:, None],
+            scaled[..., -1:].transpose(1, 2) if self.config.time else None,
+        )
+
+    def run(self, x: Tensor, folded: Folded, t: Tensor, delta: Tensor | None = None) -> Tensor:
+        """Evaluate the layer.
+
+        Args:
+            x: `[branches * batch, points, inputs]`, item after item of the first branch, then of
+                the next; folded: as `fold` gave it.
+            t: `[branches * batch, points, 1]`, used where time joins.
+            delta: `[branches * batch, 1, outputs]`.
+
+        Returns:
+            `[branches * batch, points, outputs]`.
+        """
+        phase = torch.baddbmm(folded.shift, x, folded.weight)
+        if folded.time is not None:
+            phase = torch.baddbmm(phase, t, folded.time)
+        out = self.activation(phase)
+        return out if delta is None else out * delta
+
     def forward(
         self,
         x: Tensor,
@@ -151,7 +208,7 @@ class ConditionalLayer(nn.Module):
         t: Tensor | None = None,
         delta: Tensor | None = None,
     ) -> Tensor:
-        """Evaluate the layer.
+        """`fold` and `run`.
 
         Args:
             x: `[branches, batch, points, inputs]`; film, latent: as for `affine`.
@@ -160,27 +217,18 @@ class ConditionalLayer(nn.Module):
         Returns:
             `[branches, batch, points, outputs]`.
         """
-        branches, batch, points, inputs = x.shape
-        weights = self.weights()
-        scale, shift = self.affine(weights, film, latent)
-        # The scale goes into the weights, one set per item: points are many more than inputs, so
-        # that this costs less than a pass over `[batch, points, outputs]`.
-        folded = (scale[..., None] * weights[:, None]).expand(-1, batch, -1, -1).flatten(0, 1)
-        phase = torch.baddbmm(
-            shift.expand(-1, batch, -1).flatten(0, 1)[:, None],
-            x.reshape(branches * batch, points, inputs),
-            folded[..., :inputs].transpose(1, 2),
-        )
-        if t is not None:
-            times = t.expand(branches, -1, -1).reshape(branches * batch, points, 1)
-            phase = torch.baddbmm(phase, times, folded[..., -1:].transpose(1, 2))
-        out = self.activation(phase).reshape(branches, batch, points, -1)
-        return out if delta is None else out * delta[:, :, None]
+        branches, batch = x.shape[:2]
+        times = x[..., :1] if t is None else t[None, ..., None].expand(branches, -1, -1, -1)
+        if delta is not None:
+            delta = delta.expand(-1, batch, -1).flatten(0, 1)[:, None]
+        folded = self.fold(batch, film, latent)
+        out = self.run(x.flatten(0, 1), folded, times.flatten(0, 1), delta)
+        return out.reshape(branches, batch, *out.shape[1:])
 
     def _branched(self, modulation: Tensor) -> Tensor:
         """`[batch, branches * width]` -> `[branches, batch, outputs]`."""
         branches, units = self.bias.shape
-        parts = modulation.reshape(len(modulation), branches, -1)[..., :units]
+        parts = modulation.reshape(modulation.shape[0], branches, -1)[..., :units]
         return parts.transpose(0, 1)
 
 

@@ -26,10 +26,11 @@ class MappingNetwork(nn.Module):
     def __init__(self, inputs: int, outputs: int, depth: int, gain: float = 1.0) -> None:
         super().__init__()
         sizes = [inputs] + [MAPPING_WIDTH] * depth
-        self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(sizes))
+        hidden = [nn.Linear(a, b) for a, b in itertools.pairwise(sizes)]
+        self.hidden = nn.ModuleList(hidden)
         self.output = nn.Linear(sizes[-1], outputs)
         if depth:
-            for layer in (*self.hidden, self.output):
+            for layer in (*hidden, self.output):
                 nn.init.kaiming_normal_(layer.weight, a=LEAK)
         with torch.no_grad():
             self.output.weight *= gain

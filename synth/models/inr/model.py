@@ -33,6 +33,7 @@ class INR(nn.Module):
     def __init__(self, config: INRConfig) -> None:
         super().__init__()
         self.config = config
+        self.decoder: CoordinateNetwork | WaveGANDecoder
         self.decoder = CoordinateNetwork(config) if config.widths else WaveGANDecoder(config)
         encoded = config.meta_architecture == "autoencoder"
         self.encoder = ConvEncoder(config) if encoded else None

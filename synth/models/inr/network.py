@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
 from synth.models.inr.config import INRConfig
-from synth.models.inr.layer import ConditionalLayer, LayerConfig
+from synth.models.inr.layer import ConditionalLayer, Folded, LayerConfig
 from synth.models.inr.mapping import MappingNetwork
 
 FILM_GAIN = 0.25
@@ -34,8 +38,14 @@ class CoordinateNetwork(nn.Module):
             outputs = 2 * max(config.widths) if self.row.film else config.num_latent
             gain = FILM_GAIN if self.row.film else 1.0
             self.mapping = MappingNetwork(config.num_latent, outputs, self.row.mapping, gain)
-        gate = torch.zeros(self.layers[0].bias.shape) if self.row.gated else None
+        units = (config.branches, config.widths[0] // config.branches)
+        gate = torch.zeros(units) if self.row.gated else None
         self.register_buffer("gate", gate)
+
+    @property
+    def conditional(self) -> list[ConditionalLayer]:
+        """`layers`, of the type that they have."""
+        return cast("list[ConditionalLayer]", list(self.layers))
 
     def modulate(self, z: Tensor) -> tuple[Tensor, ...]:
         """What conditions the layers.
@@ -50,21 +60,34 @@ class CoordinateNetwork(nn.Module):
         mapped = z if self.mapping is None else self.mapping(z)
         return mapped.chunk(2, dim=1) if self.row.film else (mapped,)
 
+    def fold(self, modulation: tuple[Tensor, ...]) -> list[Folded]:
+        """All layers with their conditioning in them, for as many points as are wanted."""
+        batch = modulation[0].shape[0]
+        film = (modulation[0], modulation[1]) if self.row.film else None
+        *hidden, output = self.conditional
+        folded = [
+            layer.fold(batch, film, modulation[0] if layer.config.latent else None)
+            for layer in hidden
+        ]
+        return [*folded, output.fold(batch)]
+
+    def run(self, t: Tensor, folded: Sequence[Folded]) -> Tensor:
+        """Times `[batch, points]` to amplitudes `[batch, points]` through folded layers."""
+        batch, branches = t.shape[0], self.config.branches
+        times = (t[..., None] * self.config.coord_multi).repeat(branches, 1, 1)
+        delta = None
+        if self.gate is not None:
+            delta = self.gate[:, None].expand(-1, batch, -1).flatten(0, 1)[:, None]
+        first, *rest = zip(self.conditional, folded, strict=True)
+        with _full_precision(times):
+            x = first[0].run(times, first[1], times, delta)
+        for layer, part in rest:
+            x = layer.run(x, part, times)
+        return x[..., 0].reshape(branches, batch, -1).sum(0)
+
     def evaluate(self, t: Tensor, modulation: tuple[Tensor, ...]) -> Tensor:
         """Times `[batch, points]` to amplitudes `[batch, points]`."""
-        t = t * self.config.coord_multi
-        x = t[None, :, :, None].expand(self.config.branches, -1, -1, -1)
-        film = (modulation[0], modulation[1]) if self.row.film else None
-        for i, layer in enumerate(self.layers):
-            output = i == len(self.layers) - 1
-            x = layer(
-                x,
-                film=None if output else film,
-                latent=modulation[0] if layer.config.latent else None,
-                t=t if layer.config.time else None,
-                delta=self.gate[:, None] if self.gate is not None and i == 0 else None,
-            )
-        return x[..., 0].sum(0)
+        return self.run(t, self.fold(modulation))
 
     def open_gates(self, epoch: int, epochs: int) -> None:
         """Let in the units of the first layer as far as `epoch` (0 is the first) of `epochs` wants.
@@ -82,6 +105,13 @@ class CoordinateNetwork(nn.Module):
             self.gate.copy_(opened.expand_as(self.gate))
         else:
             self.gate.fill_(1)
+
+
+def _full_precision(x: Tensor) -> AbstractContextManager[object]:
+    """Phases of the first layer run through hundreds of turns, which bfloat16 can't tell apart."""
+    if not torch.is_autocast_enabled(x.device.type):
+        return nullcontext()
+    return torch.autocast(x.device.type, enabled=False)
 
 
 def layer_configs(config: INRConfig) -> list[LayerConfig]:

@@ -59,7 +59,7 @@ class WaveGANDecoder(nn.Module):
                 f" {WAVEGAN_LENGTH} samples at their own times and nothing between them: ask for"
                 " those, or take an architecture that time is an input of"
             )
-        x = F.relu(self.entry(modulation[0])).reshape(-1, CHANNELS[0], FRAMES)
+        x: Tensor = F.relu(self.entry(modulation[0])).reshape(-1, CHANNELS[0], FRAMES)
         for i, stage in enumerate(self.stages):
             x = stage(F.interpolate(x, scale_factor=FACTOR, mode="nearest"))
             x = torch.tanh(x) if i == len(self.stages) - 1 else F.relu(x)

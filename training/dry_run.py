@@ -16,13 +16,14 @@ from training.run import build_task, fit, make_trainer, step_precision
 from training.task import Task
 
 MEASURED_STEPS = 2
+LONG = 16
 
 
 def dry_run_report(plan: Plan) -> dict[str, Any]:
     """The report, JSON-ready. A few real steps are measured, and thrown away.
 
-    Keys: `config`, `data`, `parameters`, `parameter_bytes`, `step` (`seconds`, `audio_seconds`,
-    `total_hours`, `device`, `precision`).
+    Keys: `config`, `data`, `notes`, `parameters`, `parameter_bytes`, `step` (`seconds`,
+    `audio_seconds`, `total_hours`, `device`, `precision`).
     """
     settings = plan.training
     if settings.threads:
@@ -34,6 +35,7 @@ def dry_run_report(plan: Plan) -> dict[str, Any]:
     return {
         "config": plan_as_dict(plan),
         "data": data_summary(plan),
+        "notes": list(plan.notes),
         "parameters": parameters,
         "parameter_bytes": 4 * parameters,
         "step": {
@@ -50,13 +52,14 @@ def as_text(report: dict[str, Any]) -> str:
     """The report for people."""
     data, step = report["data"], report["step"]
     lines = [
-        yaml.safe_dump(report["config"], sort_keys=False, allow_unicode=True).rstrip(),
+        yaml.safe_dump(_short(report["config"]), sort_keys=False, allow_unicode=True).rstrip(),
         "",
         f"data: {data['files']} files, {data['seconds']:.1f} s"
         f" ({data['training_seconds']:.1f} s to learn from,"
         f" {data['held_out_seconds']:.1f} s held out)",
     ]
     lines += [f"  rejected: {r['reason']}" for r in data["rejected"]]
+    lines += [f"  {note}" for note in report["notes"]]
     lines += [
         f"parameters: {report['parameters']}",
         f"a step: {step['seconds']:.3f} s for {step['audio_seconds']} s of audio on the"
@@ -64,6 +67,15 @@ def as_text(report: dict[str, Any]) -> str:
         "nothing was trained",
     ]
     return "\n".join(lines)
+
+
+def _short(value: Any) -> Any:
+    """Plain data with the middle of long lists left out."""
+    if isinstance(value, dict):
+        return {k: _short(v) for k, v in value.items()}
+    if isinstance(value, list) and len(value) > LONG:
+        return [*value[:2], f"… {len(value)} in all"]
+    return value
 
 
 def _measure(plan: Plan, task: Task) -> float:

@@ -8,24 +8,43 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from training.codec.config import CodecTrainConfig
 from training.config import TrainConfig
+from training.inr.config import PRESETS as INR_PRESETS
+from training.inr.config import INRTrainConfig, run_folder
 from training.samplernn.config import SampleRNNTrainConfig
 
 if TYPE_CHECKING:
     from training.family import Parts
+    from training.plan import Plan
 
 
 @dataclass(frozen=True)
 class FamilyTraining:
-    """How a family is trained: class of its settings, what trains it, and further names of flags
-    by field."""
+    """How a family is trained.
+
+    Attributes:
+        config: class of its settings; parts: what trains it.
+        aliases: further names of flags by field, of DATA by "data".
+        presets: settings of the run that belong to a preset of the model.
+        hidden: fields of the two configs that have no flag: data decide them, or nothing does.
+        instead: settings that stand for another one: a value for the first, given later than one
+            for the second, takes its place.
+        data: what is learned from where no data are named.
+        folder: where a run goes that has no --out; None: it needs one.
+    """
 
     config: type[TrainConfig]
     parts: Callable[[], Parts]
     aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    hidden: frozenset[str] = frozenset()
+    instead: Mapping[str, str] = field(default_factory=dict)
+    data: str = ""
+    folder: Callable[[Plan], Path] | None = None
 
 
 def _codec() -> Parts:
@@ -40,7 +59,27 @@ def _samplernn() -> Parts:
     return SAMPLERNN
 
 
+def _inr() -> Parts:
+    from training.inr.parts import INR_PARTS
+
+    return INR_PARTS
+
+
 TRAINING: dict[str, FamilyTraining] = {
     "codec": FamilyTraining(CodecTrainConfig, _codec),
     "samplernn": FamilyTraining(SampleRNNTrainConfig, _samplernn, {"frame_sizes": ("frame_size",)}),
+    "inr": FamilyTraining(
+        INRTrainConfig,
+        _inr,
+        aliases={
+            "data": ("dataset_name",),
+            "learning_rate": ("lr",),
+            "multiscale_stft": ("multiscale_STFT",),
+        },
+        presets=INR_PRESETS,
+        hidden=frozenset({"sounds", "names", "keys", "held_out", "fast"}),
+        instead={"num_epochs": "steps"},
+        data="SPEECHCOMMANDS",
+        folder=run_folder,
+    ),
 }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from training.config import TrainConfig
 from training.library import Clip, Library
 from training.plan import Plan
 from training.review import Review, Say
@@ -27,12 +28,20 @@ class Span:
 @dataclass(frozen=True)
 class Arrangement:
     """The recordings as a family uses them: `library` without what it can't use, its two parts, and
-    the model's config with what only the recordings can tell."""
+    the model's config, and the run's where it is not None, with what only the recordings can tell.
+    `notes` are said before anything is trained."""
 
     model: Any
     library: Library
     learned: tuple[Clip, ...]
     held_out: tuple[Clip, ...]
+    training: TrainConfig | None = None
+    notes: tuple[str, ...] = ()
+
+
+def as_planned(plan: Plan, say: Say) -> Plan:
+    """The plan itself."""
+    return plan
 
 
 @dataclass(frozen=True)
@@ -46,6 +55,7 @@ class Parts:
         stream: the batches of a span of steps, each a function of plan and step alone.
         review: what is looked at beside the steps.
         window: samples of one row of a batch.
+        prepare: what has to be tried out before a fresh run: (plan, say) -> the plan to follow.
     """
 
     arrange: Callable[[Any, Any, str, Library], Arrangement]
@@ -53,3 +63,4 @@ class Parts:
     stream: Callable[[Plan, Span], Iterable[Any]]
     review: Callable[[Plan, Path, Say], Review]
     window: Callable[[Plan], int]
+    prepare: Callable[[Plan, Say], Plan] = as_planned

@@ -22,8 +22,8 @@ def open_folder(plan: Plan, out: Path, resume: bool, console: Console) -> Checkp
         ConfigError: it holds a run and `resume` is not set; or another run, or a finished one.
         DataError: it can't be made.
     """
-    if not resume and any((out / "checkpoints").glob("step-*.pt")):
-        raise ConfigError(f"{out} holds a run; --resume goes on with it, or choose another --out")
+    if not resume:
+        require_no_run(out)
     first = _is_first_process()
     if first:
         _make_folders(out)
@@ -48,6 +48,12 @@ def open_folder(plan: Plan, out: Path, resume: bool, console: Console) -> Checkp
         text = yaml.safe_dump(plan_as_dict(plan), sort_keys=False, allow_unicode=True)
         write_bytes(out / "config.yaml", text.encode())
     return found
+
+
+def require_no_run(out: Path) -> None:
+    """Raise `ConfigError` where the folder `out` holds a run."""
+    if any((out / "checkpoints").glob("step-*.pt")):
+        raise ConfigError(f"{out} holds a run; --resume goes on with it, or choose another --out")
 
 
 def _is_first_process() -> bool:

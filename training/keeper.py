@@ -54,7 +54,7 @@ class Keeper(L.Callback):
         self._wish.listen()
         self._optimizer = trainer.optimizers[0]
         if trainer.is_global_zero:
-            size = sum(p.numel() for p in self._task.parameters())
+            size = sum(p.numel() for p in self._task.parameters() if p.requires_grad)
             seconds = sum(c.frames for c in self._plan.learned) / self._plan.library.sample_rate
             self._say(
                 f"{size} parameters, {seconds:.0f} s of audio to learn from, on"
@@ -63,7 +63,8 @@ class Keeper(L.Callback):
             before = self._found.training if self._found else None
             self._review.begin(before, self._plain_copy)
             columns = (*self._task.columns, "learning_rate", *self._review.columns)
-            self._journal = Journal(self._out, columns, self._start)
+            loggers = self._review.loggers()
+            self._journal = Journal(self._out, columns, self._start, loggers)
             total = self._plan.training.steps
             self._bar = Bar(self._start, total, self._console, self._console.quiet)
 
@@ -111,7 +112,8 @@ class Keeper(L.Callback):
             self._save()
         if step < self._plan.training.steps:
             self._say(f"ended after step {step}: {self._unimproved} evaluations without a better")
-        self._say(f"done: {out / 'model.pt'}, {self._review.headline(self._figures)}")
+        made = out / "model.pt" if self._review.keeps_model else out
+        self._say(f"done: {made}, {self._review.headline(self._figures)}")
 
     def _patience_is_over(self) -> bool:
         return 0 < self._plan.training.patience <= self._unimproved
@@ -137,6 +139,7 @@ class Keeper(L.Callback):
         self._unimproved = 0 if better else self._unimproved + 1
         if better:
             self._best = score
+        if better and self._review.keeps_model:
             save_tensors(self._out / "checkpoints" / BEST, package)
         self._say(
             f"step {step}: {review.headline(self._figures)}, {review.detail(self._figures)}"
@@ -149,7 +152,8 @@ class Keeper(L.Callback):
         plan = self._plan
         told = provenance(plan, self._task.step, self._figures)
         package = pack(plan.family, model, plan.model, self._review.latent(model), told)
-        save_tensors(self._out / "model.pt", package)
+        if self._review.keeps_model:
+            save_tensors(self._out / "model.pt", package)
         return package
 
     def _plain_copy(self) -> nn.Module:

@@ -17,7 +17,8 @@ class Plan:
     Attributes:
         family: key of the tables of families; model: its config; training: the run's, of the
             family's class; data: folder or file;
-        library: what was found there; learned, held_out: its two parts.
+        library: what was found there; learned, held_out: its two parts; notes: what there is to
+            say about them.
     """
 
     family: str
@@ -27,6 +28,7 @@ class Plan:
     library: Library
     learned: tuple[Clip, ...]
     held_out: tuple[Clip, ...]
+    notes: tuple[str, ...] = ()
 
 
 def plan_as_dict(plan: Plan) -> dict[str, Any]:

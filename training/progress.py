@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from rich.console import Console
@@ -20,15 +21,29 @@ from synth.contract import write_bytes
 NOT_BRIEF = ("total", "stale", "gradient_norm")
 
 
+class Logger(Protocol):
+    """Somewhere that figures go."""
+
+    def write(self, step: int, figures: Mapping[str, float]) -> None:
+        """Of a step, by name."""
+
+    def close(self) -> None:
+        """Nothing more will come."""
+
+
 class Journal:
-    """Rows of figures by step, in `metrics.csv` and TensorBoard.
+    """Rows of figures by step, in `metrics.csv`, TensorBoard and other loggers.
 
     Args:
         folder: the run's; columns: after "step"; start: steps done before; later rows, which a
             killed run has left, are dropped.
+        loggers: that get the same figures, and are closed with it.
     """
 
-    def __init__(self, folder: Path, columns: tuple[str, ...], start: int) -> None:
+    def __init__(
+        self, folder: Path, columns: tuple[str, ...], start: int, loggers: Sequence[Logger] = ()
+    ) -> None:
+        self._loggers = tuple(loggers)
         self._path = folder / "metrics.csv"
         self._columns = ("step", *columns)
         rows = [r for r in self._read() if int(r["step"]) <= start]
@@ -46,10 +61,14 @@ class Journal:
             csv.DictWriter(file, self._columns).writerow(row)
         for name, value in figures.items():
             self._board.add_scalar(name.replace("held_out_", "held_out/"), value, step)
+        for logger in self._loggers:
+            logger.write(step, figures)
 
     def close(self) -> None:
         """Flush and close."""
         self._board.close()
+        for logger in self._loggers:
+            logger.close()
 
     def _read(self) -> list[dict[str, str]]:
         if not self._path.exists():

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from training.plan import Plan
+from training.progress import Logger
 
 Say = Callable[[str], None]
 
@@ -38,6 +39,15 @@ class Review:
 
     def after_step(self, step: int, model: Callable[[], nn.Module]) -> None:
         """After each step, when all is saved; `model()` is a copy of the model in eval mode."""
+
+    @property
+    def keeps_model(self) -> bool:
+        """Whether there is to be a `model.pt`."""
+        return True
+
+    def loggers(self) -> tuple[Logger, ...]:
+        """Where figures go beside metrics.csv and TensorBoard."""
+        return ()
 
     def saves(self, step: int) -> bool:
         """Whether a checkpoint is due."""

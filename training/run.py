@@ -17,7 +17,7 @@ from training.checkpoint import Checkpoint
 from training.config import TrainConfig
 from training.families import TRAINING
 from training.family import Span
-from training.folder import open_folder
+from training.folder import open_folder, require_no_run
 from training.keeper import Keeper
 from training.plan import Plan
 from training.stopping import StopWish
@@ -46,10 +46,19 @@ def train(plan: Plan, out: Path, *, resume: bool = False, quiet: bool = False) -
         DataError: no room on the disk, or the training diverged.
     """
     console = Console(quiet=quiet)
-    found = open_folder(plan, out, resume, console)
-    start = found.step if found else 0
+
+    def say(text: str) -> None:
+        console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    for note in plan.notes:
+        say(note)
     if plan.training.threads:
         torch.set_num_threads(plan.training.threads)
+    if not resume:
+        require_no_run(out)
+        plan = TRAINING[plan.family].parts().prepare(plan, say)
+    found = open_folder(plan, out, resume, console)
+    start = found.step if found else 0
     task = build_task(plan, found)
     with StopWish() as wish:
         keeper = Keeper(plan, out, task, wish, console, found)

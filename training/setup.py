@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from synth.contract import ConfigError, config_from_dict, config_to_dict, read_yaml
 from synth.models import FAMILIES
 from training.config import TrainConfig
+from training.datasets.place import locate
 from training.families import TRAINING
 from training.library import build_library
 from training.plan import Plan
@@ -35,8 +36,11 @@ def resolve_configs(
     row = FAMILIES[family]
     if preset is not None and preset not in row.presets:
         raise ConfigError(f"preset {preset!r} is unknown; known are {', '.join(row.presets)}")
-    start = config_to_dict(row.presets[preset]) if preset else {}
-    values = {**(base or {}), **start, **_flat(read_yaml(file) if file else {}), **flags}
+    start: dict[str, Any] = {}
+    if preset:
+        start = {**config_to_dict(row.presets[preset]), **TRAINING[family].presets.get(preset, {})}
+    layers = (base or {}, start, _flat(read_yaml(file) if file else {}), flags)
+    values = _merged(layers, TRAINING[family].instead)
     names = {f.name for f in fields(row.config)}
     training = {k: v for k, v in values.items() if k not in names}
     settings = TRAINING[family].config
@@ -67,7 +71,7 @@ def plan_run(
     """
     stored = stored_run(resume_from) if resume_from else {}
     model, training = resolve_configs(family, preset, file, flags or {}, _flat(stored))
-    data = data or stored.get("data")
+    data = data or stored.get("data") or TRAINING[family].data or None
     if data is None:
         raise ConfigError("no data given; name an audio file or a folder of them")
     return make_plan(family, model, training, data, cache=cache, on_file=on_file)
@@ -89,18 +93,37 @@ def make_plan(
     cache: Path | None = None,
     on_file: Callable[[int, int], None] | None = None,
 ) -> Plan:
-    """Find, decode and split the data.
+    """Find, decode and split the data: a folder, a file or the name of a fetched set.
 
     Raises:
-        DataError: nothing can be used; ConfigError: settings and recordings don't fit.
+        DataError: nothing can be used, or the set is not fetched yet.
+        ConfigError: settings and recordings don't fit.
     """
     library = build_library(
-        data, model.sample_rate, model.audio_channels, cache=cache, on_file=on_file
+        locate(data), model.sample_rate, model.audio_channels, cache=cache, on_file=on_file
     )
     found = TRAINING[family].parts().arrange(model, training, str(data), library)
     return Plan(
-        family, found.model, training, str(data), found.library, found.learned, found.held_out
+        family,
+        found.model,
+        found.training or training,
+        str(data),
+        found.library,
+        found.learned,
+        found.held_out,
+        found.notes,
     )
+
+
+def _merged(layers: Iterable[Mapping[str, Any]], instead: Mapping[str, str]) -> dict[str, Any]:
+    """All layers, the last one on top; what stands `instead` of another setting removes it from
+    the layers below."""
+    values: dict[str, Any] = {}
+    for layer in layers:
+        for name in layer.keys() & instead.keys():
+            values.pop(instead[name], None)
+        values.update(layer)
+    return values
 
 
 def _flat(data: dict[str, Any]) -> dict[str, Any]:

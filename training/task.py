@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, cast
 
 import lightning as L
@@ -68,6 +69,14 @@ class Task(L.LightningModule):
     def load_extra_state(self, state: dict[str, Any]) -> None:
         """Take over what `extra_state` gave."""
 
+    def diverged(self, total: Tensor, norm: Tensor) -> DataError:
+        """What to say of a loss or gradient that is not finite."""
+        return DataError(
+            f"training diverged at step {self.step} (loss {float(total.detach()):g}, gradient"
+            f" norm {float(norm):g}); start again with a learning_rate under"
+            f" {self.settings.learning_rate:g}"
+        )
+
     def configure_optimizers(self) -> torch.optim.Optimizer:
         s = self.settings
         optimizer = torch.optim.AdamW(
@@ -98,12 +107,9 @@ class Task(L.LightningModule):
             group["lr"] = self.rate
         optimizer.zero_grad(set_to_none=True)
         self.manual_backward(total)
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_norm)
+        largest = self.settings.clip_norm or math.inf
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), largest)
         if not bool(torch.isfinite(norm + total.detach())):
-            raise DataError(
-                f"training diverged at step {self.step} (loss {float(total.detach()):g}, gradient"
-                f" norm {float(norm):g}); start again with a learning_rate under"
-                f" {self.settings.learning_rate:g}"
-            )
+            raise self.diverged(total, norm)
         optimizer.step()
         return norm

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,8 @@ def family_command(family: str) -> click.Command:
 
     row = TRAINING[family]
     presets = list(FAMILIES[family].presets)
-    names = [f.name for cls in (FAMILIES[family].config, row.config) for f in fields(cls)]
+    classes = (row.config, FAMILIES[family].config)
+    names = [f.name for cls in classes for f in fields(cls) if f.name not in row.hidden]
 
     def run(**given: Any) -> int:
         flags = {n: given.pop(n) for n in names}
@@ -54,7 +55,9 @@ def family_command(family: str) -> click.Command:
         click.Argument(["data"], type=click.Path(path_type=Path), required=False),
         click.Option(["--preset"], type=click.Choice(presets), help="Size of the model."),
         click.Option(
-            ["-i", "--in", "data_flag"], type=click.Path(path_type=Path), help="DATA, as a flag."
+            ["data_flag", "-i", "--in", *_flags(row.aliases.get("data", ()))],
+            type=click.Path(path_type=Path),
+            help="DATA, as a flag.",
         ),
         click.Option(["-o", "--out"], type=click.Path(path_type=Path), help="Folder of the run."),
         click.Option(["--config"], type=click.Path(path_type=Path), help="YAML file of settings."),
@@ -63,9 +66,9 @@ def family_command(family: str) -> click.Command:
         click.Option(["--json", "as_json"], is_flag=True, help="With --dry-run: print JSON."),
         click.Option(["--cache"], type=click.Path(path_type=Path), help="Folder of decoded audio."),
     ]
-    for cls, label in ((row.config, "run"), (FAMILIES[family].config, "model")):
-        options += _options(cls, label, row.aliases)
-    return click.Command(
+    for cls, label in zip(classes, ("run", "model"), strict=True):
+        options += _options(cls, label, row.aliases, row.hidden)
+    return _FamilyCommand(
         family,
         callback=run,
         params=options,
@@ -74,13 +77,38 @@ def family_command(family: str) -> click.Command:
     )
 
 
+class _FamilyCommand(click.Command):
+    """Takes 0 and 1 after a switch, too: `--weight_norm 0` is `--no-weight-norm`."""
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        switches = {
+            name: no
+            for option in self.params
+            if isinstance(option, click.Option) and option.is_flag
+            for name in option.opts
+            for no in option.secondary_opts
+        }
+        given: list[str] = []
+        for word in args:
+            last = _dashes(given[-1]) if given else ""
+            if word in ("0", "1") and last in switches:
+                given[-1] = switches[last] if word == "0" else last
+            else:
+                given.append(word)
+        return super().parse_args(context, given)
+
+
+def _flags(names: Iterable[str]) -> list[str]:
+    return [f"--{_dashes(name)}" for name in names]
+
+
 def _dashes(token: str) -> str:
     """`--batch_size` is `--batch-size`."""
     return token.replace("_", "-")
 
 
 def _options(
-    cls: type[Any], label: str, aliases: Mapping[str, tuple[str, ...]]
+    cls: type[Any], label: str, aliases: Mapping[str, tuple[str, ...]], hidden: frozenset[str]
 ) -> list[click.Parameter]:
     hints = typing.get_type_hints(cls)
     return [
@@ -88,13 +116,14 @@ def _options(
             [
                 f.name,
                 f"--{_dashes(f.name)}" + _negation(f, hints[f.name]),
-                *(f"--{_dashes(alias)}" for alias in aliases.get(f.name, ())),
+                *_flags(aliases.get(f.name, ())),
             ],
             type=_kind(hints[f.name]),
             default=None,
             help=f"[{label}; {_default(f)}]",
         )
         for f in fields(cls)
+        if f.name not in hidden
     ]
 
 
@@ -143,6 +172,7 @@ def _run(
 ) -> int:
     """Plan, then report or train; returns the exit code."""
     from training.dry_run import as_text, dry_run_report
+    from training.families import TRAINING
     from training.run import train as train_plan
     from training.setup import plan_run
 
@@ -150,7 +180,8 @@ def _run(
         raise click.UsageError("--json goes with --dry-run")
     if data is not None and data_flag is not None:
         raise click.UsageError(f"DATA is given twice: {data} and --in {data_flag}; leave one out")
-    if out is None and (resume or not dry_run):
+    needed = TRAINING[family].folder is None
+    if out is None and (resume or (needed and not dry_run)):
         raise click.UsageError("--out is missing: the folder that the run is to be written to")
     plan = plan_run(
         family, data or data_flag, preset=preset, file=config, flags=flags, cache=cache,
@@ -162,10 +193,11 @@ def _run(
         return 0
     for file, reason in plan.library.rejected:
         click.echo(f"left out: {reason if file in reason else f'{file}: {reason}'}", err=True)
-    if out is not None:
-        stopped = train_plan(plan, out, resume=resume).stopped_by
-        return {"SIGINT": 130, "SIGTERM": 143}.get(stopped, 0)
-    return 0
+    folder = TRAINING[family].folder
+    out = out or (folder(plan) if folder else None)
+    assert out is not None  # noqa: S101 - judged above
+    stopped = train_plan(plan, out, resume=resume).stopped_by
+    return {"SIGINT": 130, "SIGTERM": 143}.get(stopped, 0)
 
 
 def _show_decoding(done: int, total: int) -> None:

@@ -1,0 +1,145 @@
+"""Which sounds, and which points of them, a step learns from.
+
+All of it is a function of seed, step and process alone, so that a run goes on exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from training.family import Span
+from training.library import Array
+
+Indices = NDArray[np.int64]
+
+
+class Batch(NamedTuple):
+    """Sounds of a step.
+
+    Attributes:
+        items: int64 `[rows]`, their rows in the table of latents.
+        positions: `[rows, points]`, in samples; with fractions between the samples.
+        target: `[rows, points]`, amplitudes there.
+        audio: `[rows, samples]`, the whole sounds for an encoder; None without one.
+    """
+
+    items: Tensor
+    positions: Tensor
+    target: Tensor
+    audio: Tensor | None
+
+
+@dataclass(frozen=True)
+class Deck:
+    """The order in which sounds are learned: shuffled anew for each epoch, none twice in one.
+
+    Batches of an epoch differ by one sound at most, so that none of them is a small rest.
+
+    Args:
+        sounds: how many; batch_size: per step and process, unless sounds run out.
+        world: processes, at most as many as sounds.
+    """
+
+    sounds: int
+    batch_size: int
+    world: int
+    seed: int
+
+    @property
+    def batches(self) -> int:
+        """Steps of an epoch."""
+        return min(-(-self.sounds // (self.batch_size * self.world)), self.sounds // self.world)
+
+    @property
+    def most(self) -> int:
+        """Sounds of the largest batch of a process."""
+        return -(-self.sounds // (self.batches * self.world))
+
+    def items(self, step: int, rank: int) -> Indices:
+        """The sounds of a step and process."""
+        epoch, at = divmod(step, self.batches)
+        order = np.random.default_rng([self.seed, epoch, 5]).permutation(self.sounds)
+        return np.array_split(order, self.batches * self.world)[at * self.world + rank]
+
+
+@dataclass(frozen=True)
+class Points:
+    """Which points of a sound are learned, on a grid of `grid` points.
+
+    Args:
+        count: points, at most `grid`.
+        even: a comb of equal distances, as wide as fits, its phase drawn; else anywhere, none
+            twice, in order of time.
+    """
+
+    grid: int
+    count: int
+    even: bool
+
+    @property
+    def stride(self) -> int:
+        """Grid points from one tooth of the comb to the next."""
+        return self.grid // self.count
+
+    def draw(self, rows: int, random: np.random.Generator) -> Indices:
+        """Grid points `[rows, count]`, drawn for each row by itself."""
+        if self.even:
+            # Where the count doesn't divide the grid a comb leaves room, and lies anywhere in it.
+            room = self.grid - self.stride * (self.count - 1)
+            teeth = np.arange(self.count) * self.stride
+            return random.integers(0, room, (rows, 1)) + teeth
+        chosen = [random.choice(self.grid, self.count, False, shuffle=False) for _ in range(rows)]
+        return np.sort(np.stack(chosen), axis=1)
+
+
+class SoundStream:
+    """The batches of a span of steps, in order.
+
+    Args:
+        sounds: `[sounds, samples * oversample]`; oversample: grid points per sample.
+        encoded: whether batches carry the whole sounds.
+        double: float64 instead of float32.
+    """
+
+    def __init__(
+        self,
+        sounds: Array,
+        deck: Deck,
+        points: Points,
+        span: Span,
+        *,
+        oversample: int = 1,
+        encoded: bool = False,
+        double: bool = False,
+    ) -> None:
+        self._sounds, self._deck, self._points, self._span = sounds, deck, points, span
+        self._oversample, self._encoded = oversample, encoded
+        self._dtype = torch.float64 if double else torch.float32
+
+    def __iter__(self) -> Iterator[Batch]:
+        return (self.batch(step) for step in range(self._span.start, self._span.stop))
+
+    def batch(self, step: int) -> Batch:
+        """The batch of `step`."""
+        rank = self._span.rank
+        items = self._deck.items(step, rank)
+        random = np.random.default_rng([self._deck.seed, step, rank, 6])
+        at = self._points.draw(len(items), random)
+        target = np.take_along_axis(self._sounds[items], at, axis=1)
+        positions = torch.from_numpy(at)
+        audio = None
+        if self._encoded:
+            audio = torch.from_numpy(self._sounds[items, :: self._oversample]).to(self._dtype)
+        return Batch(
+            torch.from_numpy(items),
+            positions.double() / self._oversample if self._oversample > 1 else positions,
+            torch.from_numpy(target).to(self._dtype),
+            audio,
+        )

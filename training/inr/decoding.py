@@ -1,0 +1,43 @@
+"""Whole sounds out of a coordinate network."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from synth.models.inr import INR
+
+POINTS = 4096  # of a sound at a time: what lies between two layers then stays small
+
+
+def decoded(model: INR, z: Tensor, *, ratio: int = 1, rows: int = 16) -> Tensor:
+    """The sounds of latents, from their first to their last sample.
+
+    Args:
+        model: in eval mode; z: `[sounds, num_latent]`.
+        ratio: points per sample, the last ones after the last sample.
+        rows: sounds at a time.
+
+    Returns:
+        `[sounds, audio_length * ratio]`, on the CPU.
+    """
+    size = model.config.audio_length * ratio
+    positions = torch.arange(size, device=z.device)
+    t = model.coordinates(positions.double() / ratio if ratio > 1 else positions)
+    # A decoder that time is no input of makes all samples at once.
+    pieces = torch.split(t, POINTS if model.config.widths else size)
+    out = torch.empty(len(z), size)
+    with torch.inference_mode():
+        for first in range(0, len(z), rows):
+            part = z[first : first + rows]
+            modulation = model.modulate(part)
+            made = [model.evaluate(p.expand(len(part), -1), modulation) for p in pieces]
+            out[first : first + rows] = torch.cat(made, 1).float().cpu()
+    return out
+
+
+def encode_table(model: INR, sounds: Tensor, first: int) -> None:
+    """Write the latents of sounds `[rows, samples]` into the table from row `first` on."""
+    with torch.inference_mode():
+        z = model.encode(sounds.to(model.latents.device))
+        model.latents[first : first + len(sounds)] = z

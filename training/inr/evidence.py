@@ -1,0 +1,71 @@
+"""What an evaluation leaves in the folder of a run: audio, pictures, latents."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from synth.contract import write_audio, write_bytes
+from training.inr.config import INRTrainConfig
+from training.inr.pictures import draw_overlay
+from training.library import Array
+from training.pictures import draw
+from training.plan import Plan
+
+
+def write_originals(folder: Path, index: Sequence[int], sounds: Array, sample_rate: int) -> None:
+    """`original_<row>.wav` of sounds `[sounds, samples]`, at their own rate."""
+    for row, audio in zip(index, sounds, strict=True):
+        _write(folder / f"original_{row}.wav", audio, sample_rate)
+
+
+def write_sounds(
+    out: Path, plan: Plan, settings: INRTrainConfig, row: int, meant: Array, dense: Array, step: int
+) -> None:
+    """Of one sound: audio at its rate and, where there is more, at that of `dense`; pictures.
+
+    Args:
+        out: folder of the run; row: of the table of latents, the name of the files.
+        meant: `[samples]`; dense: `[samples * eval_upscale_ratio]`, what was made.
+    """
+    rate, ratio = plan.model.sample_rate, settings.eval_upscale_ratio
+    name, made = f"reconstruction_step_{step}_{row}", dense[::ratio]
+    if settings.save_audio:
+        _write(out / "audio" / f"{name}.wav", made, rate)
+        if ratio > 1:
+            _write(out / "audio" / f"{name}_x{ratio}.wav", dense, rate * ratio)
+    if settings.save_audio_plots:
+        title = f"{plan.model.names[row]} (row {row}), step {step}"
+        pictures = {
+            name: draw(meant[None], made[None], rate, title),
+            f"overlay_step_{step}_{row}": draw_overlay(meant, made, title),
+        }
+        for file, picture in pictures.items():
+            write_bytes(out / "plots" / f"{file}.png", picture)
+
+
+def write_latents(folder: Path, latents: Tensor, step: int) -> None:
+    """`z_step_<step>.npy`, `[sounds, num_latent]`."""
+    buffer = io.BytesIO()
+    np.save(buffer, latents.cpu().numpy())
+    write_bytes(folder / f"z_step_{step}.npy", buffer.getvalue())
+
+
+def write_table(folder: Path, plan: Plan) -> None:
+    """`sounds.csv`: which sound a row of latents is."""
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer)
+    writer.writerow(("row", "name", "key", "file"))
+    names = zip(plan.model.names, plan.model.keys, plan.learned, strict=True)
+    for row, (name, key, clip) in enumerate(names):
+        writer.writerow((row, name, key, clip.source.name))
+    write_bytes(folder / "sounds.csv", buffer.getvalue().encode("utf-8", "surrogateescape"))
+
+
+def _write(path: Path, audio: Array, sample_rate: int) -> None:
+    write_audio(path, np.clip(audio[None], -1, 1), sample_rate)

@@ -1,0 +1,68 @@
+"""How weights go down: AdaBelief or Adam, with weight decay that can fade, slower on a plateau."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from pytorch_optimizer import AdaBelief
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+from synth.models.inr import INR
+from training.inr.config import INRTrainConfig
+
+EPS = 1e-16
+SLOWER = 0.95
+PATIENCE_EPOCHS = 100
+THRESHOLD = 1e-4
+
+
+def make_optimizer(model: INR, settings: INRTrainConfig) -> torch.optim.Optimizer:
+    """The optimiser, weight decay added to the gradients (L2) of the network alone: what maps
+    latents, and what encodes sounds, are a second group without.
+
+    AdaBelief: Zhuang et al. 2020 (arXiv 2010.07468), without its rectification.
+    """
+    groups = model.parameter_groups()
+    network = {"params": groups["network"], "weight_decay": settings.weight_decay}
+    others = {"params": groups["mapping"] + groups["encoder"], "weight_decay": 0.0}
+    found: list[dict[str, Any]] = [group for group in (network, others) if group["params"]]
+    betas = (settings.beta1, settings.beta2)
+    if settings.optimizer == "adam":
+        return torch.optim.Adam(found, lr=settings.learning_rate, betas=betas)
+    made: torch.optim.Optimizer = AdaBelief(
+        found,
+        lr=settings.learning_rate,
+        betas=betas,
+        weight_decouple=False,
+        rectify=False,
+        eps=EPS,
+    )
+    return made
+
+
+def make_plateau(optimizer: torch.optim.Optimizer, batches: int) -> ReduceLROnPlateau:
+    """Asked after every batch: a twentieth slower when, for a hundred epochs of `batches` batches,
+    none had a loss that was better than the best by more than a ten-thousandth of it."""
+    return ReduceLROnPlateau(
+        optimizer,
+        factor=SLOWER,
+        patience=PATIENCE_EPOCHS * batches,
+        threshold=THRESHOLD,
+        threshold_mode="rel",
+        cooldown=1,
+        eps=0.0,
+    )
+
+
+def weight_decay_at(epoch: int, settings: INRTrainConfig) -> float:
+    """Weight decay of `epoch` (0 is the first): divided by `prog_weight_decay_factor` every
+    `prog_weight_decay_every` epochs."""
+    if not settings.prog_weight_decay_every:
+        return settings.weight_decay
+    times = epoch // settings.prog_weight_decay_every
+    # A power that overflows a float leaves nothing of the decay.
+    try:
+        return settings.weight_decay / float(settings.prog_weight_decay_factor) ** times
+    except OverflowError:
+        return 0.0

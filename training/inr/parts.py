@@ -1,0 +1,57 @@
+"""The parts of the training of coordinate networks, put together for the table of families."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, cast
+
+from synth.models.inr import INR
+from training.family import Parts, Span
+from training.inr.batches import Points, SoundStream
+from training.inr.config import INRTrainConfig
+from training.inr.losses import inr_terms
+from training.inr.review import INRReview
+from training.inr.sounds import arrange, load_sounds, make_deck, points_of
+from training.inr.task import INRTask
+from training.inr.tuner import tuned
+from training.plan import Plan
+
+
+def _settings(plan: Plan) -> INRTrainConfig:
+    return cast(INRTrainConfig, plan.training)
+
+
+def _points(plan: Plan) -> Points:
+    settings = _settings(plan)
+    grid = plan.model.audio_length * settings.oversample
+    return Points(grid, points_of(plan.model, settings), settings.sample_even)
+
+
+def _window(plan: Plan) -> int:
+    return points_of(plan.model, _settings(plan))
+
+
+def _task(plan: Plan) -> INRTask:
+    settings = _settings(plan)
+    model = INR(plan.model)
+    points = _points(plan)
+    rate = plan.model.sample_rate * settings.oversample
+    terms = inr_terms(settings, points.count, points.count * points.stride / rate)
+    task = INRTask(model, settings, terms, make_deck(settings, len(plan.learned)))
+    return task.double() if settings.double else task
+
+
+def _stream(plan: Plan, span: Span) -> Iterable[Any]:
+    settings = _settings(plan)
+    return SoundStream(
+        load_sounds(plan.learned, plan.model.audio_length, settings.oversample),
+        make_deck(settings, len(plan.learned)),
+        _points(plan),
+        span,
+        oversample=settings.oversample,
+        encoded=plan.model.meta_architecture == "autoencoder",
+        double=settings.double,
+    )
+
+
+INR_PARTS = Parts(arrange, _task, _stream, INRReview, _window, prepare=tuned)

@@ -1,0 +1,159 @@
+"""What is looked at while coordinate networks are trained: sounds as they are by now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from synth.contract import remove_leftovers
+from synth.models.inr import INR
+from training.inr.cdpam import CDPAMLoss
+from training.inr.config import INRTrainConfig
+from training.inr.decoding import decoded, encode_table
+from training.inr.evidence import write_latents, write_originals, write_sounds, write_table
+from training.inr.metrics import Scale
+from training.inr.saturation import complaint, layer_shares
+from training.inr.sounds import load_sounds
+from training.inr.upsampling import super_resolution
+from training.latents import principal_axes
+from training.library import Array
+from training.plan import Plan
+from training.progress import Logger
+from training.review import Review, Say
+
+NAN = float("nan")
+
+
+class INRReview(Review):
+    """Errors of reconstructions; them and their originals as audio and pictures; latents.
+
+    `eval_mse`, `eval_stft` and, where it is part of the loss, `eval_cdpam` are those of `Scale`, of
+    `eval_seconds` of sound; `eval_silence` is what silence has for `eval_mse`. Where
+    `eval_upscale_ratio` is above 1, `eval_in_band` and `eval_above_db` say what the sounds that are
+    written have between their samples (`Resolution`).
+    """
+
+    def __init__(self, plan: Plan, out: Path, say: Say) -> None:
+        super().__init__(plan, out, say)
+        self._settings = cast(INRTrainConfig, plan.training)
+        self._complaint = ""
+        self._scale: tuple[Scale, float] | None = None
+        seconds = plan.model.audio_length / plan.model.sample_rate
+        self._measured = self._spread(max(1, round(self._settings.eval_seconds / seconds)))
+        self._shown = self._spread(self._settings.eval_samples)
+        names = ["eval_mse", "eval_stft", "eval_silence"]
+        names += ["eval_cdpam"] if self._settings.cdpam else []
+        names += ["eval_in_band", "eval_above_db"] if self._settings.eval_upscale_ratio > 1 else []
+        self.columns = tuple(names)
+
+    @property
+    def keeps_model(self) -> bool:
+        return self._settings.save_model
+
+    def loggers(self) -> tuple[Logger, ...]:
+        settings = self._settings
+        if not settings.wandb:
+            return ()
+        from training.wandb_logger import WandbLogger
+
+        project, note = settings.wandb_project_name, settings.note
+        return (WandbLogger(self.plan, self.out, project, note),)
+
+    def begin(self, training: dict[str, Any] | None, model: Callable[[], nn.Module]) -> None:
+        self._complain(cast(INR, model()))
+        if self._settings.save_audio:
+            sounds, rate = self._load(self._shown), self.plan.model.sample_rate
+            write_originals(self.out / "audio", self._shown, sounds, rate)
+        if self._settings.save_latents:
+            folder = self.out / "latents"
+            folder.mkdir(exist_ok=True)
+            remove_leftovers(folder)
+            write_table(folder, self.plan)
+
+    def saves(self, step: int) -> bool:
+        return step % self._settings.save_every == 0
+
+    def evaluate(self, model: nn.Module, step: int) -> dict[str, float]:
+        made = cast(INR, model)
+        self._encode(made)
+        self._complain(made)
+        if self._scale is None:
+            self._scale = self._make_scale(made.latents.device)
+        scale, silence = self._scale
+        z = made.latents[self._measured]
+        scores = scale.compare(lambda rows: decoded(made, z[rows]))
+        figures = {"eval_mse": scores.mse, "eval_stft": scores.stft, "eval_silence": silence}
+        if scores.cdpam is not None:
+            figures["eval_cdpam"] = scores.cdpam
+        if self._settings.save_latents:
+            write_latents(self.out / "latents", made.latents, step)
+        return {**figures, **self._look_closer(made, step)}
+
+    def score(self, figures: dict[str, float]) -> float:
+        return figures["eval_mse"]
+
+    def headline(self, figures: dict[str, float]) -> str:
+        return f"sum of squared errors {figures.get('eval_mse', NAN):.4g}"
+
+    def detail(self, figures: dict[str, float]) -> str:
+        share = figures.get("eval_mse", NAN) / max(figures.get("eval_silence", NAN), 1e-12)
+        return f"{100 * share:.2f} % of silence"
+
+    def latent(self, model: nn.Module) -> dict[str, Tensor]:
+        made = cast(INR, model)
+        self._encode(made)
+        return principal_axes(made.latents.cpu())
+
+    def _look_closer(self, model: INR, step: int) -> dict[str, float]:
+        """Write the sounds that are shown; figures of what lies between their samples."""
+        settings, ratio = self._settings, self._settings.eval_upscale_ratio
+        writes = settings.save_audio or settings.save_audio_plots
+        index = self._shown if writes or ratio > 1 else []
+        if not index:
+            return {}
+        rows = settings.max_high_res_batch_size
+        dense = decoded(model, model.latents[index], ratio=ratio, rows=rows)
+        for row, meant, high in zip(index, self._load(index), dense.numpy(), strict=True):
+            write_sounds(self.out, self.plan, settings, row, meant, high, step)
+        if ratio == 1:
+            return {}
+        found = super_resolution(dense, torch.from_numpy(self._load(index, ratio)), ratio)
+        return {"eval_in_band": found.in_band, "eval_above_db": found.above_db}
+
+    def _make_scale(self, device: torch.device) -> tuple[Scale, float]:
+        """What sounds are compared by, and the squared error of silence."""
+        meant = self._load(self._measured)
+        seconds = self.plan.model.audio_length / self.plan.model.sample_rate
+        cdpam = CDPAMLoss.installed(seconds) if self._settings.cdpam else None
+        return Scale(meant, cdpam, device), float(np.square(meant).sum(1).mean())
+
+    def _spread(self, count: int) -> list[int]:
+        """Rows of the table, spread evenly, the same at every evaluation."""
+        sounds = len(self.plan.learned)
+        count = min(count, sounds)
+        return [i * sounds // count for i in range(count)]
+
+    def _load(self, index: list[int], oversample: int = 1) -> Array:
+        clips = [self.plan.learned[i] for i in index]
+        return load_sounds(clips, self.plan.model.audio_length, oversample)
+
+    def _encode(self, model: INR) -> None:
+        """The table of an autoencoder is what the encoder makes of the sounds now."""
+        if model.encoder is None:
+            return
+        rows = self._settings.max_high_res_batch_size
+        for first in range(0, len(self.plan.learned), rows):
+            index = list(range(first, min(first + rows, len(self.plan.learned))))
+            encode_table(model, torch.from_numpy(self._load(index)), first)
+
+    def _complain(self, model: INR) -> None:
+        """Once of the same thing."""
+        found = complaint(layer_shares(model))
+        if found and found != self._complaint:
+            self.say(found)
+        self._complaint = found

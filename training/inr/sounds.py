@@ -1,0 +1,151 @@
+"""The recordings as coordinate networks use them: all learned, all of one length."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import soxr
+import torch
+
+from synth.contract import ConfigError
+from synth.models.inr import INRConfig
+from training.family import Arrangement
+from training.inr.autoconfig import autoconfigured
+from training.inr.batches import Deck
+from training.inr.config import INRTrainConfig
+from training.inr.labels import label_of
+from training.library import Array, Clip, Library
+
+
+def arrange(model: INRConfig, settings: INRTrainConfig, data: str, library: Library) -> Arrangement:
+    """Choose the sounds, name them, and settle what depends on them.
+
+    Raises:
+        ConfigError: settings don't fit the model or the number of sounds.
+    """
+    require_fitting(model, settings)
+    clips = spread(library.clips, settings.dataset_size)
+    length = model.audio_length
+    notes = (*_notes(library, clips, length, settings), *_grid_note(model, settings))
+    clips = tuple(replace(c, end=min(c.end, c.start + length)) for c in clips)
+    if settings.autoconfig:
+        model, settings = autoconfigured(model, settings, data)
+    labels = [label_of(clip, library.sample_rate) for clip in clips]
+    model = replace(
+        model,
+        sounds=len(clips),
+        names=tuple(label.name for label in labels),
+        keys=tuple(label.key for label in labels),
+    )
+    library = replace(library, clips=clips)
+    return Arrangement(
+        model, library, clips, (), training=settled(settings, len(clips)), notes=notes
+    )
+
+
+def spread(clips: Sequence[Clip], count: int) -> tuple[Clip, ...]:
+    """`count` of the clips, spread evenly over their order; all where there aren't more or `count`
+    is 0."""
+    if not 0 < count < len(clips):
+        return tuple(clips)
+    return tuple(clips[i * len(clips) // count] for i in range(count))
+
+
+def settled(settings: INRTrainConfig, sounds: int) -> INRTrainConfig:
+    """Settings with what is meant by "as many as", "all" and "auto".
+
+    Raises:
+        ConfigError: more devices than sounds.
+    """
+    if settings.use_multi_gpu:
+        settings = replace(settings, devices=0)
+    if not settings.use_gpu:
+        settings = replace(settings, accelerator="cpu")
+    if settings.precision == "auto":
+        # bfloat16 knows a phase of some hundred radians to about one: too little to hear with.
+        settings = replace(settings, precision="32")
+    deck = make_deck(settings, sounds)
+    return replace(settings, steps=settings.steps or settings.num_epochs * deck.batches)
+
+
+def make_deck(settings: INRTrainConfig, sounds: int) -> Deck:
+    """The order in which sounds are learned.
+
+    Raises:
+        ConfigError: more devices than sounds.
+    """
+    devices = settings.devices or max(1, torch.accelerator.device_count())
+    world = settings.nodes * devices
+    if world > sounds:
+        raise ConfigError(f"{world} devices are asked for; at most one per sound, that is {sounds}")
+    return Deck(sounds, settings.batch_size, world, settings.seed)
+
+
+def require_fitting(model: INRConfig, settings: INRTrainConfig) -> None:
+    """Raise `ConfigError` where model and settings don't go together."""
+    if settings.tune and not model.row.omegas:
+        raise ConfigError(f"tune looks for omegas, and {model.architecture} has none; leave it out")
+    if model.widths:
+        return
+    for name in ("oversample", "eval_upscale_ratio"):
+        value = getattr(settings, name)
+        if value != 1:
+            raise ConfigError(
+                f"{name} is {value}; {model.architecture} makes one grid of samples, only 1 is"
+                " allowed"
+            )
+
+
+def points_of(model: INRConfig, settings: INRTrainConfig) -> int:
+    """Points of a sound in a step: those asked for, at most all of it; a decoder without time as
+    an input makes all."""
+    if not model.widths:
+        return model.audio_length
+    return min(settings.samples_per_datapoint, model.audio_length)
+
+
+def load_sounds(clips: Sequence[Clip], length: int, oversample: int = 1) -> Array:
+    """The sounds `[clips, length * oversample]`: cropped, or zeros after their end, and with
+    `oversample` points per sample, band-limited."""
+    sounds = np.zeros((len(clips), length * oversample), np.float32)
+    for row, clip in zip(sounds, clips, strict=True):
+        audio = np.zeros(length, np.float32)
+        heard = clip.open()[0, :length]
+        audio[: len(heard)] = heard
+        row[:] = interpolated(audio, oversample)
+    return sounds
+
+
+def interpolated(audio: Array, ratio: int) -> Array:
+    """Audio `[samples]` at `ratio` times its rate, `[samples * ratio]`, without what it hasn't."""
+    if ratio == 1:
+        return audio
+    dense = np.asarray(soxr.resample(audio, 1, ratio, quality="VHQ"), np.float32)
+    out = np.zeros(len(audio) * ratio, np.float32)
+    out[: len(dense)] = dense[: len(out)]
+    return out
+
+
+def _notes(
+    library: Library, clips: Sequence[Clip], length: int, settings: INRTrainConfig
+) -> tuple[str, ...]:
+    found, asked = len(library.clips), settings.dataset_size
+    longer = sum(c.frames > length for c in clips)
+    shorter = sum(c.frames < length for c in clips)
+    notes = [f"all {len(clips)} sounds are learned, none is held out"]
+    if found < asked:
+        notes.append(f"dataset_size is {asked}, {found} sounds are there; it goes on with these")
+    if longer:
+        notes.append(f"{longer} sounds are longer than {length} samples: cropped")
+    if shorter:
+        notes.append(f"{shorter} sounds are shorter than {length} samples: zeros after their end")
+    return tuple(notes)
+
+
+def _grid_note(model: INRConfig, settings: INRTrainConfig) -> tuple[str, ...]:
+    points = points_of(model, settings)
+    if points == settings.samples_per_datapoint:
+        return ()
+    return (f"samples_per_datapoint is {settings.samples_per_datapoint}, {points} are used",)

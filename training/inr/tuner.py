@@ -1,0 +1,130 @@
+"""The two omegas for a set of sounds, found by trying pairs for a short while.
+
+Which pair suits depends on the sounds, and a pair that doesn't hardly learns. Successive halving
+(Jamieson and Talwalkar 2016): all pairs of a grid of equal ratios are trained on a few of the
+sounds for a few steps; the better third goes on to three times as many, twice.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple, cast
+
+import torch
+
+from synth.contract import DataError
+from synth.models.inr import INR
+from training.family import Span
+from training.inr.config import INRTrainConfig
+from training.inr.decoding import decoded
+from training.inr.sounds import load_sounds, spread
+from training.plan import Plan
+from training.review import Say
+
+FIRST = (30.0, 100.0, 300.0, 1000.0, 3000.0, 10_000.0)
+HIDDEN = (10.0, 30.0, 100.0, 300.0, 1000.0)
+KEPT = 3  # one of so many goes on
+RUNGS = 3
+SOUNDS, POINTS = 8, 1000
+
+
+class Trial(NamedTuple):
+    """A pair after `steps` steps; `error`: squared error, as a share of silence's, or infinite."""
+
+    first: float
+    hidden: float
+    steps: int
+    error: float
+
+
+def tuned(plan: Plan, say: Say) -> Plan:
+    """The plan with the omegas that were found, where it asks for that."""
+    settings = cast(INRTrainConfig, plan.training)
+    if not settings.tune:
+        return plan
+    pairs = [(first, hidden) for first in FIRST for hidden in HIDDEN]
+    trials = search(plan, pairs, settings.tune_steps)
+    say("omegas tried on a few of the sounds, best first, error as a share of silence:")
+    for line in table(trials):
+        say(line)
+    best = trials[0]
+    model = replace(plan.model, first_omega_0=best.first, hidden_omega_0=best.hidden)
+    return replace(plan, model=model)
+
+
+def search(plan: Plan, pairs: Sequence[tuple[float, float]], steps: int) -> list[Trial]:
+    """All trials, those that went furthest first, the best of them before the others.
+
+    Args:
+        pairs: of first and hidden omega; steps: that the last ones are trained for.
+
+    Raises:
+        DataError: none of the pairs learns anything.
+    """
+    small = _small(plan)
+    done: list[Trial] = []
+    left = list(pairs)
+    for rung in range(RUNGS):
+        budget = max(1, steps // KEPT ** (RUNGS - 1 - rung))
+        tried = sorted((attempt(small, pair, budget) for pair in left), key=lambda t: t.error)
+        survivors = max(1, math.ceil(len(tried) / KEPT))
+        last = rung == RUNGS - 1
+        done = [*tried, *done] if last else [*tried[survivors:], *done]
+        left = [(t.first, t.hidden) for t in tried[:survivors]]
+    if not math.isfinite(done[0].error):
+        raise DataError("no pair of omegas learns anything; start with a smaller learning_rate")
+    return done
+
+
+def attempt(plan: Plan, pair: tuple[float, float], steps: int) -> Trial:
+    """Train a fresh model of the pair and measure it."""
+    from training.run import build_task, fit, make_trainer
+
+    model = replace(plan.model, first_omega_0=pair[0], hidden_omega_0=pair[1])
+    plan = replace(plan, model=model, training=replace(plan.training, steps=steps))
+    from training.families import TRAINING
+
+    task = build_task(plan)
+    try:
+        fit(make_trainer(plan), task, TRAINING["inr"].parts().stream(plan, Span(0, steps)))
+    except DataError:
+        return Trial(*pair, steps, math.inf)
+    return Trial(*pair, steps, _error(plan, cast(INR, task.model)))
+
+
+def table(trials: Sequence[Trial]) -> list[str]:
+    """Lines for people."""
+    head = f"{'first omega':>12} {'hidden omega':>12} {'steps':>6} {'error':>8}"
+    return [head, *(f"{t.first:12g} {t.hidden:12g} {t.steps:6d} {t.error:8.3f}" for t in trials)]
+
+
+def _error(plan: Plan, model: INR) -> float:
+    meant = torch.from_numpy(load_sounds(plan.learned, plan.model.audio_length))
+    made = decoded(model.eval(), model.latents)
+    error = float((made - meant).square().sum() / meant.square().sum().clamp(min=1e-12))
+    return error if math.isfinite(error) else math.inf
+
+
+def _small(plan: Plan) -> Plan:
+    """The plan with fewer sounds and points, one device, and squared error alone."""
+    settings = cast(INRTrainConfig, plan.training)
+    clips = spread(plan.learned, SOUNDS)
+    return replace(
+        plan,
+        model=replace(plan.model, sounds=len(clips), names=(), keys=()),
+        training=replace(
+            settings,
+            batch_size=min(settings.batch_size, len(clips)),
+            samples_per_datapoint=min(settings.samples_per_datapoint, POINTS),
+            per_sample=1.0,
+            deriv_per_sample=0.0,
+            cdpam=0.0,
+            multiscale_stft=0.0,
+            devices=1,
+            nodes=1,
+        ),
+        learned=clips,
+        library=replace(plan.library, clips=clips),
+    )

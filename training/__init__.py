@@ -20,7 +20,13 @@ Of the families:
 - `evaluation`, `latents`: held-out figures; statistics of the latent space, for the export.
 
 Of the recordings that bundled instruments are trained on:
-- `soundfont`, `recipe`, `recipe_samplernn`, `provenance`, `entropy`: rendered, described, judged.
+- `soundfont`, `recipe`, `recipe_samplernn`, `recipe_inr`, `provenance`, `entropy`: rendered,
+  described, judged.
+- `datasets`: published sets, fetched by name.
+
+Of runs:
+- `report`, `report_text`: what trained coordinate networks are worth, side by side.
+- `wandb_logger`: Weights & Biases beside TensorBoard.
 
 `torchaudio_room` is the one door to torchaudio.
 

@@ -41,6 +41,7 @@ from training.datasets.selection import (
     parse_selection,
 )
 from training.library import build_library
+from training.setup import plan_run
 
 NOTES = [
     NSynthNote(family, "acoustic", instrument, pitch, velocity)
@@ -161,7 +162,7 @@ def test_speech_end_to_end(
     folder = fetch(name, heard.talk(), tmp_path, server.url)
     assert folder == tmp_path / folder_name(name) == locate(name, tmp_path)
     assert len(heard.asked) == 1
-    assert "0.00 GB" in heard.asked[0]
+    assert " MB, to " in heard.asked[0]
     assert "CC BY 4.0" in heard.asked[0]
     assert {"download", "checksum", "extract"} <= heard.bars
     files = sorted(p.name for p in folder.glob("*.wav"))
@@ -313,3 +314,24 @@ def test_command(
     folder = Path(done.stdout.strip())
     assert len(list(folder.glob("*.wav"))) == 4
     assert locate(given[1]) == folder
+
+
+def test_training_takes_a_set_by_its_name(
+    server: Server,
+    publish: Callable[[bytes], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    publish(pack(speech_members(("zero", "one"), 3)))
+    name = "SPEECHCOMMANDS?words=zero,one&count=4"
+    flags = {"cdpam": 0.0, "width": 8, "depth": 2}
+    with pytest.raises(DataError, match=r"fetch it: synth fetch 'SPEECHCOMMANDS\?words=zero") as no:
+        plan_run("inr", Path(name), flags=flags, cache=tmp_path / "cache")
+    assert no.value.exit_code == 3
+    fetch(name, Heard().talk(), mirror=server.url)
+    plan = plan_run("inr", Path(name), flags=flags, cache=tmp_path / "cache")
+    assert plan.data == name
+    assert sorted(clip.source.name.split("_")[0] for clip in plan.learned) == [
+        "one", "one", "zero", "zero"
+    ]  # fmt: skip

@@ -75,7 +75,7 @@ def fetch(name: str, talk: Talk, root: Path | None = None, mirror: str | None = 
 def _get(archive: Archive, path: Path, base: str, talk: Talk) -> None:
     url = f"{base.rstrip('/')}/{archive.file}"
     size = remote_size(url) or archive.size
-    told = f"{size / 1e9:.2f} GB" if size else "of unknown size"
+    told = f"{size / 1e6:,.0f} MB" if size else "of unknown size"
     if not talk.ask(f"{archive.about}, {archive.licence}: {url}, {told}, to {path.parent}"):
         raise DataError(f"{archive.file} is not there and was not fetched")
     download(url, path, on_bytes=lambda done, total: talk.progress("download", done, total or size))

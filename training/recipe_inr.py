@@ -71,7 +71,7 @@ class Selection(NamedTuple):
         keys, velocities: MIDI, every combination occurs once at most.
         energy: sum of the squared samples of a note, in the mean of the set.
         alike: whether every note has that energy, not the mean alone.
-        count: notes unless told otherwise.
+        notes: how many unless told otherwise.
     """
 
     families: tuple[Mapping[str, int], ...]
@@ -79,7 +79,7 @@ class Selection(NamedTuple):
     velocities: tuple[int, ...]
     energy: float
     alike: bool
-    count: int
+    notes: int
 
 
 # The energies of the first two are those of the paper's sets (its row of silence), so that errors
@@ -170,7 +170,7 @@ def choose(selection: str, count: int | None = None, seed: int = 0) -> list[Choi
         ]
         for family in wanted.families
     ]
-    count = wanted.count if count is None else count
+    count = wanted.notes if count is None else count
     # Families take turns, so the smallest deck is the first to run out.
     most = min(len(deck) for deck in decks) * len(decks)
     if not 1 <= count <= most:

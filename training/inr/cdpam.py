@@ -81,7 +81,7 @@ class CDPAM(nn.Module):
         """
         x = audio[:, None]
         for layer in self.encoder:
-            x = nn.functional.leaky_relu(layer(x), ENCODER_SLOPE)
+            x = nn.functional.leaky_relu(layer(x), ENCODER_SLOPE, inplace=True)
         return nn.functional.normalize(x.mean(-1)[:, :ACOUSTIC], dim=1)
 
     def between(self, first: Tensor, second: Tensor) -> Tensor:

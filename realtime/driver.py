@@ -199,7 +199,7 @@ class Driver:
         self.port.start(capacity=max(2 * safe, most * (self.lookahead or 2)) + most)
         period = self.port.period
         self.block = self.block or period or DEFAULT_BLOCK
-        self.lookahead = self.lookahead or max(2, math.ceil(safe / self.block))
+        self.lookahead = self.lookahead or self._usual_lookahead()
         self.ring = self.block * max(self.lookahead, math.ceil(period / self.block))
         self.duration = self.block / self.sample_rate
         self.ledger = Ledger(self.sample_rate, period or self.block)
@@ -287,6 +287,10 @@ class Driver:
                 deadline += late + duration * EARLY
             time.sleep(max(0.0, deadline - time.perf_counter()))
 
+    def _usual_lookahead(self) -> int:
+        """Blocks."""
+        return max(2, math.ceil(SAFE_S * self.sample_rate / self.block))
+
     def _render_block(self, late: float) -> None:
         began = time.perf_counter()
         self.rendering_since = began
@@ -354,7 +358,12 @@ class Driver:
         self._gain = goal
 
     def _revive(self, late: float) -> None:
-        """Fill the ring and let the device take from it: at the start and after an underrun."""
+        """Fill the ring and let the device take from it: at the start and after an underrun.
+
+        After an underrun, without an input to stay in step with, it may take as soon as the default
+        look-ahead is there: what is left of a long one fills while it plays, so that the gap stays
+        short.
+        """
         port = self.port
         if self.ledger.started:
             self.meters.underrun(late, self.duration)
@@ -365,6 +374,8 @@ class Driver:
             backlog = port.fill_in() - blocks * self.block
             stale = len(port.read(backlog)) if backlog > 0 else 0
             self.discarded_input += stale if self.ledger.started else 0
+        if self.ledger.started and not port.channels_in:
+            blocks = min(blocks, self._usual_lookahead())
         self._reviving = True
         for _ in range(blocks):
             self._surplus = 0

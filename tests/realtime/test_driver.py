@@ -83,6 +83,32 @@ def test_an_underrun_ends_in_a_fade_and_is_counted_by_its_cause() -> None:
     assert louder.sum() <= stats["underruns"]  # the break itself, not the return
 
 
+class WatchedPort(NullPort):
+    """Remembers what was waiting whenever it was told to play."""
+
+    def __init__(self, period: int) -> None:
+        super().__init__(RATE, 2, 0, period)
+        self.fills: list[int] = []
+
+    def play(self) -> None:
+        self.fills.append(self.fill())
+        super().play()
+
+
+def test_after_an_underrun_a_long_look_ahead_is_refilled_while_it_plays() -> None:
+    """The gap doesn't last until all of it is rendered again; latency returns to what it was."""
+    port = WatchedPort(128)
+    driver = Driver(Sine({"sample_rate": RATE, "channels": 2, "channels_in": 0}), port, 0, 40)
+    driver.start()
+    assert wait_until(lambda: driver.meters.blocks > 80)
+    driver.post([Event(NOW, "/stall", (0.25,))])
+    assert wait_until(lambda: len(port.fills) > 1)
+    assert port.fills[0] == driver.ring == 40 * 128
+    assert port.fills[1] in (4 * 128, 5 * 128)  # 10 ms, and the block that came too late
+    assert wait_until(lambda: port.fill() > driver.ring - 2 * 128)
+    assert driver.stop()
+
+
 def test_the_stop_fades_to_silence() -> None:
     """No step at the end is steeper than the sine; the last frame is silent; 1 s is enough."""
     tape = Tape(128)

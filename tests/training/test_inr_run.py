@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -195,3 +197,24 @@ def test_a_setting_out_of_range_is_one_line(sines: Path, tmp_path: Path) -> None
     assert done.wait() == 2
     assert done.said.count("\n") == 1
     assert "latent_lr is -1.0; 0.0 … 1000000.0 is allowed" in done.said
+
+
+@pytest.mark.slow
+def test_two_processes_share_the_latents(tmp_path: Path) -> None:
+    """Each sees two of five sounds in a step, or one; the table of the first has all of them."""
+    data = rig.write_sines(tmp_path / "five", (220, 330, 500, 800, 1200))
+    out = tmp_path / "run"
+    given = rig.arguments(
+        data, out, devices="2", accelerator="cpu", use_gpu="1", steps="2", batch_size="3",
+        latent_init_std="0",
+    )  # fmt: skip
+    script = tmp_path / "train.py"
+    script.write_text(f"from synth.cli import main\nmain({given!r})\n")
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "MEMBER: 2/2" in done.stderr
+    latents = unpack(torch.load(out / "model.pt", weights_only=True)).model.latents
+    assert bool((latents != 0).any(1).all())
+    assert len(latents.unique(dim=0)) == 5

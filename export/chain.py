@@ -80,7 +80,7 @@ def export_model(
             default what the model was trained on.
         max_seconds: how much of each recording is used, 0.1 … 600; by default 10 s for a sampler,
             all 600 s for a samplernn.
-        weights: of a samplernn, "fp32" or "int8".
+        weights: of a generator, "fp32" or "int8".
         sample_rate: of an inr's output in Hz, 4000 … 384000; by default that of its training.
 
     Raises:
@@ -102,7 +102,8 @@ def export_model(
     _make_folder(folder)
     written = []
     if isinstance(package.model, INR):
-        files = export_inr(package, name, FORMATS if format == "all" else (format,), sample_rate)
+        formats = FORMATS if format == "all" else (format,)
+        files = export_inr(package, name, formats, sample_rate, weights)
         return [_write(folder / file, data, manifest) for file, data, manifest in files]
     if format in ("onnx", "all"):
         data, manifest = _onnx(package, form, name, sounds, max_seconds, weights)
@@ -137,8 +138,8 @@ def _check_family(
     """What only some families have. Raises `ConfigError`."""
     if form != "effect" and package.family != "inr" and format == "torchscript":
         raise ConfigError(f"a {form} is exported as onnx; torchscript holds the effect")
-    if package.family != "samplernn" and weights != "fp32":
-        raise ConfigError(f"--weights {weights} is for the generator of a samplernn; leave it out")
+    if form != "generator" and weights != "fp32":
+        raise ConfigError(f"--weights {weights} is for generators (samplernn, inr); leave it out")
     if package.family != "inr" and sample_rate is not None:
         raise ConfigError(
             f"--sample-rate {sample_rate} is for the generator of an inr; {package.family} plays at"

@@ -72,23 +72,35 @@ def describe(
     )
 
 
-def export_onnx(instrument: Instrument, manifest: Manifest) -> tuple[bytes, Manifest]:
+def export_onnx(
+    instrument: Instrument,
+    manifest: Manifest,
+    *,
+    rewrite: Callable[[Any], None] | None = None,
+    limit: float = PARITY_LIMIT,
+) -> tuple[bytes, Manifest]:
     """Trace, embed the manifest, re-load, compare.
+
+    Args:
+        rewrite: changes the traced graph in place before it is compared.
+        limit: how far apart graph and torch step may be.
 
     Returns:
         The bytes of the file and the manifest in it, with `provenance["parity"]` = the largest
         difference to the torch step on the whole clip.
 
     Raises:
-        ModelFileError: the file plays something else (parity above 1e-4).
+        ModelFileError: the file plays something else (parity above the limit).
     """
     instrument = instrument.eval()
-    graph = _trace(instrument)
+    graph = trace(instrument)
+    if rewrite is not None:
+        rewrite(graph)
     difference = parity(instrument, graph.SerializeToString())
-    if not difference <= PARITY_LIMIT:
+    if not difference <= limit:
         raise ModelFileError(
             f"the exported graph differs from the model by {difference:.2g} (at most"
-            f" {PARITY_LIMIT:g} is allowed); nothing was written"
+            f" {limit:g} is allowed); nothing was written"
         )
     provenance = {**manifest.provenance, "parity": float(difference)}
     manifest = Manifest(**{**manifest.__dict__, "provenance": provenance})
@@ -102,7 +114,8 @@ def state_name(key: str) -> str:
     return "state_" + key.replace(".", "_")
 
 
-def _trace(instrument: Instrument) -> Any:
+def trace(instrument: Instrument) -> Any:
+    """The ONNX graph of an instrument, without a manifest and not yet compared."""
     state = instrument.init_state(2)
     keys = list(state)
     feed = _feed(instrument, 2, 3)

@@ -53,59 +53,34 @@ def export_script(instrument: INRInstrument, manifest: Manifest) -> tuple[bytes,
 
 def stepper(module: Any, instrument: Instrument) -> Run:
     """A re-loaded file's `step` as `export.graph.largest_difference` calls it."""
-    names = {
-        kind: [state_name(key) for key, value in instrument.init_state(1).items() if kind(value)]
-        for kind in (_is_number, _is_place)
-    }
+    names = [state_name(key) for key in instrument.init_state(1)]
 
     def run(given: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         tensors = {key: torch.from_numpy(np.ascontiguousarray(v)) for key, v in given.items()}
         controls = torch.cat([tensors[c.name] for c in instrument.controls], 1)
-        state = [torch.cat([tensors[name] for name in group], 1) for group in names.values()]
         with torch.inference_mode():
-            audio, *made = module.step(tensors["frames"], controls, *state)
-        new: dict[str, Tensor] = {}
-        for group, packed in zip(names.values(), made, strict=True):
-            sizes = [given[name].shape[1] for name in group]
-            new |= dict(zip(group, torch.split(packed, sizes, 1), strict=True))
-        order = [state_name(key) for key in instrument.init_state(1)]
-        return [audio.numpy(), *(new[name].numpy() for name in order)]
+            made = module.step(tensors["frames"], controls, *(tensors[name] for name in names))
+        return [tensor.numpy() for tensor in made]
 
     return run
 
 
-def _is_number(value: Tensor) -> bool:
-    return value.is_floating_point()
-
-
-def _is_place(value: Tensor) -> bool:
-    return not value.is_floating_point()
-
-
 class _Step(nn.Module):
-    """The step with controls joined, and its state joined by kind: numbers and whole numbers."""
+    """The step with its controls joined: the same few tensors for every instrument."""
 
     def __init__(self, instrument: INRInstrument) -> None:
         super().__init__()
         self.instrument = instrument
-        state = instrument.init_state(1)
-        self.groups = [
-            {key: value.shape[1] for key, value in state.items() if kind(value)}
-            for kind in (_is_number, _is_place)
-        ]
 
     def forward(
-        self, frames: Tensor, controls: Tensor, numbers: Tensor, places: Tensor
+        self, frames: Tensor, controls: Tensor, places: Tensor, numbers: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         sizes = [c.size for c in self.instrument.controls]
         parts = torch.split(controls, sizes, 1)
         given = {c.name: part for c, part in zip(self.instrument.controls, parts, strict=True)}
-        state: dict[str, Tensor] = {}
-        for group, packed in zip(self.groups, (numbers, places), strict=True):
-            state |= dict(zip(group, torch.split(packed, list(group.values()), 1), strict=True))
+        state = {"places": places, "numbers": numbers}
         audio, new = self.instrument.step(frames, given, state)
-        numbers, places = (torch.cat([new[key] for key in group], 1) for group in self.groups)
-        return audio, numbers, places
+        return audio, new["places"], new["numbers"]
 
 
 class _Read(nn.Module):
@@ -169,19 +144,19 @@ class INRScript(nn.Module):
 
     @torch.jit.export
     def step(
-        self, frames: Tensor, controls: Tensor, numbers: Tensor, places: Tensor
+        self, frames: Tensor, controls: Tensor, places: Tensor, numbers: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Make hops of audio.
 
         Args:
             frames: how many, int64 `[1]`; controls: all of the manifest, joined, `[voices, size]`.
-            numbers, places: the state of the manifest, joined by type: float32 and int64.
+            places, numbers: the state of the manifest, int64 and float32, zeros for a new voice.
 
         Returns:
-            audio `[voices, 1, frames * hop]`, then the next state, likewise.
+            audio `[voices, 1, frames * hop]`, then the next state.
         """
-        audio, numbers, places = self.stepper(frames, controls, numbers, places)
-        return audio, numbers, places
+        audio, places, numbers = self.stepper(frames, controls, places, numbers)
+        return audio, places, numbers
 
     def forward(self, x: Tensor) -> Tensor:
         """Position and axes `[batch, 1 + axes, n]` to audio `[batch, 1, n]`."""
@@ -259,8 +234,7 @@ def _traced_step(instrument: INRInstrument) -> Any:
     rows, part = 2, _Step(instrument)
     controls = [torch.tensor([c.default]).repeat(rows, 1) for c in instrument.controls]
     state = instrument.init_state(rows)
-    packed = [torch.cat([state[key] for key in group], 1) for group in part.groups]
-    return _traced(part, torch.tensor([3]), torch.cat(controls, 1), *packed)
+    return _traced(part, torch.tensor([3]), torch.cat(controls, 1), *state.values())
 
 
 def _traced(part: nn.Module, *example: Tensor) -> Any:

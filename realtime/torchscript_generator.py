@@ -13,8 +13,6 @@ from realtime.onnx_plugin import osc_name
 from realtime.plugin import Array, Rows
 from synth.contract import Manifest, ModelFileError
 
-_KINDS = ("float32", "int64")  # of state, in the order in which `step` takes it
-
 
 class TorchScriptGenerator:
     """See `realtime.plugin.Plugin`; a batch row is a voice, as in an ONNX instrument.
@@ -43,12 +41,7 @@ class TorchScriptGenerator:
         self._state: list[Any] = []
 
     def prepare(self, slots: int) -> None:
-        widths = [
-            sum(s.shape[0] for s in self.manifest.state if s.dtype == kind) for kind in _KINDS
-        ]
-        self._state = [
-            np.zeros((slots, width), kind) for width, kind in zip(widths, _KINDS, strict=True)
-        ]
+        self._state = [np.zeros((slots, *s.shape), s.dtype) for s in self.manifest.state]
         controls = {c.name: c.default_array[None] for c in self.manifest.controls}
         for count in (1, slots):  # the first runs compile
             tiled = {name: np.repeat(value, count, 0) for name, value in controls.items()}

@@ -18,7 +18,7 @@ import click
               "  [default: the training data]")  # fmt: skip
 @click.option("--max-seconds", type=float,
               help="Of each recording.  [default: 10; samplernn: 600]")  # fmt: skip
-@click.option("--weights", default="fp32", show_default=True, help="samplernn: fp32 or int8.")
+@click.option("--weights", default="fp32", show_default=True, help="Generator: fp32 or int8.")
 @click.option("--sample-rate", type=int,
               help="Of an inr's output, Hz.  [default: the training's]")  # fmt: skip
 def export(

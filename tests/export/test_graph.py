@@ -183,7 +183,7 @@ def test_manifest_travels_in_the_file(tmp_path: Path) -> None:
 
 def test_a_graph_that_differs_is_not_exported(monkeypatch: pytest.MonkeyPatch) -> None:
     """An export whose file plays something else fails instead of writing it."""
-    real = graph_module._trace
+    real = graph_module.trace
 
     def sabotaged(instrument):  # type: ignore[no-untyped-def]
         model = real(instrument)
@@ -193,7 +193,7 @@ def test_a_graph_that_differs_is_not_exported(monkeypatch: pytest.MonkeyPatch) -
                 weight.CopyFrom(onnx.numpy_helper.from_array(values, weight.name))
         return model
 
-    monkeypatch.setattr(graph_module, "_trace", sabotaged)
+    monkeypatch.setattr(graph_module, "trace", sabotaged)
     effect = CodecEffect(Codec(SMALL).eval(), {})
     with pytest.raises(ModelFileError, match="differs from the model"):
         export_onnx(effect, describe(effect, "x", "codec", {}))

@@ -12,12 +12,6 @@ from synth.nn import State
 FALL_60_DB = 6.9078  # ln(1000): decay and release are times to fall by 60 dB
 
 
-def envelope_state(voices: int) -> State:
-    """Before a note: not risen, nothing lost. Three numbers a voice, all zeros."""
-    zero = torch.zeros(voices, 1)
-    return {"risen": zero, "sunk": zero.clone(), "released": zero.clone()}
-
-
 def envelope(
     controls: Mapping[str, Tensor], state: State, count: Tensor, sample_rate: int
 ) -> tuple[Tensor, State]:
@@ -25,7 +19,8 @@ def envelope(
 
     Args:
         controls: `gate`, `attack`, `decay`, `release` (s), `sustain` (0 … 1), `[voices, 1]` each.
-        state: of `envelope_state`. count: 1 … n, float `[n]`; sample_rate: Hz.
+        state: `risen`, `sunk` and `released`, all zeros before a note. count: 1 … n, float `[n]`.
+        sample_rate: Hz.
 
     Returns:
         gain `[voices, n]` and the next state.

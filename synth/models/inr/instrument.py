@@ -19,7 +19,7 @@ from torch import Tensor
 from synth.contract import ConfigError, require_within
 from synth.models.inr import playhead
 from synth.models.inr.controls import controls_of
-from synth.models.inr.envelope import envelope, envelope_state
+from synth.models.inr.envelope import envelope
 from synth.models.inr.live import LiveNetwork
 from synth.models.inr.lowpass import decimate, halo, kernel_table, kernels, points_per_sample
 from synth.models.inr.model import INR
@@ -38,19 +38,63 @@ SHAPE = ("key", "sound", "morph", "morph_sound", "loop", "loop_start", "loop_end
 LATENT_AT = len(SHAPE)
 
 
+# What is kept of a voice as whole numbers, in columns: whether it has begun; position and rate of
+# its head, what freezing holds, in 1/2³⁸ sample; its window.
+PLACES = (1, 1, 1, 1, 4)
+
+
 class Heads(NamedTuple):
     """Rows of points to come.
 
     Attributes:
-        shape: `[heads, columns]`, controls in the order of `SHAPE`, then the latent's axes.
         at: int64 `[heads, 1]`, where the hop begins; rate: likewise, per output sample.
-        anchor: int64 `[heads, 1]`, what freezing holds.
+        window: `[heads, 1]` each.
+        voice: int64 `[heads]`, the row of the latents that each reads.
     """
 
-    shape: Tensor
+    at: Tensor
+    rate: Tensor
+    window: Window
+    voice: Tensor
+
+
+class Past(NamedTuple):
+    """What the last step left of every voice, `[voices, columns]` each.
+
+    Attributes:
+        started, at, rate, anchor: int64, see `PLACES`; window: int64, four columns.
+        latent: that was read; shape: the controls it came from; position, level: of the controls.
+        risen, sunk, released: of the envelope.
+    """
+
+    started: Tensor
     at: Tensor
     rate: Tensor
     anchor: Tensor
+    window: Tensor
+    latent: Tensor
+    shape: Tensor
+    position: Tensor
+    level: Tensor
+    risen: Tensor
+    sunk: Tensor
+    released: Tensor
+
+
+class Start(NamedTuple):
+    """Where the voices go on from, `[voices, 1]` each.
+
+    Attributes:
+        at, anchor: int64; window: of the hops to come.
+        drift: int64, how far the position is moved per output sample of the first hop.
+        changed: bool, whether the first hop is a crossfade.
+    """
+
+    at: Tensor
+    anchor: Tensor
+    window: Window
+    drift: Tensor
+    changed: Tensor
 
 
 class INRInstrument(Instrument):
@@ -93,160 +137,50 @@ class INRInstrument(Instrument):
         grains = [playhead.freeze_length(key, self.length, self.sound_rate) for key in keys]
         self.register_buffer("latents", model.latents.detach().float().clone())
         self.register_buffer("axes", axes.rows)
-        self.register_buffer("entry", timbres.entry)
+        self.register_buffer("entry", timbres.entry.flatten())
         self.register_buffer("root", timbres.root)
         self.register_buffer("grain", torch.tensor(grains))
         self.register_buffer("table", kernel_table())
 
     def init_state(self, voices: int) -> State:
-        number, place = torch.zeros(voices, 1), torch.zeros(voices, 1, dtype=torch.int64)
-        columns = LATENT_AT + len(self.axes)
         return {
-            "started": place,
-            "at": place.clone(),
-            "rate": place.clone(),
-            "anchor": place.clone(),
-            "shape": torch.zeros(voices, columns),
-            "position": number,
-            "level": number.clone(),
-        } | envelope_state(voices)
+            "places": torch.zeros(voices, sum(PLACES), dtype=torch.int64),
+            "numbers": torch.zeros(voices, sum(self._columns())),
+        }
 
     def step(
         self, feed: Tensor, controls: Mapping[str, Tensor], state: State
     ) -> tuple[Tensor, State]:
-        fresh = state["started"] == 0
+        places = torch.split(state["places"], list(PLACES), 1)
+        past = Past(*places, *torch.split(state["numbers"], self._columns(), 1))
         shape = self._shape(controls)
-        rate = self._rate(shape, controls)
-        now, before, drift, changed = self._begin(shape, rate, fresh, controls, state)
-        hops = _up_to(feed[0])
-        sound, faded = self._render(now, before, drift, changed, hops)
+        first, second = self._entries(shape)
+        rate = self._rate(shape, first, second, controls)
+        start = self._start(shape, rate, self.grain[first], controls["position"], past)
+        latent = self._between(shape, first, second)
+        sound, faded = self._render(start, rate, latent, past, _up_to(feed[0]))
         hop = self.hop
         share = torch.arange(1, hop + 1, dtype=sound.dtype) / hop
-        old = (1 - share) * changed * (faded - sound[:, :hop])
-        sound = torch.cat([sound[:, :hop] + old, sound[:, hop:]], 1)
+        fade = (1 - share) * start.changed.to(sound.dtype)
+        head = sound[:, :hop] + fade * (faded - sound[:, :hop])
+        sound = torch.cat([head, sound[:, hop:]], 1)
 
         count = _up_to(feed[0] * hop).to(sound.dtype) + 1
-        gain, risen = envelope(controls, state, count, self.sample_rate)
+        risen = {"risen": past.risen, "sunk": past.sunk, "released": past.released}
+        gain, risen = envelope(controls, risen, count, self.sample_rate)
         level = controls["velocity"].square() * 10.0 ** (controls["gain"] / 20.0)
-        start = torch.where(fresh, level, state["level"])
-        ramp = start + (level - start) * (count / hop).clamp_max(1.0)
-        samples = feed * hop
-        end = now.at + samples * rate + hop * drift
-        window = self._window(now)
-        end = playhead.wrapped(end, window, rate < 0)
-        ended = end.clamp(-BEYOND * ONE, (self.length + BEYOND) * ONE)
+        before = torch.where(past.started == 0, level, past.level)
+        ramp = before + (level - before) * (count / hop).clamp_max(1.0)
+        end = start.at + feed * hop * rate + hop * start.drift
+        end = playhead.wrapped(end, start.window, rate < 0)
+        # A loop holds it anyway; without one it stops where it is out of reach.
+        end = end.clamp(-BEYOND * ONE, (self.length + BEYOND) * ONE)
+        begun = torch.ones_like(past.started)
         new = {
-            "started": torch.ones_like(state["started"]),
-            "at": torch.where(window.mode == playhead.OFF, ended, end),
-            "rate": rate,
-            "anchor": now.anchor,
-            "shape": shape,
-            "position": controls["position"],
-            "level": level,
-        } | risen
+            "places": torch.cat([begun, end, rate, start.anchor, *start.window], 1),
+            "numbers": torch.cat([latent, shape, controls["position"], level, *risen.values()], 1),
+        }
         return (sound * gain * ramp)[:, None], new
-
-    # -- what the voices do --------------------------------------------------------------------
-
-    def _shape(self, controls: Mapping[str, Tensor]) -> Tensor:
-        latent = [controls["latent"]] if len(self.axes) else []
-        return torch.cat([*(controls[name] for name in SHAPE), *latent], 1)
-
-    def _rate(self, shape: Tensor, controls: Mapping[str, Tensor]) -> Tensor:
-        """Positions per output sample, int64 `[voices, 1]`."""
-        first, second = self._entries(shape)
-        morph = _column(shape, "morph")
-        root = (1 - morph) * self.root[first][:, None] + morph * self.root[second][:, None]
-        semitones = _column(shape, "key") - root + controls["bend"] + controls["pitch"]
-        semitones = semitones.clamp(-STEEPEST, STEEPEST)
-        return playhead.step_of(semitones, controls["speed"], self.sound_rate / self.sample_rate)
-
-    def _begin(
-        self,
-        shape: Tensor,
-        rate: Tensor,
-        fresh: Tensor,
-        controls: Mapping[str, Tensor],
-        state: State,
-    ) -> tuple[Heads, Heads, Tensor, Tensor]:
-        """Where the voices go on from.
-
-        Returns:
-            the heads to be, those that were, how far the position is moved within the first hop
-            (int64 `[voices, 1]`, per output sample), and which voices crossfade, `[voices, 1]`.
-        """
-        whole = self.length * ONE
-        before = Heads(state["shape"], state["at"], state["rate"], state["anchor"])
-        start = playhead.fixed(controls["position"].double() * self.length)
-        # Backwards, a sound begins at its end.
-        start = torch.where((rate < 0) & (start < ONE), whole - ONE, start)
-        moved = start - start
-        step = controls["position"].double() - state["position"].double()
-        moved = torch.where(fresh, moved, playhead.fixed(step * self.length))
-        drift = torch.round(moved.double() / (QUARTERS * self.hop)).long() * QUARTERS
-        far = drift.abs() > FASTEST_SCRUB * ONE
-        drift = torch.where(far, torch.zeros_like(drift), drift)
-
-        reached = playhead.unfolded(state["at"], self._window(before))
-        loop = slice(SHAPE.index("loop"), LATENT_AT)
-        reshaped = _differ(shape[:, loop], state["shape"][:, loop])
-        at = torch.where(reshaped, reached, state["at"])
-        at = torch.where(fresh, start, torch.where(far, at + moved, at))
-        held = (_column(state["shape"], "freeze") > 0.5) & ~fresh
-        anchor = torch.where(held, state["anchor"] + moved, torch.where(fresh, start, reached))
-        now = Heads(shape, at, rate, anchor)
-        window = self._window(now)
-        looped = window.mode != playhead.OFF
-        turned = looped & ((rate < 0) != (state["rate"] < 0))
-        now = now._replace(at=playhead.wrapped(at, window, rate < 0))
-        scanned = held & (moved != 0)  # what is frozen has moved
-        changed = _differ(shape, state["shape"]) | far | turned | scanned
-        return now, before, drift, (changed & ~fresh).to(shape.dtype)
-
-    # -- heads ---------------------------------------------------------------------------------
-
-    def _render(
-        self, now: Heads, before: Heads, drift: Tensor, changed: Tensor, hops: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """The sound of the heads to be, `[voices, samples]`, and of those that were, `[voices,
-        hop]`, where they are asked for."""
-        hop, count = self.hop, hops[None]
-        drifting = (count == 0).long()
-        at = now.at + count * (hop * now.rate) + (1 - drifting) * hop * drift
-        rate = now.rate + drifting * drift
-        voice = (_rows(now.at) + torch.zeros_like(count)).flatten()
-        old = torch.nonzero(changed[:, 0])[:, 0]
-        heads = Heads(
-            torch.cat([now.shape[voice], before.shape[old]]),
-            torch.cat([at.reshape(-1, 1), before.at[old]]),
-            torch.cat([rate.reshape(-1, 1), before.rate[old]]),
-            torch.cat([now.anchor[voice], before.anchor[old]]),
-        )
-        made = self._evaluate(heads)
-        first = voice.shape[0]
-        sound = made[:first].reshape(now.at.shape[0], -1)
-        return sound, _spread(made[first:], changed > 0)
-
-    def _evaluate(self, heads: Heads) -> Tensor:
-        """The sound of every head, `[heads, hop]`."""
-        points = points_per_sample(heads.rate)
-        reach = halo(points)
-        index = _up_to(self.hop * points + 2 * reach) - reach
-        stride = torch.div(heads.rate, QUARTERS, rounding_mode="floor")
-        stride = stride * torch.div(QUARTERS, points, rounding_mode="floor")
-        window = self._window(heads)
-        at = playhead.wrapped(heads.at + index * stride, window, heads.rate < 0)
-        share = playhead.seam_share(at, window)
-        seams = share.amax(1, keepdim=True) > 0
-        rows = torch.nonzero(seams[:, 0])[:, 0]
-        place = playhead.unfolded(at, window)
-        place = torch.cat([place, (at - window.size)[rows]])
-        latent = self.latent(heads.shape)
-        made = self.read(torch.cat([latent, latent[rows]]), place)
-        first = share.shape[0]
-        sound = made[:first]
-        sound = sound + share * (_spread(made[first:], seams) - sound)
-        return decimate(sound, kernels(heads.rate, points, self.table), points, self.hop)
 
     def read(self, latent: Tensor, place: Tensor) -> Tensor:
         """Each latent's sound `[rows, points]` where it is asked for, silent beyond its ends.
@@ -265,29 +199,120 @@ class INRInstrument(Instrument):
         Args:
             shape: `[rows, columns]`, controls in the order of `SHAPE`, then the latent's axes.
         """
-        first, second = self._entries(shape)
+        return self._between(shape, *self._entries(shape))
+
+    # -- what the voices do --------------------------------------------------------------------
+
+    def _columns(self) -> list[int]:
+        """Of the numbers that are kept: latent, shape, position, level, envelope."""
+        return [self.latents.shape[1], LATENT_AT + self.axes.shape[0], 1, 1, 1, 1, 1]
+
+    def _shape(self, controls: Mapping[str, Tensor]) -> Tensor:
+        latent = [controls["latent"]] if len(self.axes) else []
+        return torch.cat([*(controls[name] for name in SHAPE), *latent], 1)
+
+    def _rate(
+        self, shape: Tensor, first: Tensor, second: Tensor, controls: Mapping[str, Tensor]
+    ) -> Tensor:
+        """Positions per output sample, int64 `[voices, 1]`."""
         morph = _column(shape, "morph")
-        latent = (1 - morph) * self.latents[first] + morph * self.latents[second]
-        return latent + shape[:, LATENT_AT:] @ self.axes if len(self.axes) else latent
+        root = (1 - morph) * self.root[first] + morph * self.root[second]
+        semitones = _column(shape, "key") - root + controls["bend"] + controls["pitch"]
+        semitones = semitones.clamp(-STEEPEST, STEEPEST)
+        return playhead.step_of(semitones, controls["speed"], self.sound_rate / self.sample_rate)
 
-    def _entries(self, shape: Tensor) -> tuple[Tensor, Tensor]:
-        """The sound that a key plays of either timbre, int64 `[rows]`."""
-        key = torch.round(_column(shape, "key")).long().clamp(0, KEYS - 1)[:, 0]
-        last = len(self.entry) - 1
-        chosen = [_column(shape, name).round().long()[:, 0] for name in ("sound", "morph_sound")]
-        first, second = (self.entry[timbre.clamp(0, last), key] for timbre in chosen)
-        return first, second
+    def _start(
+        self, shape: Tensor, rate: Tensor, grain: Tensor, position: Tensor, past: Past
+    ) -> Start:
+        """Where the voices go on from; new ones begin at `position`."""
+        whole, fresh, backward = self.length * ONE, past.started == 0, rate < 0
+        begin = playhead.fixed(position.double() * self.length)
+        # Backwards, a sound begins at its end.
+        begin = torch.where(backward & (begin < ONE), whole - ONE, begin)
+        step = (position.double() - past.position.double()) * self.length
+        moved = torch.where(fresh, 0, playhead.fixed(step))
+        drift = torch.div(moved, QUARTERS * self.hop, rounding_mode="trunc") * QUARTERS
+        far = drift.abs() > FASTEST_SCRUB * ONE
 
-    def _window(self, heads: Heads) -> Window:
-        """What each head goes round."""
-        shape = heads.shape
+        before = Window(*torch.split(past.window, 1, 1))
+        reached = playhead.unfolded(past.at, before)
+        loop = slice(SHAPE.index("loop"), LATENT_AT)
+        reshaped = _differ(shape[:, loop], past.shape[:, loop])
+        at = torch.where(reshaped, reached, past.at) + torch.where(far, moved, 0)
+        at = torch.where(fresh, begin, at)
+        held = (_column(past.shape, "freeze") > 0.5) & ~fresh
+        anchor = torch.where(held, past.anchor + moved, torch.where(fresh, begin, reached))
+        window = self._window(shape, anchor, grain)
+        turned = (window.mode != playhead.OFF) & (backward != (past.rate < 0))
+        scanned = held & (moved != 0)  # what is frozen has moved
+        changed = (_differ(shape, past.shape) | far | turned | scanned) & ~fresh
+        at = playhead.wrapped(at, window, backward)
+        return Start(at, anchor, window, torch.where(far, 0, drift), changed)
+
+    def _window(self, shape: Tensor, anchor: Tensor, grain: Tensor) -> Window:
+        """What each voice goes round."""
         loop, start, end = (_column(shape, name) for name in ("loop", "loop_start", "loop_end"))
         gone_round = playhead.loop_window(loop, start, end, self.length, self.sound_rate)
-        grain = self.grain[self._entries(shape)[0]][:, None]
-        frozen = playhead.frozen_window(heads.anchor, grain, self.length)
+        frozen = playhead.frozen_window(anchor, grain, self.length)
         freeze = _column(shape, "freeze") > 0.5
         pairs = zip(frozen, gone_round, strict=True)
         return Window(*(torch.where(freeze, a, b) for a, b in pairs))
+
+    # -- heads ---------------------------------------------------------------------------------
+
+    def _render(
+        self, start: Start, rate: Tensor, latent: Tensor, past: Past, hops: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The sound, `[voices, samples]`, and for the first hop, `[voices, hop]`, that of the
+        heads which would have gone on, where they are asked for."""
+        count, voices = hops[None], latent.shape[0]
+        drifting = (count == 0).long()
+        at = start.at + count * (self.hop * rate) + (1 - drifting) * (self.hop * start.drift)
+        pace = rate + drifting * start.drift
+        row = torch.arange(voices, device=latent.device)[:, None]
+        new = (row + torch.zeros_like(count)).flatten()
+        old = torch.nonzero(start.changed[:, 0])[:, 0]
+        both = torch.cat([torch.cat([*start.window], 1)[new], past.window[old]])
+        heads = Heads(
+            torch.cat([at.reshape(-1, 1), past.at[old]]),
+            torch.cat([pace.reshape(-1, 1), past.rate[old]]),
+            Window(*torch.split(both, 1, 1)),
+            torch.cat([new, voices + old]),
+        )
+        made = self._evaluate(heads, torch.cat([latent, past.latent]))
+        first = new.shape[0]
+        return made[:first].reshape(voices, -1), _spread(made[first:], start.changed)
+
+    def _evaluate(self, heads: Heads, latents: Tensor) -> Tensor:
+        """The sound of every head, `[heads, hop]`."""
+        points = points_per_sample(heads.rate)
+        reach = halo(points)
+        index = _up_to(self.hop * points + 2 * reach) - reach
+        stride = torch.div(heads.rate, points, rounding_mode="trunc")  # which leaves no rest
+        window = heads.window
+        at = playhead.wrapped(heads.at + index * stride, window, heads.rate < 0)
+        share = playhead.seam_share(at, window)
+        seams = share.amax(1, keepdim=True) > 0
+        rows = torch.nonzero(seams[:, 0])[:, 0]
+        place = torch.cat([playhead.unfolded(at, window), (at - window.size)[rows]])
+        made = self.read(latents[torch.cat([heads.voice, heads.voice[rows]])], place)
+        first = share.shape[0]
+        sound = made[:first]
+        sound = sound + share * (_spread(made[first:], seams) - sound)
+        return decimate(sound, kernels(heads.rate, points, self.table), points, self.hop)
+
+    def _between(self, shape: Tensor, first: Tensor, second: Tensor) -> Tensor:
+        morph = _column(shape, "morph")
+        latent = (1 - morph) * self.latents[first[:, 0]] + morph * self.latents[second[:, 0]]
+        return latent + shape[:, LATENT_AT:] @ self.axes if len(self.axes) else latent
+
+    def _entries(self, shape: Tensor) -> tuple[Tensor, Tensor]:
+        """The sound that a key plays of either timbre, int64 `[rows, 1]`."""
+        key = torch.round(_column(shape, "key")).long().clamp(0, KEYS - 1)
+        last = len(self.sounds) - 1
+        chosen = [_column(shape, name).round().long() for name in ("sound", "morph_sound")]
+        first, second = (self.entry[timbre.clamp(0, last) * KEYS + key] for timbre in chosen)
+        return first, second
 
 
 def _column(shape: Tensor, name: str) -> Tensor:
@@ -304,11 +329,6 @@ def _up_to(end: Tensor) -> Tensor:
     """0 … end - 1. The end stays a tensor, so that a traced graph computes it at run time."""
     counted: Tensor = torch.arange(end)  # type: ignore[call-overload]
     return counted
-
-
-def _rows(tensor: Tensor) -> Tensor:
-    """0 … rows - 1, `[rows, 1]`, of any tensor `[rows, 1]`."""
-    return torch.cumsum(torch.ones_like(tensor), 0) - 1
 
 
 def _spread(part: Tensor, chosen: Tensor) -> Tensor:

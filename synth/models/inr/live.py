@@ -1,157 +1,84 @@
 """`LiveNetwork`: a coordinate network folded for playing, exact in phase.
 
-What a latent does to a layer is one scale and one shift of what the layer computes. Both are made
-once per row; a row's many points share them, so a layer is one product, a multiplication and an
-addition, and its activation. Frequencies of thousands of radians times a whole second would lose
-the phase in float32: times are therefore taken from a reference of the row, whose share of every
-phase is computed in double precision and brought within one turn.
+What a latent does to a layer is one scale and one shift of what the layer computes. Those of all
+layers are made at once, a row for every run of points that share a latent; a layer is then a
+product, a multiplication, an addition and its activation.
+
+Frequencies of thousands of radians times a whole second would lose the phase in float32. Times are
+therefore taken from a reference of the row, whose share of every phase is computed in double
+precision and brought within one turn.
 """
 
 from __future__ import annotations
 
 import copy
 import math
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from synth.models.inr.layer import ACTIVATIONS, ConditionalLayer
 from synth.models.inr.network import CoordinateNetwork
 
 TURN = 2 * math.pi
-Film = tuple[Tensor, ...]  # gamma and beta
-
-
-class Row(NamedTuple):
-    """What conditions a layer, per row of points; None where there is nothing of the kind.
-
-    Attributes:
-        scale: of the product, `[branches, rows, 1, outputs]`; shift: added to it, likewise.
-        slope: per unit of time from the row's reference, likewise.
-    """
-
-    scale: Tensor | None
-    shift: Tensor
-    slope: Tensor | None
-
-
-class LiveLayer(nn.Module):
-    """One layer of a `LiveNetwork`.
-
-    Args:
-        layer: trained; first: whether time is its input.
-        film: whether gamma and beta condition it; gain: of its inputs, `[branches, inputs]`, or
-            None.
-    """
-
-    bias: Tensor
-    omega: Tensor
-    product: Tensor | None
-    time: Tensor | None
-    latent: Tensor | None
-
-    def __init__(
-        self, layer: ConditionalLayer, *, first: bool, film: bool, gain: Tensor | None = None
-    ) -> None:
-        super().__init__()
-        self.activation = ACTIVATIONS[layer.config.activation]
-        self.periodic = layer.config.activation == "sine"
-        self.film = film
-        weights = layer.weights().detach().clone()  # [branches, outputs, inputs + latent + time]
-        omega = layer.omega_0.detach().clone()
-        inputs, latents, _ = layer.config.fans
-        product = None if first else weights[:, :, :inputs]
-        if product is not None and gain is not None:
-            product = product * gain[:, None]
-        if product is not None and not film:  # one scale for good
-            product = product * omega[:, :, None]
-        time = weights[:, :, 0] if first else weights[:, :, -1] if layer.config.time else None
-        latent = weights[:, :, inputs : inputs + latents] if latents else None
-        self.register_buffer("product", _transposed(product))
-        self.register_buffer("time", time)
-        self.register_buffer("latent", _transposed(latent))
-        self.register_buffer("omega", omega)
-        self.register_buffer("bias", layer.bias.detach().clone())
-        self.rounded = False
-
-    def row(self, film: Film | None, latent: Tensor | None, reference: Tensor) -> Row:
-        """What conditions the layer.
-
-        Args:
-            film: gamma and beta, `[rows, widest]` each; latent: `[rows, num_latent]`.
-            reference: time of each row, `[rows, 1]`, float64.
-        """
-        scale, offset = self.omega.double()[:, None], self.bias.double()[:, None]
-        if self.latent is not None:
-            assert latent is not None  # noqa: S101 - the architecture says so
-            offset = offset + torch.matmul(latent.double(), self.latent.double())
-        phase = torch.zeros_like(offset)
-        if self.film:
-            assert film is not None  # noqa: S101 - likewise
-            gamma, phase = (self._branched(part).double() for part in film)
-            scale = scale + gamma
-        shift, slope = scale * offset + phase, None
-        if self.time is not None:
-            slope = self.time.double()[:, None] * scale
-            shift = shift + slope * reference
-            slope = slope.float()[:, :, None]
-        if self.periodic:
-            shift = shift - TURN * torch.round(shift * (1 / TURN))
-        scaled = self.film and self.product is not None
-        return Row(scale.float()[:, :, None] if scaled else None, shift.float()[:, :, None], slope)
-
-    def forward(self, x: Tensor | None, elapsed: Tensor, row: Row) -> Tensor:
-        """Evaluate the layer.
-
-        Args:
-            x: `[branches, rows, points, inputs]`, None for the first layer.
-            elapsed: time from each row's reference, `[rows, points, 1]`.
-        """
-        phase = row.shift
-        if row.slope is not None:
-            phase = elapsed * row.slope + phase
-        if self.product is not None:
-            assert x is not None  # noqa: S101 - only the first layer has no input
-            if self.rounded:
-                x = torch.fake_quantize_per_tensor_affine(x, 1 / 127, 128, 0, 255)
-            made = _times(x, self.product)
-            phase = (made if row.scale is None else made * row.scale) + phase
-        return self.activation(phase)
-
-    def round_to_int8(self) -> None:
-        """Round the product's weights to 255 steps per unit, and what comes in to as many."""
-        if self.product is not None:
-            size = self.product.abs().amax(1, keepdim=True).clamp_min(1e-12) / 127
-            self.product = torch.round(self.product / size) * size
-            self.rounded = True
-
-    def _branched(self, modulation: Tensor) -> Tensor:
-        """`[rows, branches * width]` -> `[branches, rows, outputs]`."""
-        branches, units = self.bias.shape
-        parts = modulation.reshape(modulation.shape[0], branches, -1)[:, :, :units]
-        return parts.transpose(0, 1)
+STEPS = 127  # of an int8 number, to either side
 
 
 class LiveNetwork(nn.Module):
-    """A trained `CoordinateNetwork`, left as it is, in the form that plays.
+    """A trained `CoordinateNetwork`, which is left as it is, in the form that plays.
+
+    Layers before the output are stacked, padded with zeros to the widest; `*` is the number of
+    parallel branches where there are several, else no axis at all.
 
     Args:
         network: trained; its gate, where there is one, as it stands.
+
+    Attributes:
+        omega, bias, time: `[layers, *, 1, widest]`, of the layers and of the time that joins.
+        latent: `[num_latent, layers * widest]` (all branches), or None where no latent joins.
+        turn: `[layers, *, 1, 1]`, 2 pi where a phase is periodic, else 0.
+        products: what is multiplied, `[*, inputs, outputs]`, from the second layer on.
     """
+
+    omega: Tensor
+    bias: Tensor
+    time: Tensor
+    latent: Tensor | None
+    turn: Tensor
+    last_bias: Tensor
 
     def __init__(self, network: CoordinateNetwork) -> None:
         super().__init__()
         self.mapping = copy.deepcopy(network.mapping)
-        self.film = network.row.film
-        self.coord_multi = network.config.coord_multi
-        last = len(network.layers) - 1
-        layers = []
-        for i, layer in enumerate(network.layers):
-            assert isinstance(layer, ConditionalLayer)  # noqa: S101 - for the type checker
-            gain = network.gate if i == 1 else None
-            layers.append(LiveLayer(layer, first=i == 0, film=self.film and i < last, gain=gain))
-        self.layers = nn.ModuleList(layers)
+        self.film, config = network.row.film, network.config
+        self.coord_multi, self.branches = config.coord_multi, config.branches
+        layers = [layer for layer in network.layers if isinstance(layer, ConditionalLayer)]
+        *stacked, last = layers
+        self.widths = [layer.bias.shape[1] for layer in stacked]
+        self.activations = [ACTIVATIONS[layer.config.activation] for layer in layers]
+        self.timed = [i == 0 or layer.config.time for i, layer in enumerate(stacked)]
+        self.rounded = False
+        with torch.no_grad():
+            weights = [layer.weights().detach() for layer in layers]
+            self._stack("omega", [layer.omega_0 for layer in stacked])
+            self._stack("bias", [layer.bias for layer in stacked])
+            self._stack("time", [self._time(i, layer) for i, layer in enumerate(stacked)])
+            self._stack_latents(stacked, weights)
+            periodic = [TURN * (layer.config.activation == "sine") for layer in stacked]
+            turn = torch.tensor(periodic, dtype=torch.float64)
+            self.register_buffer("turn", turn.reshape(-1, *(1,) * (self.omega.dim() - 1)))
+            self.register_buffer("last_bias", self._lead(last.bias)[..., None, None, :].clone())
+            for i, layer in enumerate(layers[1:], 1):
+                product = weights[i][:, :, : layer.config.fans[0]]
+                if i == 1 and network.gate is not None:
+                    product = product * network.gate[:, None]
+                if not self.film or layer is last:  # one scale for good
+                    product = product * layer.omega_0[:, :, None]
+                product = self._lead(product.transpose(1, 2))
+                # With branches, the same product for every row of a branch.
+                product = product if product.dim() == 2 else product[:, None]
+                self.register_buffer(f"product_{i}", product.contiguous())
 
     def forward(self, z: Tensor, t: Tensor, reference: Tensor) -> Tensor:
         """Amplitudes `[rows, points]`.
@@ -160,28 +87,91 @@ class LiveNetwork(nn.Module):
             z: `[rows, num_latent]`; t: `[rows, points]`, -1 … 1, float64.
             reference: float64 `[rows, 1]`; the closer to the times, the more exact.
         """
-        mapped = z if self.mapping is None else self.mapping(z)
-        film = tuple(mapped.chunk(2, dim=1)) if self.film else None
-        latent = None if self.film else mapped
         reference = reference * self.coord_multi
         elapsed = (t * self.coord_multi - reference).float()[:, :, None]
-        x: Tensor | None = None
-        for layer in self.layers:
-            assert isinstance(layer, LiveLayer)  # noqa: S101 - for the type checker
-            x = layer(x, elapsed, layer.row(film, latent, reference))
-        assert x is not None  # noqa: S101 - there is a layer
-        return x[..., 0].sum(0)
+        scales, shifts, slopes = self._conditions(z, reference)
+        x = elapsed
+        for i, width in enumerate(self.widths):
+            cut = slice(None) if width == max(self.widths) else slice(width)
+            phase = shifts[i][..., cut]
+            if self.timed[i]:
+                phase = elapsed * slopes[i][..., cut] + phase
+            if i:
+                made = self._product(x, i)
+                phase = (made * scales[i][..., cut] if self.film else made) + phase
+            x = self.activations[i](phase)
+        x = self._product(x, len(self.widths)) + self.last_bias
+        x = self.activations[-1](x)[..., 0]
+        return x.sum(0) if self.branches > 1 else x
 
+    def round_to_int8(self) -> None:
+        """Round products to 255 steps per unit, and what comes into them to as many.
 
-def _transposed(weights: Tensor | None) -> Tensor | None:
-    return None if weights is None else weights.transpose(1, 2).contiguous()
+        For networks whose layers are all sines: what comes in is then within -1 … 1.
+        """
+        self.rounded = True
+        for i in range(1, len(self.widths) + 1):
+            product = getattr(self, f"product_{i}")
+            size = product.abs().amax(-2, keepdim=True).clamp_min(1e-12) / STEPS
+            setattr(self, f"product_{i}", torch.round(product / size) * size)
 
+    # -- how they are done ---------------------------------------------------------------------
 
-def _times(x: Tensor, product: Tensor) -> Tensor:
-    """`[branches, rows, points, inputs]` by `[branches, inputs, outputs]`, as one product each."""
-    branches, rows, points, inputs = x.shape
-    if branches == 1:  # two-dimensional, which a runtime packs once and for all
-        flat = torch.matmul(x[0].reshape(rows * points, inputs), product[0])
-        return flat.reshape(1, rows, points, product.shape[2])
-    made = torch.matmul(x.reshape(branches, rows * points, inputs), product)
-    return made.reshape(branches, rows, points, product.shape[2])
+    def _conditions(self, z: Tensor, reference: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Scale, shift and slope of every layer, float32 `[layers, *, rows, 1, widest]` each."""
+        mapped = z if self.mapping is None else self.mapping(z)
+        scale, offset, phase = self.omega.double(), self.bias.double(), None
+        if self.film:
+            gamma, phase = self._modulation(mapped.double())
+            scale = scale + gamma
+        if self.latent is not None:
+            joined = torch.matmul(mapped.double(), self.latent.double())
+            joined = joined.reshape(z.shape[0], *self.omega.shape[:-2], self.omega.shape[-1])
+            offset = offset + joined.movedim(0, -2)
+        slope = self.time.double() * scale
+        shift = scale * offset + slope * reference
+        shift = shift if phase is None else shift + phase
+        shift = shift - self.turn * torch.round(shift * (1 / TURN))
+        made = (part.float().unsqueeze(-2) for part in (scale, shift, slope))
+        scale, shift, slope = made
+        return scale, shift, slope
+
+    def _modulation(self, mapped: Tensor) -> tuple[Tensor, Tensor]:
+        """gamma and beta, `[*, rows, widest]`."""
+        if self.branches == 1:
+            widest = max(self.widths)
+            return mapped[:, :widest], mapped[:, widest:]
+        parts = mapped.reshape(mapped.shape[0], 2, self.branches, -1).permute(1, 2, 0, 3)
+        return parts[0], parts[1]
+
+    def _product(self, x: Tensor, i: int) -> Tensor:
+        if self.rounded:
+            x = torch.fake_quantize_per_tensor_affine(x, 1 / STEPS, 128, 0, 255)
+        return torch.matmul(x, getattr(self, f"product_{i}"))
+
+    def _lead(self, tensor: Tensor) -> Tensor:
+        """Without the axis of branches where there is one branch."""
+        return tensor if self.branches > 1 else tensor[0]
+
+    def _stack(self, name: str, parts: list[Tensor]) -> None:
+        """A buffer of one row per layer."""
+        padded = [F.pad(part.detach(), (0, max(self.widths) - part.shape[1])) for part in parts]
+        self.register_buffer(name, torch.stack([self._lead(p) for p in padded])[..., None, :])
+
+    def _time(self, i: int, layer: ConditionalLayer) -> Tensor:
+        """Weights of time, `[branches, outputs]`; zeros where it doesn't join."""
+        return layer.weights()[:, :, 0 if i == 0 else -1] * float(self.timed[i])
+
+    def _stack_latents(self, layers: list[ConditionalLayer], weights: list[Tensor]) -> None:
+        """Columns of the latents that join, of all layers side by side."""
+        self.register_buffer("latent", None)
+        if not any(layer.config.latent for layer in layers):
+            return
+        size, widest = max(layer.config.latent for layer in layers), max(self.widths)
+        columns = torch.zeros(len(layers), self.branches, widest, size)
+        for i, layer in enumerate(layers):
+            inputs, latents, _ = layer.config.fans
+            if latents:
+                part = weights[i][:, :, inputs : inputs + latents]
+                columns[i, :, : part.shape[1]] = part
+        self.latent = columns.flatten(0, 2).t().contiguous()

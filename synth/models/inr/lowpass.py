@@ -20,12 +20,19 @@ BLEND = 0.1  # share of that rate over which the filter comes in
 
 
 def kernel_table() -> Tensor:
-    """The filter at four points per output sample, `[2 * 4 * REACH + 1]`, its sum 1."""
-    at = torch.arange(-QUARTERS * REACH, QUARTERS * REACH + 1, dtype=torch.float64) / QUARTERS
-    inside = (1 - (at / REACH).square()).clamp_min(0)
-    window = torch.special.i0(BETA * inside.sqrt())
-    table: Tensor = torch.sinc(2 * CUTOFF * at) * window
-    return (table / table.sum()).float()
+    """Filters `[5, 2, taps]` by points per sample: the one that changes nothing, and what has to be
+    added to it for the low-pass. Rows 1, 2 and 4 are used; taps are on the left."""
+    table = torch.zeros(QUARTERS + 1, 2, 2 * QUARTERS * REACH + 1, dtype=torch.float64)
+    table[1, 0, 0] = 1.0
+    for points in (2, QUARTERS):
+        reach = points * REACH
+        at = torch.arange(-reach, reach + 1, dtype=torch.float64) / points
+        inside = (1 - (at / REACH).square()).clamp_min(0)
+        kernel = torch.sinc(2 * CUTOFF * at) * torch.special.i0(BETA * inside.sqrt())
+        table[points, 0, reach] = 1.0
+        table[points, 1, : 2 * reach + 1] = kernel / kernel.sum()
+        table[points, 1, reach] -= 1.0
+    return table.float()
 
 
 def points_per_sample(rate: Tensor) -> Tensor:
@@ -44,15 +51,10 @@ def kernels(rate: Tensor, points: Tensor, table: Tensor) -> Tensor:
     Args:
         rate: `[rows, 1]`; points: of `points_per_sample`; table: of `kernel_table`.
     """
-    reach = halo(points)
-    taps: Tensor = torch.arange(2 * reach + 1) - reach  # type: ignore[call-overload]
-    stride = torch.div(QUARTERS, points, rounding_mode="floor")
-    low_pass = table[taps * stride + QUARTERS * REACH]
-    low_pass = low_pass / low_pass.sum()
-    identity = (taps == 0).to(table.dtype)
-    fast = rate.abs().double() / ONE / UNFILTERED
-    share = ((fast - 1) / BLEND).clamp(0.0, 1.0).to(table.dtype)
-    return identity + share * (low_pass - identity)
+    chosen = table[points][:, : 2 * halo(points) + 1]
+    fast = (rate.abs().double() * (1 / (UNFILTERED * ONE))).float()
+    share = ((fast - 1) * (1 / BLEND)).clamp(0.0, 1.0)
+    return chosen[0] + share * chosen[1]
 
 
 def halo(points: Tensor) -> Tensor:

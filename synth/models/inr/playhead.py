@@ -66,10 +66,10 @@ def loop_window(loop: Tensor, start: Tensor, end: Tensor, length: int, sample_ra
     places = fixed(torch.cat([start, end], 1).double() * length)
     first = places.amin(1, keepdim=True).clamp_max(whole - shortest)
     size = torch.clamp_min(places.amax(1, keepdim=True) - first, shortest)
-    half = torch.div(size, 2, rounding_mode="floor")
+    half = torch.div(size, 2, rounding_mode="trunc")
     seam = torch.clamp_max(half, round(SEAM_S * sample_rate) * ONE)
     mode = torch.round(loop).long()
-    return Window(first, size, mode, torch.where(mode == FORWARD, seam, torch.zeros_like(seam)))
+    return Window(first, size, mode, torch.where(mode == FORWARD, seam, 0))
 
 
 def frozen_window(anchor: Tensor, grain: Tensor, length: int) -> Window:
@@ -77,7 +77,7 @@ def frozen_window(anchor: Tensor, grain: Tensor, length: int) -> Window:
 
     It lies within the sound together with the half a grain before it that its seam reads.
     """
-    half = torch.div(grain, 2, rounding_mode="floor")
+    half = torch.div(grain, 2, rounding_mode="trunc")
     first = torch.minimum(torch.maximum(anchor - half, half), length * ONE - grain)
     return Window(first, grain, torch.full_like(grain, FORWARD), half)
 
@@ -114,7 +114,7 @@ def seam_share(at: Tensor, window: Window) -> Tensor:
     into = at - (window.start + window.size - window.seam)
     share = (into.double() / window.seam.clamp_min(1).double()).float()
     inside = (window.mode == FORWARD) & (into > 0)
-    return torch.where(inside, 0.5 - 0.5 * torch.cos(math.pi * share), torch.zeros_like(share))
+    return torch.where(inside, 0.5 - 0.5 * torch.cos(math.pi * share), 0.0)
 
 
 def edge_gain(at: Tensor, length: int, sample_rate: int) -> Tensor:

@@ -185,12 +185,14 @@ class _Loops:
         last = body.constant(f"{name}_to", [2**62])
         body.add("Slice", [history, first, last, axis], [start])
         made = [f"{name}_window", f"{name}_codes"]
-        branches = []
         # Chosen once a frame, so that nothing is ranked where nothing is left out.
-        for branch, narrow in ((f"{name}_top", True), (f"{name}_all", False)):
-            loop = self._loop_over_samples(uniform, known, start, branch, narrow)
-            branches.append((loop, [f"{branch}_window", f"{branch}_codes"]))
-        body.either("begun_any_top_k", *branches, dict.fromkeys(made, TensorProto.INT64))
+        branches = [
+            (self._loop_over_samples(uniform, known, start, branch, narrow),
+             [f"{branch}_window", f"{branch}_codes"])
+            for branch, narrow in ((f"{name}_top", True), (f"{name}_all", False))
+        ]  # fmt: skip
+        kinds = dict.fromkeys(made, TensorProto.INT64)
+        body.either("begun_any_top_k", branches[0], branches[1], kinds)
         return body
 
     def _loop_over_samples(

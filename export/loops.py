@@ -105,7 +105,7 @@ class Body:
         """
         value = helper.make_tensor_value_info
         before, start, end, after = state
-        shapes = [["voices", size] for size in sizes]
+        shapes: list[list[str | int | None]] = [["voices", size] for size in sizes]
         inputs = [value(start, TensorProto.INT64, shapes[0])]
         inputs += [value(inside, TensorProto.FLOAT, None) for _, inside, _ in taken]
         outputs = [

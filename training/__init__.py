@@ -5,7 +5,7 @@ Of every run, whatever the family:
 - `families`: the table of the families; `family`: what trains one.
 - `decode`, `library`: audio files decoded by separate processes into a cache, judged and listed.
 - `plan`, `setup`: settings and data put together.
-- `task`: a model with its losses and optimiser as a Lightning module.
+- `task`: a model with its losses and optimiser as a Lightning module; `schedules`: its rates.
 - `review`: what a family looks at beside the steps.
 - `files`, `checkpoint`: files that are whole or absent, and what a run needs to go on exactly.
 - `progress`, `pictures`, `keeper`, `stopping`: what happens beside the steps.

@@ -103,7 +103,8 @@ def require_same_run(
         (name, value, old.get(name))
         for new, old in ((model, checkpoint.model), (training, checkpoint.training))
         for name, value in new.items()
-        if value != old.get(name) and name not in resumable
+        # What an older version didn't know yet was at its default.
+        if name in old and value != old[name] and name not in resumable
     ]
     if changed:
         name, value, was = changed[0]

@@ -15,7 +15,7 @@ from synth.models.inr import INR
 from training.family import Span
 from training.inr.config import INRTrainConfig
 from training.inr.decoding import decoded
-from training.inr.optimizer import make_optimizer, make_plateau, weight_decay_at
+from training.inr.optimizer import make_optimizer, make_plateau, rate_at, weight_decay_at
 from training.inr.parts import INR_PARTS
 from training.inr.sounds import load_sounds
 from training.run import build_task, fit, make_trainer
@@ -39,10 +39,10 @@ def test_four_sines_are_learned(tmp_path: Path, method: str) -> None:
     data = rig.write_sines(tmp_path / "sines", (220, 330, 500, 800), length)
     plan = rig.make_plan(
         data, meta_architecture=method, audio_length=length, width=32, num_latent=16,
-        first_omega_0=300.0, hidden_omega_0=20.0, learning_rate=2e-3, batch_size=4, steps=400,
+        first_omega_0=300.0, hidden_omega_0=20.0, learning_rate=2e-3, batch_size=4, steps=200,
         samples_per_datapoint=512, latent_init_std=0.1, latent_lr=0.1,
     )  # fmt: skip
-    task = rig.trained(plan, 400)
+    task = rig.trained(plan, 200)
     if method == "autoencoder":
         with torch.no_grad():
             audio = torch.from_numpy(load_sounds(plan.learned, length))
@@ -153,6 +153,15 @@ def test_a_plateau_slows_down_after_a_hundred_epochs() -> None:
     for k in range(420):
         plateau.step(1.0 - 1e-3 * (k + 1))
     assert optimizer.param_groups[0]["lr"] == pytest.approx(0.95**2), "it gets better all the time"
+
+
+def test_half_a_cosine() -> None:
+    settings = INRTrainConfig(
+        learning_rate=1.0, schedule="cosine", final_rate=0.2, steps=101, weight_decay=0.0
+    )
+    assert [rate_at(step, settings) for step in (0, 50, 100, 200)] == pytest.approx(
+        [1.0, 0.6, 0.2, 0.2]
+    )
 
 
 def test_progressive_weight_decay() -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from training.plan import Plan
 
 OPTIMIZERS = ("adabelief", "adam")
+SCHEDULES = ("plateau", "cosine", "constant")
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class INRTrainConfig(TrainConfig):
         oversample: points between two samples at which the sound, band-limited, is learned too.
         per_sample, deriv_per_sample, cdpam, multiscale_stft: weights of the losses.
         optimizer: "adabelief" or "adam", both with L2 weight decay.
+        schedule: of the learning rate: "plateau", a twentieth less when a hundred epochs brought
+            nothing; "cosine", half of one down to `final_rate` of it at the last step; "constant".
         prog_weight_decay_factor, prog_weight_decay_every: weight decay is divided by the factor
             every so many epochs; 0: never.
         save_every: steps between checkpoints.
@@ -82,6 +85,8 @@ class INRTrainConfig(TrainConfig):
     cdpam: float = 1.0
     multiscale_stft: float = 1.0
     optimizer: str = "adabelief"
+    schedule: str = "plateau"
+    final_rate: float = 0.01
     prog_weight_decay_factor: float = 0.0
     prog_weight_decay_every: int = 0
     save_every: int = 500
@@ -113,6 +118,7 @@ class INRTrainConfig(TrainConfig):
         "deriv_per_sample": (0.0, 1e6),
         "cdpam": (0.0, 1e6),
         "multiscale_stft": (0.0, 1e6),
+        "final_rate": (0.0, 1.0),
         "prog_weight_decay_factor": (0.0, 1e6),
         "prog_weight_decay_every": (0, 100_000_000),
         "save_every": (1, 100_000_000),
@@ -129,6 +135,7 @@ class INRTrainConfig(TrainConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         require_one_of("optimizer", self.optimizer, OPTIMIZERS)
+        require_one_of("schedule", self.schedule, SCHEDULES)
         if self.held_out != TrainConfig.held_out:
             raise ConfigError(f"held_out is {self.held_out}; every sound is learned, leave it out")
         if not self.fast:

@@ -10,6 +10,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from synth.models.inr import INR
 from training.inr.config import INRTrainConfig
+from training.schedules import half_cosine
 
 EPS = 1e-16
 SLOWER = 0.95
@@ -53,6 +54,13 @@ def make_plateau(optimizer: torch.optim.Optimizer, batches: int) -> ReduceLROnPl
         cooldown=1,
         eps=0.0,
     )
+
+
+def rate_at(step: int, settings: INRTrainConfig) -> float:
+    """Learning rate of `step` (0 is the first) where no plateau has its say."""
+    if settings.schedule != "cosine":
+        return settings.learning_rate
+    return settings.learning_rate * half_cosine(step, settings.steps, settings.final_rate)
 
 
 def weight_decay_at(epoch: int, settings: INRTrainConfig) -> float:

@@ -16,7 +16,7 @@ from training.inr.batches import Batch, Deck
 from training.inr.config import INRTrainConfig
 from training.inr.descent import Losses, descend, last_step
 from training.inr.losses import Term
-from training.inr.optimizer import make_optimizer, make_plateau, weight_decay_at
+from training.inr.optimizer import make_optimizer, make_plateau, rate_at, weight_decay_at
 from training.task import Task
 
 
@@ -49,6 +49,7 @@ class INRTask(Task):
         )
         # None of them depends on the mode, and Lightning warns of what is not in that of training.
         self._measures.train()
+        self._optimizer: torch.optim.Optimizer | None = None
         self._plateau: ReduceLROnPlateau | None = None
         self._plateau_state: dict[str, Any] = {}
         self._found: tuple[Tensor, Tensor] | None = None
@@ -61,9 +62,9 @@ class INRTask(Task):
         return -(-self.settings.steps // self._deck.batches)
 
     def learning_rate(self, step: int) -> float:
-        """What the plateaus so far have left of it, whatever the step."""
+        """By the schedule; what plateaus have left of it is the optimiser's own state."""
         if self._plateau is None:
-            return self.settings.learning_rate
+            return rate_at(step, self.settings)
         return float(self._plateau.optimizer.param_groups[0]["lr"])
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -71,8 +72,10 @@ class INRTask(Task):
         if self.optimizer_state is not None:
             optimizer.load_state_dict(self.optimizer_state)
             self.optimizer_state = None
-        self._plateau = make_plateau(optimizer, self._deck.batches)
-        self._plateau.load_state_dict(self._plateau_state)
+        self._optimizer = optimizer
+        if self.settings.schedule == "plateau":
+            self._plateau = make_plateau(optimizer, self._deck.batches)
+            self._plateau.load_state_dict(self._plateau_state)
         return optimizer
 
     def measure(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
@@ -131,9 +134,9 @@ class INRTask(Task):
             return
         self._epoch = epoch
         self.model.open_gates(epoch, self.epochs)
-        if self._plateau is not None:
+        if self._optimizer is not None:
             decay = weight_decay_at(epoch, self.settings)
-            self._plateau.optimizer.param_groups[0]["weight_decay"] = decay
+            self._optimizer.param_groups[0]["weight_decay"] = decay
 
     def _keep_latents(self) -> None:
         """Write the latents of this step into the table, of every process into every table."""

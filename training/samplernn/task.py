@@ -14,6 +14,7 @@ from synth.nn import State
 from training.samplernn.config import SampleRNNTrainConfig
 from training.samplernn.fast import predict
 from training.samplernn.windows import Batch
+from training.schedules import half_cosine
 from training.task import Task
 
 
@@ -21,9 +22,7 @@ def learning_rate_at(step: int, settings: SampleRNNTrainConfig, factor: float = 
     """The rate of `step` (0 is the first); `factor` is what plateaus have left of it."""
     share = factor
     if settings.schedule == "cosine":
-        done = min(1.0, step / max(1, settings.steps - 1))
-        low = settings.final_rate
-        share = low + (1 - low) * 0.5 * (1 + math.cos(math.pi * done))
+        share = half_cosine(step, settings.steps, settings.final_rate)
     return settings.learning_rate * share
 
 

@@ -34,6 +34,7 @@ from realtime.onnx_plugin import OnnxPlugin
 from realtime.strip import Strip
 from synth.models.inr import INR, INRConfig
 from synth.models.inr.instrument import INRInstrument
+from synth.models.inr.lowpass import most_parts
 
 RATE, DEVICE_RATE, ROUNDS = 16_000, 48_000, 6
 HOPS, VOICES = (64, 128, 256, 512), (1, 4, 8)
@@ -45,7 +46,7 @@ def graph_of(hop: int, rounded: bool) -> tuple[INRInstrument, bytes]:
     """The instrument at a block size, and its graph."""
     torch.manual_seed(0)
     instrument = INRInstrument(INR(CONFIG).eval()).eval()
-    instrument.hop = hop
+    instrument.hop, instrument.parts = hop, most_parts(hop)
     if rounded:
         snr_db = round_to_int8(instrument)
         print(f"hop {hop} ({1000 * hop / RATE:g} ms), int8 {snr_db:.1f} dB over its noise")

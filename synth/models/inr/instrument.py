@@ -21,7 +21,14 @@ from synth.models.inr import playhead
 from synth.models.inr.controls import controls_of
 from synth.models.inr.envelope import envelope
 from synth.models.inr.live import LiveNetwork
-from synth.models.inr.lowpass import decimate, halo, kernel_table, kernels, points_per_sample
+from synth.models.inr.lowpass import (
+    decimate,
+    halo,
+    kernel_table,
+    kernels,
+    most_parts,
+    points_per_sample,
+)
 from synth.models.inr.model import INR
 from synth.models.inr.network import CoordinateNetwork
 from synth.models.inr.playhead import ONE, QUARTERS, Window
@@ -48,13 +55,13 @@ class Heads(NamedTuple):
 
     Attributes:
         at: int64 `[heads, 1]`, where the hop begins; rate: likewise, per output sample.
-        window: `[heads, 1]` each.
+        window: `[heads, 4]`, the columns of a `Window`.
         voice: int64 `[heads]`, the row of the latents that each reads.
     """
 
     at: Tensor
     rate: Tensor
-    window: Window
+    window: Tensor
     voice: Tensor
 
 
@@ -128,6 +135,7 @@ class INRInstrument(Instrument):
         self.sample_rate = config.sample_rate if sample_rate is None else sample_rate
         require_within("--sample-rate", self.sample_rate, 4_000, 384_000)
         self.hop = max(round(HOP_S * self.sample_rate / 16), 1) * 16
+        self.parts = most_parts(self.hop)
         self.sound_rate, self.length = config.sample_rate, config.audio_length
         self.network = LiveNetwork(model.decoder)
         timbres, axes = timbres_of(config), principal_axes(model.latents)
@@ -272,11 +280,10 @@ class INRInstrument(Instrument):
         row = torch.arange(voices, device=latent.device)[:, None]
         new = (row + torch.zeros_like(count)).flatten()
         old = torch.nonzero(start.changed[:, 0])[:, 0]
-        both = torch.cat([torch.cat([*start.window], 1)[new], past.window[old]])
         heads = Heads(
             torch.cat([at.reshape(-1, 1), past.at[old]]),
             torch.cat([pace.reshape(-1, 1), past.rate[old]]),
-            Window(*torch.split(both, 1, 1)),
+            torch.cat([torch.cat([*start.window], 1)[new], past.window[old]]),
             torch.cat([new, voices + old]),
         )
         made = self._evaluate(heads, torch.cat([latent, past.latent]))
@@ -284,22 +291,37 @@ class INRInstrument(Instrument):
         return made[:first].reshape(voices, -1), _spread(made[first:], start.changed)
 
     def _evaluate(self, heads: Heads, latents: Tensor) -> Tensor:
-        """The sound of every head, `[heads, hop]`."""
+        """The sound of every head, `[heads, hop]`.
+
+        Points come in rows of one hop: a head has one, or several where it is read so fast that it
+        needs more points. What another head needs costs it nothing.
+        """
         points = points_per_sample(heads.rate)
         reach = halo(points)
-        index = _up_to(self.hop * points + 2 * reach) - reach
+        parts = torch.arange(self.parts)[None] * self.hop < self.hop * points + 2 * reach
+        head, part = torch.nonzero(parts).unbind(1)
+        index = (part * self.hop)[:, None] - reach[head] + torch.arange(self.hop)
         stride = torch.div(heads.rate, points, rounding_mode="trunc")  # which leaves no rest
-        window = heads.window
-        at = playhead.wrapped(heads.at + index * stride, window, heads.rate < 0)
+        at = heads.at[head] + index * stride[head]
+        made = self._looped(
+            at, heads.window[head], heads.rate[head] < 0, latents, heads.voice[head]
+        )
+        grid = _spread(made, parts.reshape(-1, 1)).reshape(heads.at.shape[0], -1)
+        return decimate(grid, kernels(heads.rate, points, self.table), points, self.hop)
+
+    def _looped(
+        self, at: Tensor, columns: Tensor, backward: Tensor, latents: Tensor, voice: Tensor
+    ) -> Tensor:
+        """The sound at positions `[rows, points]` that have not been wrapped, seams blended."""
+        window = Window(*torch.split(columns, 1, 1))
+        at = playhead.wrapped(at, window, backward)
         share = playhead.seam_share(at, window)
         seams = share.amax(1, keepdim=True) > 0
         rows = torch.nonzero(seams[:, 0])[:, 0]
         place = torch.cat([playhead.unfolded(at, window), (at - window.size)[rows]])
-        made = self.read(latents[torch.cat([heads.voice, heads.voice[rows]])], place)
+        made = self.read(latents[torch.cat([voice, voice[rows]])], place)
         first = share.shape[0]
-        sound = made[:first]
-        sound = sound + share * (_spread(made[first:], seams) - sound)
-        return decimate(sound, kernels(heads.rate, points, self.table), points, self.hop)
+        return made[:first] + share * (_spread(made[first:], seams) - made[:first])
 
     def _between(self, shape: Tensor, first: Tensor, second: Tensor) -> Tensor:
         morph = _column(shape, "morph")

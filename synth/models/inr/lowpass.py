@@ -14,8 +14,8 @@ from synth.models.inr.playhead import ONE, QUARTERS
 REACH = 8  # output samples that the filter looks to either side
 CUTOFF = 0.46  # of the output's sample rate
 BETA = 6.0  # of the Kaiser window: what is stopped is 63 dB down
-# What is read up to so much faster than it was sampled folds only into the top fifth of the band.
-UNFILTERED = 2 ** (3 / 12)
+# What is read up to so much faster than it was sampled folds only into the top quarter of the band.
+UNFILTERED = 2 ** (3.5 / 12)
 BLEND = 0.1  # share of that rate over which the filter comes in
 
 
@@ -36,35 +36,42 @@ def kernel_table() -> Tensor:
 
 
 def points_per_sample(rate: Tensor) -> Tensor:
-    """1, 2 or 4: what the fastest of `rate` (int64, in 1/2³⁸ sample of the sound) asks for.
-
-    A scalar int64 tensor, so that a traced graph decides at run time.
-    """
-    fastest = rate.abs().max()
-    twice = (fastest > int(UNFILTERED * ONE)).long()
-    return 1 + twice + 2 * (fastest > int(2 * (1 + BLEND) * ONE)).long()
+    """1, 2 or 4, what each rate asks for: int64 `[rows, 1]` as they are, in 1/2³⁸ sample."""
+    fast = rate.abs()
+    twice = (fast > int(UNFILTERED * ONE)).long()
+    return 1 + twice + 2 * (fast > int(2 * (1 + BLEND) * ONE)).long()
 
 
 def kernels(rate: Tensor, points: Tensor, table: Tensor) -> Tensor:
-    """The filter of each row, `[rows, taps]`: one tap for rows that need none.
+    """The filter of each row, `[rows, taps]`, with as many taps as the longest of them needs.
 
     Args:
         rate: `[rows, 1]`; points: of `points_per_sample`; table: of `kernel_table`.
     """
-    chosen = table[points][:, : 2 * halo(points) + 1]
+    chosen = table[points[:, 0]][:, :, : 2 * halo(points).max() + 1]
     fast = (rate.abs().double() * (1 / (UNFILTERED * ONE))).float()
     share = ((fast - 1) * (1 / BLEND)).clamp(0.0, 1.0)
-    return chosen[0] + share * chosen[1]
+    return chosen[:, 0] + share * chosen[:, 1]
 
 
 def halo(points: Tensor) -> Tensor:
-    """How many points the filter needs on either side, scalar int64."""
+    """How many points the filter needs on either side."""
     return (points > 1).long() * points * REACH
 
 
+def most_parts(samples: int) -> int:
+    """Into how many parts of `samples` points those fall that the fastest head needs."""
+    return -(-QUARTERS * (samples + 2 * REACH) // samples)
+
+
 def decimate(signal: Tensor, kernel: Tensor, points: Tensor, samples: int) -> Tensor:
-    """Filter `[rows, 2 * halo + samples * points]` down to `[rows, samples]`."""
-    first: Tensor = torch.arange(samples)[:, None] * points
+    """Filter `[rows, points]`, which begin a halo before the first sample, to `[rows, samples]`.
+
+    Args:
+        kernel: of `kernels`; points: per sample, `[rows, 1]`.
+    """
+    first = torch.arange(samples) * points
     taps: Tensor = torch.arange(kernel.shape[1])
-    around = signal[:, (first + taps).flatten()].reshape(signal.shape[0], samples, -1)
+    index = (first[:, :, None] + taps).flatten(1)
+    around = torch.gather(signal, 1, index).reshape(signal.shape[0], samples, -1)
     return (around * kernel[:, None]).sum(2)

@@ -148,6 +148,25 @@ def test_a_killed_run_goes_on_exactly(sines: Path, tmp_path: Path, more: tuple[s
     assert training_rig.leftovers(out) == []
 
 
+def test_a_run_that_diverges_keeps_what_was_good(sines: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    given = rig.arguments(
+        sines, out, lr="1", latent_lr="1e6", optimizer="adam", steps="500", save_every="1",
+        eval_every="500",
+    )  # fmt: skip
+    done = training_rig.run(given, tmp_path / "log")
+    assert done.wait() == 3, done.said
+    last = done.said.splitlines()[-1]
+    assert "training diverged at step" in last
+    assert "per_sample is" in last
+    found, complaints = load_newest(out / "checkpoints")
+    assert found is not None
+    assert complaints == []
+    assert found.step == max(training_rig.rows(out))
+    assert f"at step {found.step}:" in last
+    assert all(bool(torch.isfinite(w).all()) for w in found.weights.values())
+
+
 def test_plateaus_are_remembered(sines: Path, tmp_path: Path) -> None:
     """How long nothing got better is part of a checkpoint."""
     done = training_rig.run(rig.arguments(sines, tmp_path / "run", lr="0"), tmp_path / "log")

@@ -111,8 +111,9 @@ class INRTask(Task):
     def diverged(self, total: Tensor, norm: Tensor) -> DataError:
         """What to say of a loss or gradient that is not finite."""
         terms = {name: float(term.detach()) for name, term in self._measured.items()}
-        bad = [f"{name} is {value:g}" for name, value in terms.items() if not math.isfinite(value)]
-        what = ", ".join(bad) or f"the gradient's norm is {float(norm):g}"
+        said = {name: f"{name} is {value:g}" for name, value in terms.items()}
+        bad = [said[name] for name, value in terms.items() if not math.isfinite(value)]
+        what = ", ".join(bad or [f"the gradient's norm is {float(norm):g}", *said.values()])
         return DataError(
             f"training diverged at step {self.step}: {what}; the last good checkpoint is kept,"
             f" start again with a learning_rate under {self.settings.learning_rate:g} or other"

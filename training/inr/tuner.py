@@ -45,7 +45,7 @@ def tuned(plan: Plan, say: Say) -> Plan:
     if not settings.tune:
         return plan
     pairs = [(first, hidden) for first in FIRST for hidden in HIDDEN]
-    trials = search(plan, pairs, settings.tune_steps)
+    trials = search(plan, pairs, settings.tune_steps, say)
     say("omegas tried on a few of the sounds, best first, error as a share of silence:")
     for line in table(trials):
         say(line)
@@ -54,11 +54,12 @@ def tuned(plan: Plan, say: Say) -> Plan:
     return replace(plan, model=model)
 
 
-def search(plan: Plan, pairs: Sequence[tuple[float, float]], steps: int) -> list[Trial]:
+def search(plan: Plan, pairs: Sequence[tuple[float, float]], steps: int, say: Say) -> list[Trial]:
     """All trials, those that went furthest first, the best of them before the others.
 
     Args:
         pairs: of first and hidden omega; steps: that the last ones are trained for.
+        say: hears what is being tried.
 
     Raises:
         DataError: none of the pairs learns anything.
@@ -68,6 +69,7 @@ def search(plan: Plan, pairs: Sequence[tuple[float, float]], steps: int) -> list
     left = list(pairs)
     for rung in range(RUNGS):
         budget = max(1, steps // KEPT ** (RUNGS - 1 - rung))
+        say(f"trying {len(left)} pairs of omegas for {budget} steps each")
         tried = sorted((attempt(small, pair, budget) for pair in left), key=lambda t: t.error)
         survivors = max(1, math.ceil(len(tried) / KEPT))
         last = rung == RUNGS - 1

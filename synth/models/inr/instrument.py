@@ -36,7 +36,9 @@ from synth.models.inr.timbres import KEYS, principal_axes, timbres_of
 from synth.models.instrument import Instrument
 from synth.nn import State
 
-HOP_S = 0.004
+# What a hop costs besides its points is spread over more of them where points are dear.
+HOP_S, LONG_HOP_S = 0.004, 0.008
+DEAR = 250_000  # multiplications per point
 FASTEST_SCRUB = 8  # samples of the sound per output sample; a position further away is jumped to
 BEYOND = 1024  # samples past an end where a position stops: out of reach of the low-pass
 STEEPEST = 48.0  # semitones that a sound is transposed at most
@@ -134,10 +136,11 @@ class INRInstrument(Instrument):
             )
         self.sample_rate = config.sample_rate if sample_rate is None else sample_rate
         require_within("--sample-rate", self.sample_rate, 4_000, 384_000)
-        self.hop = max(round(HOP_S * self.sample_rate / 16), 1) * 16
-        self.parts = most_parts(self.hop)
         self.sound_rate, self.length = config.sample_rate, config.audio_length
         self.network = LiveNetwork(model.decoder)
+        hop_s = HOP_S if self.network.multiplications <= DEAR else LONG_HOP_S
+        self.hop = max(round(hop_s * self.sample_rate / 16), 1) * 16
+        self.parts = most_parts(self.hop)
         timbres, axes = timbres_of(config), principal_axes(model.latents)
         self.sounds, self.key_range = timbres.names, timbres.key_range
         self.controls = controls_of(len(timbres.names), axes)

@@ -104,6 +104,11 @@ class LiveNetwork(nn.Module):
         x = self.activations[-1](x)[..., 0]
         return x.sum(0) if self.branches > 1 else x
 
+    @property
+    def multiplications(self) -> int:
+        """What the products of one point take."""
+        return sum(getattr(self, f"product_{i}").numel() for i in range(1, len(self.widths) + 1))
+
     def round_to_int8(self) -> None:
         """Round products to 255 steps per unit, and what comes into them to as many.
 

@@ -398,3 +398,10 @@ def test_a_fixed_grid_is_refused() -> None:
 def test_sample_rates_out_of_range_are_refused(sample_rate: int) -> None:
     with pytest.raises(ConfigError, match="4000"):
         INRInstrument(sines([100.0]), sample_rate)
+
+
+def test_a_hop_is_longer_where_a_point_is_dear() -> None:
+    """4 ms, and 8 ms from 250,000 multiplications a point on; a multiple of 16 samples."""
+    light, dear = (INRInstrument(small_inr(width=w, depth=8), 44_100) for w in (64, 256))
+    assert (light.hop, dear.hop) == (176, 352)
+    assert INRInstrument(small_inr(width=256, depth=8)).hop == 128

@@ -218,6 +218,7 @@ def test_autoconfig(
     assert (found.model.first_omega_0, found.model.hidden_omega_0) == omegas
     assert found.training is not None
     assert found.training.learning_rate == rate
+    assert f"learning_rate {rate:g}" in found.notes[-1]
     assert found.model.num_latent == (256 if architecture == "wavegan" else 32)
 
 
@@ -335,6 +336,7 @@ def test_epochs_said_later_stand_for_steps_said_before(tmp_path: Path) -> None:
           "tune": True}, "tune"),
         ({"devices": 5}, "5 devices"),
         ({"tune": True, "devices": 2}, "tune needs one device"),
+        ({"tune": True, "autoconfig": True}, "leave one of them out"),
         ({"tune": True, "architecture": "im-net", "width": 0, "depth": 0}, "im-net has none"),
     ],
 )  # fmt: skip

@@ -70,7 +70,7 @@ class INRTrainConfig(TrainConfig):
     dataset_size: int = 128
     autoconfig: bool = False
     tune: bool = False
-    tune_steps: int = 120
+    tune_steps: int = 180
     use_gpu: bool = True
     use_multi_gpu: bool = False
     double: bool = False
@@ -148,6 +148,8 @@ class INRTrainConfig(TrainConfig):
             raise ConfigError("every loss has weight 0; give per_sample or another one a weight")
         if not self.sample_even:
             self._require_even_losses_off()
+        if self.tune and self.autoconfig:
+            raise ConfigError("tune and autoconfig both set the omegas; leave one of them out")
         if self.tune and (self.devices, self.nodes, self.use_multi_gpu) != (1, 1, False):
             raise ConfigError(
                 f"tune needs one device, got devices {self.devices}, nodes {self.nodes}; tune on"

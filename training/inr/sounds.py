@@ -28,10 +28,16 @@ def arrange(model: INRConfig, settings: INRTrainConfig, data: str, library: Libr
     require_fitting(model, settings)
     clips = spread(library.clips, settings.dataset_size)
     length = model.audio_length
-    notes = (*_notes(library, clips, length, settings), *_grid_note(model, settings))
+    notes = [*_notes(library, clips, length, settings), *_grid_note(model, settings)]
     clips = tuple(replace(c, end=min(c.end, c.start + length)) for c in clips)
     if settings.autoconfig:
         model, settings = autoconfigured(model, settings, data)
+        notes.append(
+            f"autoconfig: omegas {model.first_omega_0:g} and {model.hidden_omega_0:g},"
+            f" learning_rate {settings.learning_rate:g}"
+        )
+    if settings.tune:
+        notes.append("tune: the omegas are searched before training")
     labels = [label_of(clip, library.sample_rate) for clip in clips]
     model = replace(
         model,
@@ -41,7 +47,7 @@ def arrange(model: INRConfig, settings: INRTrainConfig, data: str, library: Libr
     )
     library = replace(library, clips=clips)
     return Arrangement(
-        model, library, clips, (), training=settled(settings, len(clips)), notes=notes
+        model, library, clips, (), training=settled(settings, len(clips)), notes=tuple(notes)
     )
 
 

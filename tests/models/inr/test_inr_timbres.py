@@ -1,0 +1,104 @@
+"""The keyboard, the latent's axes, and the low-pass, each alone."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from synth.models.inr import INRConfig
+from synth.models.inr.lowpass import (
+    decimate,
+    halo,
+    kernel_table,
+    kernels,
+    points_per_sample,
+)
+from synth.models.inr.playhead import ONE
+from synth.models.inr.timbres import principal_axes, timbres_of
+
+
+def test_axes_are_those_that_carry_the_variance() -> None:
+    """Three strong directions of sixteen are found, in order, with the percentiles along them."""
+    chance = torch.Generator().manual_seed(0)
+    rotation, _ = torch.linalg.qr(torch.randn(16, 16, generator=chance))
+    strength = torch.tensor([4.0, 3.0, 2.0] + [0.01] * 13)
+    latents = torch.randn(2000, 16, generator=chance) * strength @ rotation.t() + 5.0
+    axes = principal_axes(latents)
+    assert axes.rows.shape == (3, 16)
+    for i in range(3):
+        assert abs(float(axes.rows[i] @ rotation[:, i])) > 0.99
+        along = (latents - latents.mean(0)) @ axes.rows[i]
+        inside = ((along >= axes.low[i]) & (along <= axes.high[i])).float().mean()
+        assert float(inside) == pytest.approx(0.98, abs=0.002)
+
+
+def test_axes_are_at_most_eight() -> None:
+    latents = torch.randn(500, 40, generator=torch.Generator().manual_seed(0))
+    axes = principal_axes(latents)
+    assert axes.rows.shape == (8, 40)
+    assert torch.allclose(axes.rows @ axes.rows.t(), torch.eye(8), atol=1e-5)
+
+
+@pytest.mark.parametrize("sounds", [1, 3])
+def test_sounds_that_are_all_the_same_have_no_axes(sounds: int) -> None:
+    assert principal_axes(torch.ones(sounds, 8)).rows.shape == (0, 8)
+
+
+def test_keys_play_the_nearest_sound() -> None:
+    config = INRConfig(sounds=4, names=("a", "b", "a", "c"), keys=(50.0, 60.0, 57.25, -1.0))
+    timbres = timbres_of(config)
+    assert timbres.names == ("a", "b", "c")
+    assert timbres.entry[0, 53] == 0
+    assert timbres.entry[0, 54] == 2
+    assert set(timbres.entry[1].tolist()) == {1}
+    assert timbres.root.tolist() == [50.0, 60.0, 57.25, 60.0]
+    assert timbres.key_range is None, "the pitch of c is not known"
+
+
+def test_timbres_without_a_common_range_claim_none() -> None:
+    config = INRConfig(sounds=2, names=("bass", "flute"), keys=(30.0, 90.0))
+    assert timbres_of(config).key_range is None
+
+
+def test_sounds_without_names_get_some() -> None:
+    assert timbres_of(INRConfig(sounds=2)).names == ("sound 1", "sound 2")
+
+
+def rates(*values: float) -> torch.Tensor:
+    return torch.tensor([[round(v * ONE)] for v in values])
+
+
+def test_points_follow_the_rate_in_either_direction() -> None:
+    found = points_per_sample(rates(0.0, 1.0, 1.2, -1.2, 1.3, -2.0, 2.3, -4.0, 64.0))
+    assert found[:, 0].tolist() == [1, 1, 1, 1, 2, 2, 4, 4, 4]
+
+
+@pytest.mark.parametrize("rate", [0.5, 1.0, 1.3, 2.0, 2.3, 4.0])
+def test_a_constant_passes_as_it_is(rate: float) -> None:
+    kernel = kernels(rates(rate), points_per_sample(rates(rate)), kernel_table())
+    assert float(kernel.sum()) == pytest.approx(1.0, abs=1e-5)
+
+
+@pytest.mark.parametrize("rate", [2.0, 4.0])
+def test_the_filter_stops_what_would_fold(rate: float) -> None:
+    """From 0.6 of the output's rate on by 60 dB; what is below 0.32 of it passes untouched."""
+    points = points_per_sample(rates(rate))
+    kernel = kernels(rates(rate), points, kernel_table())[0].double()
+    at = (torch.arange(len(kernel)) - int(halo(points))) / int(points)
+    frequency = torch.linspace(0, int(points) / 2, 4000, dtype=torch.float64)
+    response = (kernel * torch.cos(2 * math.pi * frequency[:, None] * at)).sum(1).abs()
+    assert float(response[frequency > 0.6].max()) < 1e-3
+    assert float((response[frequency < 0.32] - 1).abs().max()) < 1e-3
+
+
+def test_rows_of_different_rates_are_filtered_each_in_its_own_way() -> None:
+    """Beside a fast row, a slow one comes through sample for sample."""
+    rate = rates(1.0, 4.0)
+    points = points_per_sample(rate)
+    signal = torch.randn(2, 400, generator=torch.Generator().manual_seed(0))
+    made = decimate(signal, kernels(rate, points, kernel_table()), points, 64)
+    assert torch.allclose(made[0], signal[0, :64], atol=1e-6)
+    alone = decimate(signal[1:], kernels(rate[1:], points[1:], kernel_table()), points[1:], 64)
+    assert torch.allclose(made[1], alone[0], atol=1e-6)

@@ -29,7 +29,7 @@ class WandbLogger:
     """
 
     def __init__(self, plan: Plan, folder: Path, project: str, note: str) -> None:
-        wandb = _import_wandb()
+        wandb = import_wandb()
         try:
             self._run = wandb.init(
                 project=project, name=folder.name, tags=[note[:TAG_LENGTH]],
@@ -50,7 +50,8 @@ class WandbLogger:
         self._run.finish()
 
 
-def _import_wandb() -> Any:
+def import_wandb() -> Any:
+    """The package. Raises `ConfigError` where it is not installed."""
     try:
         return importlib.import_module("wandb")
     except ModuleNotFoundError as error:

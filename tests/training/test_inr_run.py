@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import inr_training_rig as rig
@@ -208,6 +209,16 @@ def test_a_folder_of_its_own(sines: Path, tmp_path: Path) -> None:
     assert sorted(training_rig.rows(out)) == [1, 2]
     assert not (out / "model.pt").exists()
     assert not (out / "checkpoints" / "best.pt").exists()
+
+
+@pytest.mark.skipif(find_spec("wandb") is not None, reason="wandb is installed")
+def test_a_package_that_is_missing_is_said_before_a_folder_is_made(
+    sines: Path, tmp_path: Path
+) -> None:
+    done = training_rig.run(rig.arguments(sines, tmp_path / "run", wandb="1"), tmp_path / "log")
+    assert done.wait() == 2
+    assert "pip install 'synth[wandb]'" in done.said
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_setting_out_of_range_is_one_line(sines: Path, tmp_path: Path) -> None:

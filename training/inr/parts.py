@@ -8,6 +8,7 @@ from typing import Any, cast
 from synth.models.inr import INR
 from training.family import Parts, Span
 from training.inr.batches import Points, SoundStream
+from training.inr.cdpam_weights import find_weights
 from training.inr.config import INRTrainConfig
 from training.inr.losses import inr_terms
 from training.inr.review import INRReview
@@ -15,6 +16,8 @@ from training.inr.sounds import arrange, load_sounds, make_deck, points_of
 from training.inr.task import INRTask
 from training.inr.tuner import tuned
 from training.plan import Plan
+from training.review import Say
+from training.wandb_logger import import_wandb
 
 
 def _settings(plan: Plan) -> INRTrainConfig:
@@ -41,6 +44,16 @@ def _task(plan: Plan) -> INRTask:
     return task.double() if settings.double else task
 
 
+def _prepare(plan: Plan, say: Say) -> Plan:
+    """Ask for what may be missing before a folder is made, then search the omegas."""
+    settings = _settings(plan)
+    if settings.cdpam:
+        find_weights()
+    if settings.wandb:
+        import_wandb()
+    return tuned(plan, say)
+
+
 def _stream(plan: Plan, span: Span) -> Iterable[Any]:
     settings = _settings(plan)
     return SoundStream(
@@ -54,4 +67,4 @@ def _stream(plan: Plan, span: Span) -> Iterable[Any]:
     )
 
 
-INR_PARTS = Parts(arrange, _task, _stream, INRReview, _window, prepare=tuned)
+INR_PARTS = Parts(arrange, _task, _stream, INRReview, _window, prepare=_prepare)

@@ -82,7 +82,8 @@ def make_deck(settings: INRTrainConfig, sounds: int) -> Deck:
     Raises:
         ConfigError: more devices than sounds.
     """
-    devices = settings.devices or max(1, torch.accelerator.device_count())
+    found = 1 if settings.accelerator == "cpu" else max(1, torch.accelerator.device_count())
+    devices = settings.devices or found
     world = settings.nodes * devices
     if world > sounds:
         raise ConfigError(f"{world} devices are asked for; at most one per sound, that is {sounds}")

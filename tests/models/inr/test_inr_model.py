@@ -11,7 +11,7 @@ import torch
 
 from synth.contract import ConfigError
 from synth.models import FAMILIES
-from synth.models.inr import INR, INRConfig
+from synth.models.inr import INR, Folded, INRConfig
 from synth.models.package import pack, unpack
 
 torch.set_num_threads(1)
@@ -58,6 +58,29 @@ def test_a_layer_of_time_alone_is_a_sum_of_sines() -> None:
     one = torch.sin(50 * t + 0.5)
     other = torch.sin(20 * (0.5 * t + math.pi / 80))
     torch.testing.assert_close(found, 0.7 * one - 0.2 * other + 0.1, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("omega", [2_000.0, 10_000.0])
+def test_float32_tells_phases_of_thousands_of_turns(omega: float) -> None:
+    """Biases of 0 … 2 pi times omega_0 are turns by the thousand, which leave few digits."""
+    network = small(audio_length=16_000, first_omega_0=omega, depth=1, width=64).decoder
+    t = torch.rand(3, 500) * 2 - 1
+    with torch.no_grad():
+        folded = network.fold(network.modulate(torch.randn(3, 8)))
+        found = network.run(t, folded)
+        exact = [Folded(part.weight.double(), part.shift.double(), None) for part in folded]
+        wanted = network.run(t.double(), exact)
+    error = (found - wanted).square().mean().sqrt() / wanted.std()
+    assert float(error) < 3e-8 * omega  # 8e-8 of it with the turns
+
+
+def test_bfloat16_keeps_the_phases_of_the_first_layer() -> None:
+    model = small(audio_length=16_000, first_omega_0=2_000.0, width=64)
+    at = torch.arange(0.0, 16_000.0, 61.0)
+    wanted = sound(model, at)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = sound(model, at).float()
+    assert float((found - wanted).square().mean()) < 0.01 * float(wanted.var())
 
 
 def test_gates_open_group_by_group_until_half_time() -> None:

@@ -13,7 +13,7 @@ from rich.console import Console
 from torch import nn
 
 import synth
-from synth.contract import config_to_dict
+from synth.contract import DataError, config_to_dict
 from synth.models import FAMILIES
 from synth.models.package import pack
 from training.checkpoint import BEST, Checkpoint, save_checkpoint
@@ -130,6 +130,7 @@ class Keeper(L.Callback):
 
     def _evaluate(self) -> dict[str, float]:
         step, review = self._task.step, self._review
+        self._require_finite()
         model = self._plain_copy()
         self._figures = review.evaluate(model, step)
         self._evaluated = step
@@ -163,9 +164,20 @@ class Keeper(L.Callback):
         model.load_state_dict(self._task.model.state_dict())
         return model.to(self._task.device).eval()
 
+    def _require_finite(self) -> None:
+        """Nothing that can't be used takes the place of what can."""
+        for name, tensor in self._task.model.state_dict().items():
+            if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+                raise DataError(
+                    f"training diverged: after step {self._task.step} {name} holds values that are"
+                    " not finite; the last good checkpoint is kept, start again with a smaller"
+                    " learning_rate"
+                )
+
     def _save(self) -> None:
         if self._optimizer is None:
             return
+        self._require_finite()
         plan = self._plan
         checkpoint = Checkpoint(
             step=self._task.step,

@@ -9,6 +9,7 @@ from typing import Any
 import inr_training_rig as rig
 import pytest
 import torch
+from rich.console import Console
 
 from synth.contract import DataError
 from synth.models.inr import INR
@@ -18,7 +19,9 @@ from training.inr.decoding import decoded
 from training.inr.optimizer import make_optimizer, make_plateau, rate_at, weight_decay_at
 from training.inr.parts import INR_PARTS
 from training.inr.sounds import load_sounds
+from training.keeper import Keeper
 from training.run import build_task, fit, make_trainer
+from training.stopping import StopWish
 
 
 @pytest.fixture(scope="module")
@@ -209,6 +212,16 @@ def test_weights_that_ran_away_stop_it(sines: Path) -> None:
     with pytest.raises(DataError, match="at step 0: per_sample is"):
         fit(make_trainer(plan), task, INR_PARTS.stream(plan, Span(0, 1)))
     assert all(torch.equal(v, weights[k]) for k, v in task.model.state_dict().items())
+
+
+def test_what_is_not_finite_takes_no_place(sines: Path, tmp_path: Path) -> None:
+    plan = rig.make_plan(sines)
+    task = rig.trained(plan, 1)
+    task.model.latents[0, 0] = float("inf")
+    keeper = Keeper(plan, tmp_path, task, StopWish(), Console(quiet=True), None)
+    with pytest.raises(DataError, match="after step 1 latents holds values"):
+        keeper.finish()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_term_that_went_wrong_is_named(sines: Path) -> None:

@@ -1,7 +1,7 @@
 """Coordinate networks live: voices in real time on one core, the ways there are.
 
     pip install -c constraints.txt -e '.[train]'
-    python bench/inr_playing.py [--seconds 2] [--file INSTRUMENT.onnx]
+    python bench/inr_playing.py [--seconds 2] [--file INSTRUMENT]
 
 `pi-gan` of 8 layers of 256 units with random weights at 16 kHz, each voice a latent of its own, in
 a loop so that no note ends. All ways of a block size take turns, so that a machine that gets slower
@@ -13,7 +13,8 @@ number of voices it is how many would just fit.
   per unit) and what goes into a product (-1 … 1 in 255 steps).
 - torch: `INR.evaluate` on the same points, without positions, loops or envelopes.
 - torch bf16: the same under autocast.
-- `--file`: an instrument in the engine's own plugin and strip, with the device at 48 kHz.
+- `--file`: an instrument (.onnx, or a .ts that you trust) in the engine's own plugin and strip,
+  with the device at 48 kHz and keys all over its range.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ import torch
 
 from export.graph import make_session, state_name, trace
 from export.inr import as_integers, round_to_int8
-from realtime.onnx_plugin import OnnxPlugin
+from realtime.rack import load_rack
 from realtime.strip import Strip
 from synth.models.inr import INR, INRConfig
 from synth.models.inr.instrument import INRInstrument
@@ -99,7 +100,7 @@ def eager(hop: int, voices: int, lean: bool) -> Way:
 
 def in_engine(path: Path, voices: int) -> Way:
     """A file behind the strip that the engine plays it through, every voice held."""
-    strip = Strip(OnnxPlugin(path), DEVICE_RATE, voices, 1)
+    strip = Strip(load_rack([str(path)], trust=True)[0], DEVICE_RATE, voices, 1)
     if "loop" in strip.controls.controls:
         strip.controls.set("loop", (1.0,))
     low, high = strip.manifest.key_range or (48, 72)
@@ -150,7 +151,7 @@ def main() -> None:
     if options.file is not None:
         print(f"{options.file.name} in the engine at {DEVICE_RATE} Hz")
         for voices in (*VOICES, 16):
-            ways = {"fp32": in_engine(options.file, voices)}
+            ways = {"played": in_engine(options.file, voices)}
             _print(voices, measure(ways, DEVICE_RATE, options.seconds))
 
 

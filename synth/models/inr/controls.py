@@ -48,6 +48,8 @@ def controls_of(timbres: int, axes: Axes) -> tuple[Control, ...]:
           smoothing_ms=SMOOTH_MS),
         n("freeze", 0, 1, 0, "1 holds the tone that sounds: a few periods are gone round",
           curve="toggle"),
+        n("scan", -FASTEST, FASTEST, 0, "pace at which what is frozen moves through the sound, at"
+          " the pitch of the key: 1 as recorded, 0.5 stretched to twice", smoothing_ms=SMOOTH_MS),
         n("pitch", -PITCH_SEMITONES, PITCH_SEMITONES, 0, "transposition of all notes",
           unit="semitones", smoothing_ms=SMOOTH_MS),
         n("gain", QUIETEST_DB, 24, 0, "level of the output", unit="dB", smoothing_ms=SMOOTH_MS),

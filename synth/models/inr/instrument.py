@@ -48,8 +48,8 @@ LATENT_AT = len(SHAPE)
 
 
 # What is kept of a voice as whole numbers, in columns: whether it has begun; position and rate of
-# its head, what freezing holds, in 1/2³⁸ sample; its window.
-PLACES = (1, 1, 1, 1, 4)
+# its head, in 1/2³⁸ sample; its window.
+PLACES = (1, 1, 1, 4)
 
 
 class Heads(NamedTuple):
@@ -57,13 +57,15 @@ class Heads(NamedTuple):
 
     Attributes:
         at: int64 `[heads, 1]`, where the hop begins; rate: likewise, per output sample.
-        window: `[heads, 4]`, the columns of a `Window`.
+        window: `[heads, 4]`, the columns of a `Window`; slide: int64 `[heads, 1]`, how far it moves
+            per output sample.
         voice: int64 `[heads]`, the row of the latents that each reads.
     """
 
     at: Tensor
     rate: Tensor
     window: Tensor
+    slide: Tensor
     voice: Tensor
 
 
@@ -71,7 +73,7 @@ class Past(NamedTuple):
     """What the last step left of every voice, `[voices, columns]` each.
 
     Attributes:
-        started, at, rate, anchor: int64, see `PLACES`; window: int64, four columns.
+        started, at, rate: int64, see `PLACES`; window: int64, four columns.
         latent: that was read; shape: the controls it came from; position, level: of the controls.
         risen, sunk, released: of the envelope.
     """
@@ -79,7 +81,6 @@ class Past(NamedTuple):
     started: Tensor
     at: Tensor
     rate: Tensor
-    anchor: Tensor
     window: Tensor
     latent: Tensor
     shape: Tensor
@@ -94,15 +95,17 @@ class Start(NamedTuple):
     """Where the voices go on from, `[voices, 1]` each.
 
     Attributes:
-        at, anchor: int64; window: of the hops to come.
-        drift: int64, how far the position is moved per output sample of the first hop.
+        at: int64; window: at the beginning.
+        drift, shift: int64, how far head and window are moved per output sample of the first hop.
+        scan: int64, how far the window moves per output sample of every hop.
         changed: bool, whether the first hop is a crossfade.
     """
 
     at: Tensor
-    anchor: Tensor
     window: Window
     drift: Tensor
+    shift: Tensor
+    scan: Tensor
     changed: Tensor
 
 
@@ -137,6 +140,7 @@ class INRInstrument(Instrument):
         self.sample_rate = config.sample_rate if sample_rate is None else sample_rate
         require_within("--sample-rate", self.sample_rate, 4_000, 384_000)
         self.sound_rate, self.length = config.sample_rate, config.audio_length
+        self.ratio = self.sound_rate / self.sample_rate
         self.network = LiveNetwork(model.decoder)
         hop_s = HOP_S if self.network.multiplications <= DEAR else LONG_HOP_S
         self.hop = max(round(hop_s * self.sample_rate / 16), 1) * 16
@@ -167,7 +171,7 @@ class INRInstrument(Instrument):
         shape = self._shape(controls)
         first, second = self._entries(shape)
         rate = self._rate(shape, first, second, controls)
-        start = self._start(shape, rate, self.grain[first], controls["position"], past)
+        start = self._start(shape, rate, self.grain[first], controls, past)
         latent = self._between(shape, first, second)
         sound, faded = self._render(start, rate, latent, past, _up_to(feed[0]))
         hop = self.hop
@@ -182,13 +186,14 @@ class INRInstrument(Instrument):
         level = controls["velocity"].square() * 10.0 ** (controls["gain"] / 20.0)
         before = torch.where(past.started == 0, level, past.level)
         ramp = before + (level - before) * (count / hop).clamp_max(1.0)
+        window = self._after(start, feed)
         end = start.at + feed * hop * rate + hop * start.drift
-        end = playhead.wrapped(end, start.window, rate < 0)
+        end = playhead.wrapped(end, window, rate < 0)
         # A loop holds it anyway; without one it stops where it is out of reach.
         end = end.clamp(-BEYOND * ONE, (self.length + BEYOND) * ONE)
         begun = torch.ones_like(past.started)
         new = {
-            "places": torch.cat([begun, end, rate, start.anchor, *start.window], 1),
+            "places": torch.cat([begun, end, rate, *window], 1),
             "numbers": torch.cat([latent, shape, controls["position"], level, *risen.values()], 1),
         }
         return (sound * gain * ramp)[:, None], new
@@ -230,44 +235,67 @@ class INRInstrument(Instrument):
         root = (1 - morph) * self.root[first] + morph * self.root[second]
         semitones = _column(shape, "key") - root + controls["bend"] + controls["pitch"]
         semitones = semitones.clamp(-STEEPEST, STEEPEST)
-        return playhead.step_of(semitones, controls["speed"], self.sound_rate / self.sample_rate)
+        return playhead.step_of(semitones, controls["speed"], self.ratio)
 
     def _start(
-        self, shape: Tensor, rate: Tensor, grain: Tensor, position: Tensor, past: Past
+        self,
+        shape: Tensor,
+        rate: Tensor,
+        grain: Tensor,
+        controls: Mapping[str, Tensor],
+        past: Past,
     ) -> Start:
         """Where the voices go on from; new ones begin at `position`."""
         whole, fresh, backward = self.length * ONE, past.started == 0, rate < 0
-        begin = playhead.fixed(position.double() * self.length)
+        position = controls["position"].double()
+        begin = playhead.fixed(position * self.length)
         # Backwards, a sound begins at its end.
         begin = torch.where(backward & (begin < ONE), whole - ONE, begin)
-        step = (position.double() - past.position.double()) * self.length
+        step = (position - past.position.double()) * self.length
         moved = torch.where(fresh, 0, playhead.fixed(step))
         drift = torch.div(moved, QUARTERS * self.hop, rounding_mode="trunc") * QUARTERS
         far = drift.abs() > FASTEST_SCRUB * ONE
+        jump, drift = torch.where(far, moved, 0), torch.where(far, 0, drift)
 
         before = Window(*torch.split(past.window, 1, 1))
         reached = playhead.unfolded(past.at, before)
         loop = slice(SHAPE.index("loop"), LATENT_AT)
         reshaped = _differ(shape[:, loop], past.shape[:, loop])
-        at = torch.where(reshaped, reached, past.at) + torch.where(far, moved, 0)
+        at = torch.where(reshaped, reached, past.at) + jump
         at = torch.where(fresh, begin, at)
-        held = (_column(past.shape, "freeze") > 0.5) & ~fresh
-        anchor = torch.where(held, past.anchor + moved, torch.where(fresh, begin, reached))
-        window = self._window(shape, anchor, grain)
-        turned = (window.mode != playhead.OFF) & (backward != (past.rate < 0))
-        scanned = held & (moved != 0)  # what is frozen has moved
-        changed = (_differ(shape, past.shape) | far | turned | scanned) & ~fresh
-        at = playhead.wrapped(at, window, backward)
-        return Start(at, anchor, window, torch.where(far, 0, drift), changed)
+        frozen = _column(shape, "freeze") > 0.5
+        held = frozen & (before.mode == playhead.FROZEN) & ~fresh
+        # What is frozen is moved by its window; the head goes round in it at its own rate.
+        place = torch.where(
+            held, before.start + jump, at - torch.div(grain, 2, rounding_mode="trunc")
+        )
+        window = self._window(shape, frozen, place, grain)
+        looped = window.mode != playhead.OFF
+        changed = _differ(shape, past.shape) | far | (looped & (backward != (past.rate < 0)))
+        scan = playhead.step_of(torch.zeros_like(position), controls["scan"], self.ratio)
+        return Start(
+            at=playhead.wrapped(at, window, backward),
+            window=window,
+            drift=torch.where(held, 0, drift),
+            shift=torch.where(held, drift, 0),
+            scan=torch.where(frozen, scan, 0),
+            changed=changed & ~fresh,
+        )
 
-    def _window(self, shape: Tensor, anchor: Tensor, grain: Tensor) -> Window:
+    def _window(self, shape: Tensor, frozen: Tensor, place: Tensor, grain: Tensor) -> Window:
         """What each voice goes round."""
         loop, start, end = (_column(shape, name) for name in ("loop", "loop_start", "loop_end"))
         gone_round = playhead.loop_window(loop, start, end, self.length, self.sound_rate)
-        frozen = playhead.frozen_window(anchor, grain, self.length)
-        freeze = _column(shape, "freeze") > 0.5
-        pairs = zip(frozen, gone_round, strict=True)
-        return Window(*(torch.where(freeze, a, b) for a, b in pairs))
+        pairs = zip(playhead.frozen_window(place, grain), gone_round, strict=True)
+        window = Window(*(torch.where(frozen, a, b) for a, b in pairs))
+        return playhead.moved_window(window, torch.zeros_like(place), self.length)
+
+    def _after(self, start: Start, hops: Tensor) -> Window:
+        """The windows some hops later, int64 `[1]` or `[1, n]`."""
+        first = self.hop * (start.shift + start.scan) * (hops > 0).long()
+        window = playhead.moved_window(start.window, first, self.length)
+        later = self.hop * start.scan * (hops - 1).clamp_min(0)
+        return playhead.moved_window(window, later, self.length)
 
     # -- heads ---------------------------------------------------------------------------------
 
@@ -280,13 +308,19 @@ class INRInstrument(Instrument):
         drifting = (count == 0).long()
         at = start.at + count * (self.hop * rate) + (1 - drifting) * (self.hop * start.drift)
         pace = rate + drifting * start.drift
+        slide = start.scan + drifting * start.shift
         row = torch.arange(voices, device=latent.device)[:, None]
         new = (row + torch.zeros_like(count)).flatten()
         old = torch.nonzero(start.changed[:, 0])[:, 0]
+        # Every hop begins with its own window; all but the start of it stay as they are.
+        window = torch.cat([*start.window[1:]], 1)[new]
+        window = torch.cat([self._after(start, count).start.reshape(-1, 1), window], 1)
+        still = torch.zeros_like(old)[:, None]
         heads = Heads(
             torch.cat([at.reshape(-1, 1), past.at[old]]),
             torch.cat([pace.reshape(-1, 1), past.rate[old]]),
-            torch.cat([torch.cat([*start.window], 1)[new], past.window[old]]),
+            torch.cat([window, past.window[old]]),
+            torch.cat([slide.reshape(-1, 1), still]),
             torch.cat([new, voices + old]),
         )
         made = self._evaluate(heads, torch.cat([latent, past.latent]))
@@ -306,18 +340,16 @@ class INRInstrument(Instrument):
         index = (part * self.hop)[:, None] - reach[head] + torch.arange(self.hop)
         stride = torch.div(heads.rate, points, rounding_mode="trunc")  # which leaves no rest
         at = heads.at[head] + index * stride[head]
-        made = self._looped(
-            at, heads.window[head], heads.rate[head] < 0, latents, heads.voice[head]
-        )
+        slide = torch.div(heads.slide, points, rounding_mode="trunc")[head]
+        window = Window(*torch.split(heads.window[head], 1, 1))
+        window = playhead.moved_window(window, index * slide, self.length)
+        at = playhead.wrapped(at, window, heads.rate[head] < 0)
+        made = self._looped(at, window, latents, heads.voice[head])
         grid = _spread(made, parts.reshape(-1, 1)).reshape(heads.at.shape[0], -1)
         return decimate(grid, kernels(heads.rate, points, self.table), points, self.hop)
 
-    def _looped(
-        self, at: Tensor, columns: Tensor, backward: Tensor, latents: Tensor, voice: Tensor
-    ) -> Tensor:
-        """The sound at positions `[rows, points]` that have not been wrapped, seams blended."""
-        window = Window(*torch.split(columns, 1, 1))
-        at = playhead.wrapped(at, window, backward)
+    def _looped(self, at: Tensor, window: Window, latents: Tensor, voice: Tensor) -> Tensor:
+        """The sound at wrapped positions `[rows, points]`, seams blended."""
         share = playhead.seam_share(at, window)
         seams = share.amax(1, keepdim=True) > 0
         rows = torch.nonzero(seams[:, 0])[:, 0]

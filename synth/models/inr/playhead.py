@@ -16,7 +16,7 @@ from torch import Tensor
 FRACTION_BITS = 38
 ONE = 1 << FRACTION_BITS
 QUARTERS = 4  # rates are multiples of it, so that a step divides into 2 or 4 equal ones
-OFF, FORWARD, PING_PONG = 0, 1, 2
+OFF, FORWARD, PING_PONG, FROZEN = 0, 1, 2, 3
 SHORTEST_LOOP_S = 0.002
 SEAM_S = 0.01
 FREEZE_S = 0.06
@@ -27,7 +27,8 @@ class Window(NamedTuple):
     """The part of a sound that is gone round, one row per head.
 
     Attributes:
-        start, size: int64 `[rows, 1]`, in 1/2³⁸ sample; mode: OFF, FORWARD or PING_PONG.
+        start, size: int64 `[rows, 1]`, in 1/2³⁸ sample; start also `[rows, n]`, where it moves.
+        mode: OFF, FORWARD, PING_PONG, or FROZEN, which is forward and is never entered from before.
         seam: int64 `[rows, 1]`, how much of its end is blended into what comes before its start.
     """
 
@@ -72,28 +73,35 @@ def loop_window(loop: Tensor, start: Tensor, end: Tensor, length: int, sample_ra
     return Window(first, size, mode, torch.where(mode == FORWARD, seam, 0))
 
 
-def frozen_window(anchor: Tensor, grain: Tensor, length: int) -> Window:
-    """A window of `grain` around `anchor`, both int64 `[rows, 1]`, half of it seam.
-
-    It lies within the sound together with the half a grain before it that its seam reads.
-    """
+def frozen_window(start: Tensor, grain: Tensor) -> Window:
+    """A window of `grain` from `start` on, both int64 `[rows, 1]`, half of it seam."""
     half = torch.div(grain, 2, rounding_mode="trunc")
-    first = torch.minimum(torch.maximum(anchor - half, half), length * ONE - grain)
-    return Window(first, grain, torch.full_like(grain, FORWARD), half)
+    return Window(start, grain, torch.full_like(grain, FROZEN), half)
+
+
+def moved_window(window: Window, by: Tensor, length: int) -> Window:
+    """A window that has moved by int64 `[rows, n]`, and stays within the sound of `length` samples.
+
+    What is frozen stays within it together with the half a grain before it that its seam reads.
+    """
+    first = torch.where(window.mode == FROZEN, window.seam, 0)
+    start = torch.minimum(torch.maximum(window.start + by, first), length * ONE - window.size)
+    return window._replace(start=start)
 
 
 def wrapped(at: Tensor, window: Window, backward: Tensor) -> Tensor:
     """Bring positions `[rows, n]` that have left a window back into it.
 
-    What goes forwards from before a window plays into it; everything else outside is inside at
-    once. A position in the second, mirrored half of a ping-pong stays there.
+    What goes forwards from before a loop plays into it; everything else outside is inside at once.
+    A position in the second, mirrored half of a ping-pong stays there.
 
     Args:
         backward: bool `[rows, 1]`, the direction of travel.
     """
     period = torch.where(window.mode == PING_PONG, 2 * window.size, window.size)
     inside = window.start + torch.remainder(at - window.start, period)
-    outside = (at >= window.start + period) | (backward & (at < window.start))
+    closed = backward | (window.mode == FROZEN)
+    outside = (at >= window.start + period) | (closed & (at < window.start))
     return torch.where((window.mode != OFF) & outside, inside, at)
 
 
@@ -113,7 +121,7 @@ def seam_share(at: Tensor, window: Window) -> Tensor:
     """
     into = at - (window.start + window.size - window.seam)
     share = (into.double() / window.seam.clamp_min(1).double()).float()
-    inside = (window.mode == FORWARD) & (into > 0)
+    inside = (window.seam > 0) & (into > 0)
     return torch.where(inside, 0.5 - 0.5 * torch.cos(math.pi * share), 0.0)
 
 

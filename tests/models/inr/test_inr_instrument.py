@@ -247,6 +247,28 @@ def test_freeze_holds_the_tone(at_s: float) -> None:
     assert float(player.seconds(1.1)[-RATE // 20 :].abs().max()) < 1e-6
 
 
+@pytest.mark.parametrize(("scan", "key"), [(0.5, 60.0), (2.0, 60.0), (-0.5, 60.0), (0.5, 55.0)])
+def test_what_is_frozen_can_be_stretched(scan: float, key: float) -> None:
+    """Time goes at the pace of `scan`, the pitch stays that of the key, the level that it has."""
+    player = Player(keyboard(), key=key, position=0.4, freeze=1.0, scan=scan)
+    lasting = 0.4 / max(scan, 0.8)
+    sound = player.seconds(lasting)[400:]
+    assert cents(frequency(sound), hertz(key)) < 1.0
+    peaks = sound[: len(sound) // 400 * 400].reshape(-1, 400).abs().amax(1)
+    assert float(peaks.min()) > 0.97 * LEVEL
+    player.set(freeze=0.0)
+    rest = player.seconds(1.2)
+    silent = float(torch.nonzero(rest.abs() > 1e-4)[-1]) / RATE
+    rate = 2 ** ((key - min(KEYS, key=lambda k: abs(k - key))) / 12)
+    assert silent == pytest.approx((1 - 0.4 - scan * lasting) / rate, abs=0.07)
+
+
+def test_stretched_at_its_own_speed_is_the_sound_itself() -> None:
+    player = Player(pair(), position=0.3, freeze=1.0, scan=1.0)
+    plain = Player(pair(), position=0.3)
+    assert float((player.play(80) - plain.play(80)).abs().max()) < EXACT
+
+
 def test_without_a_loop_the_sound_ends_in_silence() -> None:
     sound = Player(pair()).seconds(1.2)
     assert float(sound[RATE:].abs().max()) == 0.0
@@ -343,7 +365,7 @@ def test_streamed_equals_offline(loop: float) -> None:
     }  # fmt: skip
     whole, pieces = Player(instrument, 3, **settings), Player(instrument, 3, **settings)
     for player in (whole, pieces):
-        player.set(speed=(-1.7, 0.6, 2.9), sound=(0, 1, 2), freeze=(0.0, 1.0, 0.0))
+        player.set(speed=(-1.7, 0.6, 2.9), sound=(0, 1, 2), freeze=(0.0, 1.0, 0.0), scan=0.7)
     cut, hops = random.Random(0), 60
     streamed = []
     while sum(part.shape[1] for part in streamed) < hops * instrument.hop:

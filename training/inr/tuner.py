@@ -16,12 +16,14 @@ import torch
 
 from synth.contract import DataError
 from synth.models.inr import INR
+from training.families import TRAINING
 from training.family import Span
 from training.inr.config import INRTrainConfig
 from training.inr.decoding import decoded
 from training.inr.sounds import load_sounds, spread
 from training.plan import Plan
 from training.review import Say
+from training.run import build_task, fit, make_trainer
 
 FIRST = (30.0, 100.0, 300.0, 1000.0, 3000.0, 10_000.0)
 HIDDEN = (10.0, 30.0, 100.0, 300.0, 1000.0)
@@ -82,12 +84,8 @@ def search(plan: Plan, pairs: Sequence[tuple[float, float]], steps: int, say: Sa
 
 def attempt(plan: Plan, pair: tuple[float, float], steps: int) -> Trial:
     """Train a fresh model of the pair and measure it."""
-    from training.run import build_task, fit, make_trainer
-
     model = replace(plan.model, first_omega_0=pair[0], hidden_omega_0=pair[1])
     plan = replace(plan, model=model, training=replace(plan.training, steps=steps))
-    from training.families import TRAINING
-
     task = build_task(plan)
     try:
         fit(make_trainer(plan), task, TRAINING["inr"].parts().stream(plan, Span(0, steps)))

@@ -34,8 +34,8 @@ from export.inr import as_integers, round_to_int8
 from realtime.rack import load_rack
 from realtime.strip import Strip
 from synth.models.inr import INR, INRConfig
+from synth.models.inr.heads import HeadReader
 from synth.models.inr.instrument import INRInstrument
-from synth.models.inr.lowpass import most_parts
 
 RATE, DEVICE_RATE, ROUNDS = 16_000, 48_000, 6
 HOPS, VOICES = (64, 128, 256, 512), (1, 4, 8)
@@ -47,7 +47,9 @@ def graph_of(hop: int, rounded: bool) -> tuple[INRInstrument, bytes]:
     """The instrument at a block size, and its graph."""
     torch.manual_seed(0)
     instrument = INRInstrument(INR(CONFIG).eval()).eval()
-    instrument.hop, instrument.parts = hop, most_parts(hop)
+    reader = instrument.reader
+    instrument.hop = hop
+    instrument.reader = HeadReader(reader.network, hop, reader.length, reader.sound_rate)
     if rounded:
         snr_db = round_to_int8(instrument)
         print(f"hop {hop} ({1000 * hop / RATE:g} ms), int8 {snr_db:.1f} dB over its noise")

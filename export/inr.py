@@ -66,7 +66,7 @@ def export_inr(
 def round_to_int8(instrument: INRInstrument) -> float:
     """Round an instrument's products, and say how far its sounds are from before, in dB."""
     exact = _heard(instrument)
-    instrument.network.round_to_int8()
+    instrument.reader.network.round_to_int8()
     error = (_heard(instrument) - exact).square().sum()
     return float(10 * math.log10(float(exact.square().sum()) / max(float(error), 1e-30)))
 
@@ -84,7 +84,7 @@ def _heard(instrument: INRInstrument) -> Tensor:
     latents = instrument.latents[:HEARD_SOUNDS]
     place = torch.linspace(0, instrument.length, HEARD_POINTS, dtype=torch.float64) * ONE
     with torch.inference_mode():
-        return instrument.read(latents, place.long().expand(len(latents), -1))
+        return instrument.reader.read(latents, place.long().expand(len(latents), -1))
 
 
 def _check_int8(model: INR, formats: Sequence[str]) -> None:

@@ -92,7 +92,7 @@ class _Read(nn.Module):
 
     def forward(self, position: Tensor, shape: Tensor) -> Tensor:
         place = fixed(position.double().clamp(0.0, 1.0) * self.instrument.length)
-        return self.instrument.read(self.instrument.latent(shape), place)
+        return self.instrument.reader.read(self.instrument.latent(shape), place)
 
 
 def settings(instrument: INRInstrument) -> tuple[Control, ...]:

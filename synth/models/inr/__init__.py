@@ -8,6 +8,9 @@
 - `wavegan`: `WaveGANDecoder`, all samples at once.
 - `encoder`: `ConvEncoder`, from a sound to its latent.
 - `model`: `INR`, a decoder and the latents of its sounds.
+- `instrument`: `INRInstrument`, the model played: `controls`, `timbres` (sounds over the keyboard),
+  `playhead` (positions and loops), `envelope`, `heads` (rows of points), `lowpass` and `live` (the
+  network folded for it).
 """
 
 from synth.models.inr.architectures import ARCHITECTURES, Architecture

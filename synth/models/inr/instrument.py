@@ -20,15 +20,8 @@ from synth.contract import ConfigError, require_within
 from synth.models.inr import playhead
 from synth.models.inr.controls import controls_of
 from synth.models.inr.envelope import envelope
+from synth.models.inr.heads import HeadReader, Heads, spread
 from synth.models.inr.live import LiveNetwork
-from synth.models.inr.lowpass import (
-    decimate,
-    halo,
-    kernel_table,
-    kernels,
-    most_parts,
-    points_per_sample,
-)
 from synth.models.inr.model import INR
 from synth.models.inr.network import CoordinateNetwork
 from synth.models.inr.playhead import ONE, QUARTERS, Window
@@ -45,28 +38,9 @@ STEEPEST = 48.0  # semitones that a sound is transposed at most
 # What conditions a head, in the order in which a row holds it.
 SHAPE = ("key", "sound", "morph", "morph_sound", "loop", "loop_start", "loop_end", "freeze")
 LATENT_AT = len(SHAPE)
-
-
 # What is kept of a voice as whole numbers, in columns: whether it has begun; position and rate of
 # its head, in 1/2³⁸ sample; its window.
 PLACES = (1, 1, 1, 4)
-
-
-class Heads(NamedTuple):
-    """Rows of points to come.
-
-    Attributes:
-        at: int64 `[heads, 1]`, where the hop begins; rate: likewise, per output sample.
-        window: `[heads, 4]`, the columns of a `Window`; slide: int64 `[heads, 1]`, how far it moves
-            per output sample.
-        voice: int64 `[heads]`, the row of the latents that each reads.
-    """
-
-    at: Tensor
-    rate: Tensor
-    window: Tensor
-    slide: Tensor
-    voice: Tensor
 
 
 class Past(NamedTuple):
@@ -127,7 +101,6 @@ class INRInstrument(Instrument):
     entry: Tensor
     root: Tensor
     grain: Tensor
-    table: Tensor
 
     def __init__(self, model: INR, sample_rate: int | None = None) -> None:
         super().__init__()
@@ -141,10 +114,10 @@ class INRInstrument(Instrument):
         require_within("--sample-rate", self.sample_rate, 4_000, 384_000)
         self.sound_rate, self.length = config.sample_rate, config.audio_length
         self.ratio = self.sound_rate / self.sample_rate
-        self.network = LiveNetwork(model.decoder)
-        hop_s = HOP_S if self.network.multiplications <= DEAR else LONG_HOP_S
+        network = LiveNetwork(model.decoder)
+        hop_s = HOP_S if network.multiplications <= DEAR else LONG_HOP_S
         self.hop = max(round(hop_s * self.sample_rate / 16), 1) * 16
-        self.parts = most_parts(self.hop)
+        self.reader = HeadReader(network, self.hop, self.length, self.sound_rate)
         timbres, axes = timbres_of(config), principal_axes(model.latents)
         self.sounds, self.key_range = timbres.names, timbres.key_range
         self.controls = controls_of(len(timbres.names), axes)
@@ -155,7 +128,6 @@ class INRInstrument(Instrument):
         self.register_buffer("entry", timbres.entry.flatten())
         self.register_buffer("root", timbres.root)
         self.register_buffer("grain", torch.tensor(grains))
-        self.register_buffer("table", kernel_table())
 
     def init_state(self, voices: int) -> State:
         return {
@@ -197,17 +169,6 @@ class INRInstrument(Instrument):
             "numbers": torch.cat([latent, shape, controls["position"], level, *risen.values()], 1),
         }
         return (sound * gain * ramp)[:, None], new
-
-    def read(self, latent: Tensor, place: Tensor) -> Tensor:
-        """Each latent's sound `[rows, points]` where it is asked for, silent beyond its ends.
-
-        Args:
-            latent: `[rows, num_latent]`; place: int64 `[rows, points]`, in 1/2³⁸ sample.
-        """
-        inside = place.clamp(0, self.length * ONE)
-        t = inside.double() * (2.0 / (self.length * ONE)) - 1.0
-        made: Tensor = self.network(latent, t, t[:, :1])
-        return made * playhead.edge_gain(place, self.length, self.sound_rate)
 
     def latent(self, shape: Tensor) -> Tensor:
         """Between two sounds and along the axes, `[rows, num_latent]`.
@@ -323,40 +284,9 @@ class INRInstrument(Instrument):
             torch.cat([slide.reshape(-1, 1), still]),
             torch.cat([new, voices + old]),
         )
-        made = self._evaluate(heads, torch.cat([latent, past.latent]))
+        made = self.reader.render(heads, torch.cat([latent, past.latent]))
         first = new.shape[0]
-        return made[:first].reshape(voices, -1), _spread(made[first:], start.changed)
-
-    def _evaluate(self, heads: Heads, latents: Tensor) -> Tensor:
-        """The sound of every head, `[heads, hop]`.
-
-        Points come in rows of one hop: a head has one, or several where it is read so fast that it
-        needs more points. What another head needs costs it nothing.
-        """
-        points = points_per_sample(heads.rate)
-        reach = halo(points)
-        parts = torch.arange(self.parts)[None] * self.hop < self.hop * points + 2 * reach
-        head, part = torch.nonzero(parts).unbind(1)
-        index = (part * self.hop)[:, None] - reach[head] + torch.arange(self.hop)
-        stride = torch.div(heads.rate, points, rounding_mode="trunc")  # which leaves no rest
-        at = heads.at[head] + index * stride[head]
-        slide = torch.div(heads.slide, points, rounding_mode="trunc")[head]
-        window = Window(*torch.split(heads.window[head], 1, 1))
-        window = playhead.moved_window(window, index * slide, self.length)
-        at = playhead.wrapped(at, window, heads.rate[head] < 0)
-        made = self._looped(at, window, latents, heads.voice[head])
-        grid = _spread(made, parts.reshape(-1, 1)).reshape(heads.at.shape[0], -1)
-        return decimate(grid, kernels(heads.rate, points, self.table), points, self.hop)
-
-    def _looped(self, at: Tensor, window: Window, latents: Tensor, voice: Tensor) -> Tensor:
-        """The sound at wrapped positions `[rows, points]`, seams blended."""
-        share = playhead.seam_share(at, window)
-        seams = share.amax(1, keepdim=True) > 0
-        rows = torch.nonzero(seams[:, 0])[:, 0]
-        place = torch.cat([playhead.unfolded(at, window), (at - window.size)[rows]])
-        made = self.read(latents[torch.cat([voice, voice[rows]])], place)
-        first = share.shape[0]
-        return made[:first] + share * (_spread(made[first:], seams) - made[:first])
+        return made[:first].reshape(voices, -1), spread(made[first:], start.changed)
 
     def _between(self, shape: Tensor, first: Tensor, second: Tensor) -> Tensor:
         morph = _column(shape, "morph")
@@ -386,10 +316,3 @@ def _up_to(end: Tensor) -> Tensor:
     """0 … end - 1. The end stays a tensor, so that a traced graph computes it at run time."""
     counted: Tensor = torch.arange(end)  # type: ignore[call-overload]
     return counted
-
-
-def _spread(part: Tensor, chosen: Tensor) -> Tensor:
-    """Rows `[chosen, n]` put where `chosen` `[rows, 1]` is true, zeros elsewhere: `[rows, n]`."""
-    place = torch.cumsum(chosen.long(), 0) * chosen.long()
-    padded = torch.cat([part.new_zeros(1, part.shape[1]), part])
-    return padded[place[:, 0]]

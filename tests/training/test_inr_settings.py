@@ -194,7 +194,7 @@ def test_what_is_planned_depends_on_it(data: Path) -> None:
     assert rig.make_plan(data, use_gpu=False, accelerator="auto").training.accelerator == "cpu"
     assert rig.make_plan(data, use_gpu=True, accelerator="auto").training.accelerator == "auto"
     assert rig.make_plan(data, use_multi_gpu=True).training.devices == 0
-    assert rig.make_plan(data, precision="auto").training.precision == "32"
+    assert rig.make_plan(data, precision="auto", double=True).training.precision == "32"
 
 
 @pytest.mark.parametrize(

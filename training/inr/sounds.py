@@ -69,9 +69,8 @@ def settled(settings: INRTrainConfig, sounds: int) -> INRTrainConfig:
         settings = replace(settings, devices=0)
     if not settings.use_gpu:
         settings = replace(settings, accelerator="cpu")
-    if settings.precision == "auto":
-        # bfloat16 knows a phase of some hundred radians to about one: too little to hear with.
-        settings = replace(settings, precision="32")
+    if settings.double:
+        settings = replace(settings, precision="32")  # not lower, whatever the processor likes
     deck = make_deck(settings, sounds)
     return replace(settings, steps=settings.steps or settings.num_epochs * deck.batches)
 

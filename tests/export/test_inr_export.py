@@ -66,11 +66,7 @@ def _one_thread() -> None:
 # -- the files ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "architecture",
-    ["pi-gan_prog", "pi-gan_sine_first", "pi-gan_sine_last", "pi-gan_shrinking",
-     "pi-gan_concat_all", "im-net", "siren"],
-)  # fmt: skip
+@pytest.mark.parametrize("architecture", ["pi-gan_sine_last", "pi-gan_concat_all"])
 def test_architectures_export(architecture: str) -> None:
     """One of each kind; the export itself compares file and model in five block sizes."""
     size = {"width": 16, "depth": 2} if ARCHITECTURES[architecture].resizable else {}
@@ -80,9 +76,8 @@ def test_architectures_export(architecture: str) -> None:
     assert manifest.provenance["parity"] < 1e-4
 
 
-@pytest.mark.parametrize("branches", [1, 4])
-def test_torchscript_is_onnx_is_torch(branches: int) -> None:
-    instrument = INRInstrument(small_inr(width=16, depth=3, branches=branches))
+def test_torchscript_is_onnx_is_torch() -> None:
+    instrument = INRInstrument(small_inr(width=16, depth=3, branches=4))
     manifest = describe(instrument, "x", "inr", {})
     for _, made in (export_onnx(instrument, manifest), export_script(instrument, manifest)):
         assert made.provenance["parity"] < 1e-4

@@ -195,7 +195,7 @@ def test_dry_run(sines: Path, tmp_path: Path) -> None:
     assert done.wait() == 0, done.said
     report = json.loads(done.said)
     assert report["config"]["model"]["sounds"] == 3
-    assert report["notes"] == ["all 3 sounds are learned, none is held out"]
+    assert report["notes"] == ["3 of 4 sounds are learned, none is held out"]
     assert report["data"]["held_out_files"] == []
     assert not (tmp_path / "run").exists()
 

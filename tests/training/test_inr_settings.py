@@ -369,3 +369,4 @@ def test_fewer_sounds_are_spread_over_all(tmp_path: Path) -> None:
     rig.write_sines(tmp_path / "many", tuple(220 * 2 ** (k / 12) for k in range(12)))
     plan = rig.make_plan(tmp_path / "many", dataset_size=4)
     assert list(np.diff(plan.model.keys)) == [3, 3, 3]
+    assert plan.notes == ("4 of 12 sounds are learned, none is held out",)

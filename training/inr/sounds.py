@@ -140,7 +140,8 @@ def _notes(
     found, asked = len(library.clips), settings.dataset_size
     longer = sum(c.frames > length for c in clips)
     shorter = sum(c.frames < length for c in clips)
-    notes = [f"all {len(clips)} sounds are learned, none is held out"]
+    some = f"all {found}" if len(clips) == found else f"{len(clips)} of {found}"
+    notes = [f"{some} sounds are learned, none is held out"]
     if found < asked:
         notes.append(f"dataset_size is {asked}, {found} sounds are there; it goes on with these")
     if longer:

@@ -148,5 +148,5 @@ class INRConfig:
 # `paper` is the PCINR of Zuiderveld et al. 2021.
 PRESETS: dict[str, INRConfig] = {
     "paper": INRConfig(),
-    "small": INRConfig(width=128, depth=5, first_omega_0=3000.0, hidden_omega_0=245.0),
+    "small": INRConfig(width=128, depth=5, first_omega_0=1000.0, hidden_omega_0=20.0),
 }

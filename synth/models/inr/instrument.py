@@ -160,9 +160,9 @@ class INRInstrument(Instrument):
         ramp = before + (level - before) * (count / hop).clamp_max(1.0)
         window = self._after(start, feed)
         end = start.at + feed * hop * rate + hop * start.drift
-        end = playhead.wrapped(end, window, rate < 0)
-        # A loop holds it anyway; without one it stops where it is out of reach.
-        end = end.clamp(-BEYOND * ONE, (self.length + BEYOND) * ONE)
+        end = playhead.kept(end, window, rate < 0)
+        ended = end.clamp(-BEYOND * ONE, (self.length + BEYOND) * ONE)
+        end = torch.where(window.mode == playhead.OFF, ended, end)
         begun = torch.ones_like(past.started)
         new = {
             "places": torch.cat([begun, end, rate, *window], 1),
@@ -219,7 +219,9 @@ class INRInstrument(Instrument):
         jump, drift = torch.where(far, moved, 0), torch.where(far, 0, drift)
 
         before = Window(*torch.split(past.window, 1, 1))
-        reached = playhead.unfolded(past.at, before)
+        before = before._replace(size=before.size.clamp_min(1))  # of a voice not yet begun it is 0
+        reached = playhead.wrapped(past.at, before, past.rate < 0)
+        reached = playhead.unfolded(reached, before)
         loop = slice(SHAPE.index("loop"), LATENT_AT)
         reshaped = _differ(shape[:, loop], past.shape[:, loop])
         at = torch.where(reshaped, reached, past.at) + jump
@@ -235,7 +237,7 @@ class INRInstrument(Instrument):
         changed = _differ(shape, past.shape) | far | (looped & (backward != (past.rate < 0)))
         scan = playhead.step_of(torch.zeros_like(position), controls["scan"], self.ratio)
         return Start(
-            at=playhead.wrapped(at, window, backward),
+            at=playhead.kept(at, window, backward),
             window=window,
             drift=torch.where(held, 0, drift),
             shift=torch.where(held, drift, 0),

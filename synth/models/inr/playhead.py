@@ -105,6 +105,20 @@ def wrapped(at: Tensor, window: Window, backward: Tensor) -> Tensor:
     return torch.where((window.mode != OFF) & outside, inside, at)
 
 
+def kept(at: Tensor, window: Window, backward: Tensor) -> Tensor:
+    """What is remembered of a position: as `wrapped`, but one round later where it has gone round.
+
+    So the way that led there can be read again: before the first round lies what is before the
+    window, and before any other the round before.
+    """
+    period = torch.where(window.mode == PING_PONG, 2 * window.size, window.size)
+    far = (window.mode != OFF) & (at >= window.start + 2 * period)
+    inside = window.start + period + torch.remainder(at - window.start, period)
+    closed = backward | (window.mode == FROZEN)
+    before = (window.mode != OFF) & closed & (at < window.start)
+    return torch.where(far, inside, torch.where(before, wrapped(at, window, backward), at))
+
+
 def unfolded(at: Tensor, window: Window) -> Tensor:
     """The place in the sound of wrapped positions: the mirrored half of a ping-pong runs back."""
     end = window.start + window.size

@@ -224,6 +224,24 @@ def test_ping_pong_repeats_and_is_its_own_mirror() -> None:
     assert float((there - back)[ATTACK:].abs().max()) < 1e-5
 
 
+@pytest.mark.parametrize("speed", [0.4, 2.96, -1.7])
+@pytest.mark.parametrize("ends", [(0.07, 0.98), (0.9, 0.28), (0.4, 0.43)])
+@pytest.mark.parametrize("loop", [1.0, 2.0])
+def test_loops_go_round_for_long_without_a_jump(
+    loop: float, ends: tuple[float, float], speed: float
+) -> None:
+    """Block by block, filtered or not, in either direction, long or short: no step is steeper than the
+    sound itself, but for what a seam blends."""
+    model = sines([130.0])
+    player = Player(INRInstrument(model, 22_050), loop=loop, speed=speed, position=ends[0])
+    player.set(loop_start=ends[0], loop_end=ends[1])
+    sound = torch.cat([player.play(7)[0] for _ in range(70)])
+    slope = 2 * math.pi * 130 * abs(speed) / 22_050
+    seam = abs(speed) / 160 * math.pi / 2 * 2 * RATE / 22_050 if loop == 1.0 else 0.0
+    assert steepest(sound[200:]) < LEVEL * (1.15 * slope + seam)
+    assert float(sound[-400:].abs().max()) > 0.9 * LEVEL, "it still sounds"
+
+
 def test_a_loop_of_a_few_milliseconds_is_a_tone_of_its_own() -> None:
     player = Player(pair(), loop=1.0, loop_start=0.5, loop_end=0.5)
     sound = player.seconds(1.0)[RATE // 2 + 200 :]
@@ -355,12 +373,13 @@ def test_gain_is_in_decibel_and_glides() -> None:
 # -- blocks ------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("ends", [(0.3, 0.42), (0.1, 0.95)])
 @pytest.mark.parametrize("loop", [0.0, 1.0, 2.0])
-def test_streamed_equals_offline(loop: float) -> None:
+def test_streamed_equals_offline(loop: float, ends: tuple[float, float]) -> None:
     """Whatever the blocks, to 1e-5, in the middle of loops, fades and envelopes."""
     instrument = INRInstrument(small_inr(width=16, depth=3), 22_050)
     settings = {
-        "loop": loop, "loop_start": 0.3, "loop_end": 0.42, "speed": -1.7, "attack": 0.05,
+        "loop": loop, "loop_start": ends[0], "loop_end": ends[1], "speed": -1.7, "attack": 0.05,
         "decay": 0.02, "sustain": 0.3, "morph": 0.4, "key": 63.3,
     }  # fmt: skip
     whole, pieces = Player(instrument, 3, **settings), Player(instrument, 3, **settings)

@@ -100,6 +100,22 @@ def test_a_loop_of_nothing_is_two_milliseconds(place: float) -> None:
     assert 0 <= int(found.start) <= (LENGTH - 32) * ONE
 
 
+@pytest.mark.parametrize("mode", [FORWARD, PING_PONG])
+def test_what_is_remembered_leads_back_the_way_it_came(mode: int) -> None:
+    """After any number of rounds, the places before a remembered position are those just read."""
+    loop, step = window(4000, 4321, mode), rate(1.37)
+    forward, count = step < 0, torch.arange(64)[None]
+    at, read = whole(3900), torch.zeros(1, 0)
+    for _ in range(60):
+        back = playhead.wrapped(at - count[:, 1:] * step, loop, forward)
+        places = playhead.unfolded(back, loop).double() / ONE
+        known = read[:, -63:].flip(1)
+        assert torch.equal(places[:, : known.shape[1]], known)
+        now = playhead.unfolded(playhead.wrapped(at + count * step, loop, forward), loop)
+        read = torch.cat([read, now.double() / ONE], 1)
+        at = playhead.kept(at + 64 * step, loop, forward)
+
+
 @pytest.mark.parametrize("speed", [1.0, -1.0])
 def test_what_a_loop_reads_has_no_jump(speed: float) -> None:
     """A ramp, which ends far from where it began, is read in small steps all the way round."""

@@ -230,7 +230,7 @@ def test_ping_pong_repeats_and_is_its_own_mirror() -> None:
 def test_loops_go_round_for_long_without_a_jump(
     loop: float, ends: tuple[float, float], speed: float
 ) -> None:
-    """Block by block, filtered or not, in either direction, long or short: no step is steeper than the
+    """Filtered or not, in either direction, long or short: no step is steeper than that of the
     sound itself, but for what a seam blends."""
     model = sines([130.0])
     player = Player(INRInstrument(model, 22_050), loop=loop, speed=speed, position=ends[0])

@@ -5,7 +5,8 @@ FluidSynth renders notes of one second from the FluidR3 General MIDI soundfont, 
 - `diverse`: mallets, guitars and keyboards, keys 24 … 84, five velocities, as the selection of
   NSynth of the same name in Zuiderveld et al. 2021 (arXiv 2111.08462);
 - `keyboard`: keyboards, keys 60 … 64, as theirs;
-- `bundled`: four instruments over three octaves, for an instrument that is played.
+- `melodic`: four instruments over three octaves;
+- `bundled`: two of them, a note to every half octave: what `synth play morph` has learned.
 
 A file is named `<instrument>_<key>_<velocity>.wav`. The same seed gives the same bytes.
 """
@@ -91,9 +92,12 @@ SELECTIONS = {
     "keyboard": Selection(
         (KEYBOARDS,), range(60, 65), tuple(range(27, 128, 4)), 78.74, False, 1024
     ),
-    "bundled": Selection(
+    "melodic": Selection(
         ({"vibraphone": 11}, {"nylon_guitar": 24}, {"electric_piano": 4}, {"organ": 16}),
         range(48, 85, 3), (100,), 80.0, True, 52,
+    ),
+    "bundled": Selection(
+        ({"nylon_guitar": 24}, {"organ": 16}), range(48, 85, 6), (100,), 80.0, True, 14
     ),
 }  # fmt: skip
 
@@ -228,7 +232,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__.partition("\n")[0])
     parser.add_argument("out", type=Path, help="a new or empty folder")
     parser.add_argument("--selection", default="diverse", help=", ".join(SELECTIONS))
-    parser.add_argument("--count", type=int, help="notes; without it 1024, of bundled all 52")
+    parser.add_argument("--count", type=int, help="notes; without it 1024 or all")
     parser.add_argument("--seed", type=int, default=0, help="of the draw, 0 … 2³²-1")
     parser.add_argument("--soundfont", type=Path, help="a General MIDI .sf2 other than FluidR3")
     given = parser.parse_args(arguments)

@@ -41,9 +41,12 @@ def test_keyboard_keeps_to_five_keys() -> None:
     assert {note.instrument for note in notes} == set(KEYBOARDS)
 
 
-def test_bundled_gives_each_instrument_every_third_key_of_three_octaves() -> None:
-    notes = choose("bundled")
-    keys = list(range(48, 85, 3))
+@pytest.mark.parametrize(("selection", "apart"), [("melodic", 3), ("bundled", 6)])
+def test_each_instrument_has_keys_at_equal_distances_over_three_octaves(
+    selection: str, apart: int
+) -> None:
+    notes = choose(selection)
+    keys = list(range(48, 85, apart))
     assert keys[-1] - keys[0] == 36
     by_instrument = Counter(note.instrument for note in notes)
     assert set(by_instrument.values()) == {len(keys)}

@@ -15,8 +15,9 @@ from synth.models.inr import INR
 from training.inr.batches import Batch, Deck
 from training.inr.config import INRTrainConfig
 from training.inr.descent import Losses, descend, last_step
-from training.inr.losses import Term
+from training.inr.losses import Term, per_sample
 from training.inr.optimizer import make_optimizer, make_plateau, rate_at, weight_decay_at
+from training.inr.pieces import squared_error
 from training.task import Task
 
 
@@ -50,6 +51,11 @@ class INRTask(Task):
         # None of them depends on the mode, and Lightning warns of what is not in that of training.
         self._measures.train()
         self._optimizer: torch.optim.Optimizer | None = None
+        self._pointwise = (
+            [term.measure for term in terms] == [per_sample]
+            and model.config.row.widths != ()
+            and not settings.second_order
+        )
         self._plateau: ReduceLROnPlateau | None = None
         self._plateau_state: dict[str, Any] = {}
         self._found: tuple[Tensor, Tensor] | None = None
@@ -83,6 +89,9 @@ class INRTask(Task):
         t = self.model.coordinates(batch.positions)
 
         def objective(z: Tensor) -> Losses:
+            if self._pointwise:
+                error = squared_error(self.model, z, t, batch.target)
+                return self._terms[0].weight * error, {self._terms[0].name: error}
             made = self.model(z, t)
             found = {term.name: term.measure(made, batch.target) for term in self._terms}
             weighted = [term.weight * found[term.name] for term in self._terms]

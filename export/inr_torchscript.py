@@ -116,7 +116,7 @@ class INRScript(nn.Module):
 
     def __init__(self, instrument: INRInstrument) -> None:
         super().__init__()
-        self.sr, self.axes, self.chunk = instrument.sample_rate, len(instrument.axes), CHUNK
+        self.sr, self.axes, self.chunk = instrument.sample_rate, len(instrument.axes_rows), CHUNK
         self.stepper = _traced_step(instrument)
         columns = LATENT_AT + self.axes
         example = torch.rand(2, 3), torch.zeros(2, columns)

@@ -73,8 +73,8 @@ def _latent(axes: Axes) -> tuple[Control, ...]:
             tuple(axes.low.clamp(max=-NARROWEST).tolist()),
             tuple(axes.high.clamp(min=NARROWEST).tolist()),
             0.0,  # type: ignore[arg-type]
-            description="offset along the principal axes of the trained sounds, largest first; the"
-            " range is their 1st to 99th percentile",
+            description="offset along the principal axes of the trained sounds, largest first, from"
+            " their 1st to their 99th percentile; no sound leaves what all of them reach",
             smoothing_ms=SMOOTH_MS,
         ),
     )

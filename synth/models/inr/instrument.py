@@ -11,6 +11,7 @@ needed at the time.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import NamedTuple
 
 import torch
@@ -25,7 +26,7 @@ from synth.models.inr.live import LiveNetwork
 from synth.models.inr.model import INR
 from synth.models.inr.network import CoordinateNetwork
 from synth.models.inr.playhead import ONE, QUARTERS, Window
-from synth.models.inr.timbres import KEYS, principal_axes, timbres_of
+from synth.models.inr.timbres import KEYS, Axes, principal_axes, timbres_of
 from synth.models.instrument import Instrument
 from synth.nn import State
 
@@ -97,7 +98,7 @@ class INRInstrument(Instrument):
     kind = "generator"
     channels_in = 0
     latents: Tensor
-    axes: Tensor
+    axes_rows: Tensor
     entry: Tensor
     root: Tensor
     grain: Tensor
@@ -124,7 +125,8 @@ class INRInstrument(Instrument):
         keys = config.keys or (-1.0,) * config.sounds
         grains = [playhead.freeze_length(key, self.length, self.sound_rate) for key in keys]
         self.register_buffer("latents", model.latents.detach().float().clone())
-        self.register_buffer("axes", axes.rows)
+        for part in fields(axes):
+            self.register_buffer(f"axes_{part.name}", getattr(axes, part.name))
         self.register_buffer("entry", timbres.entry.flatten())
         self.register_buffer("root", timbres.root)
         self.register_buffer("grain", torch.tensor(grains))
@@ -182,10 +184,10 @@ class INRInstrument(Instrument):
 
     def _columns(self) -> list[int]:
         """Of the numbers that are kept: latent, shape, position, level, envelope."""
-        return [self.latents.shape[1], LATENT_AT + self.axes.shape[0], 1, 1, 1, 1, 1]
+        return [self.latents.shape[1], LATENT_AT + len(self.axes_rows), 1, 1, 1, 1, 1]
 
     def _shape(self, controls: Mapping[str, Tensor]) -> Tensor:
-        latent = [controls["latent"]] if len(self.axes) else []
+        latent = [controls["latent"]] if len(self.axes_rows) else []
         return torch.cat([*(controls[name] for name in SHAPE), *latent], 1)
 
     def _rate(
@@ -293,7 +295,8 @@ class INRInstrument(Instrument):
     def _between(self, shape: Tensor, first: Tensor, second: Tensor) -> Tensor:
         morph = _column(shape, "morph")
         latent = (1 - morph) * self.latents[first[:, 0]] + morph * self.latents[second[:, 0]]
-        return latent + shape[:, LATENT_AT:] @ self.axes if len(self.axes) else latent
+        axes = Axes(**{part.name: getattr(self, f"axes_{part.name}") for part in fields(Axes)})
+        return axes.move(latent, shape[:, LATENT_AT:]) if len(axes.rows) else latent
 
     def _entries(self, shape: Tensor) -> tuple[Tensor, Tensor]:
         """The sound that a key plays of either timbre, int64 `[rows, 1]`."""

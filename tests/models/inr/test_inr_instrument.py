@@ -117,6 +117,16 @@ def test_latent_axes_carry_the_variance_and_reach_from_sound_to_sound() -> None:
     assert cents(frequency(sound[100:]), 600.0) < 0.5
 
 
+def test_the_outermost_sound_goes_no_further_out() -> None:
+    """Added to the highest sound, an offset upwards changes nothing; downwards, it does."""
+    instrument = INRInstrument(sines([400.0, 500.0, 600.0]))
+    control = next(c for c in instrument.controls if c.name == "latent")
+    inwards = control.minimum[0] / 2
+    for offset, wanted in ((control.maximum[0], 600.0), (inwards, 600.0 + inwards / math.pi)):
+        sound = Player(instrument, sound=2, latent=offset).seconds(0.5)
+        assert cents(frequency(sound[100:]), wanted) < 1.0
+
+
 def test_one_sound_alone_has_no_axes() -> None:
     instrument = INRInstrument(sines([400.0]))
     assert all(c.name != "latent" for c in instrument.controls)

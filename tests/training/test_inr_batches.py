@@ -9,7 +9,7 @@ import torch
 
 from synth.models.inr import INR
 from training.family import Span
-from training.inr.batches import Batch, Deck, Points, SoundStream
+from training.inr.batches import Batch, Deck, Mixtures, Points, SoundStream
 from training.inr.sounds import interpolated
 
 
@@ -123,3 +123,34 @@ def test_points_between_samples_are_those_of_the_band_limited_sound() -> None:
     meant = np.sin(2 * np.pi * 0.11 * between + 0.3) * np.interp(between, time, np.hanning(1000))
     assert np.abs(dense - meant)[100:-100].max() < 1e-3
     assert len(dense) == 4000
+
+
+def test_mixtures_lie_between_two_sounds_of_one_key() -> None:
+    """Their targets are what both sounds are there, in the proportion that their latents get."""
+    sounds = np.random.default_rng(0).standard_normal((5, 640)).astype(np.float32)
+    keys = (60.0, 62.0, 60.0, 62.0, -1.0)
+    stream = SoundStream(
+        sounds, Deck(5, 5, 1, seed=0), Points(640, 64, even=True), Span(0, 40),
+        mixtures=Mixtures(0.8, keys),
+    )  # fmt: skip
+    met: set[tuple[int, ...]] = set()
+    for batch in stream:
+        assert batch.mixed is not None
+        assert batch.shares is not None
+        assert batch.mixed.shape == (4, 2)
+        assert batch.positions.shape == batch.target.shape == (5 + 4, 64)
+        at = batch.positions[5:].numpy()
+        first, second = (np.take_along_axis(sounds[batch.mixed[:, i]], at, 1) for i in (0, 1))
+        share = batch.shares.numpy()
+        assert np.allclose(batch.target[5:], first + share * (second - first), atol=1e-6)
+        assert ((share >= 0) & (share < 1)).all()
+        met |= {tuple(pair.tolist()) for pair in batch.mixed}
+    known = {pair for pair in met if 4 not in pair}
+    assert known == {(0, 2), (2, 0), (1, 3), (3, 1)}
+    assert {b for a, b in met if a == 4} == {0, 1, 2, 3}, "a sound of no known key goes with any"
+
+
+def test_one_sound_alone_is_mixed_with_nothing() -> None:
+    pairs, shares = Mixtures(1.0, (60.0,)).draw(np.array([0]), np.random.default_rng(0))
+    assert pairs.shape == (0, 2)
+    assert shares.shape == (0, 1)

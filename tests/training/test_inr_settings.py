@@ -147,6 +147,7 @@ LEARNED: list[tuple[str, Any, dict[str, Any]]] = [
     ("samples_per_datapoint", 64, {}),
     ("sample_even", False, {}),
     ("oversample", 2, {}),
+    ("mixtures", 1.0, {}),
     ("per_sample", 2.0, {"multiscale_stft": 1.0}),
     ("deriv_per_sample", 1.0, {}),
     ("multiscale_stft", 1.0, {}),

@@ -28,12 +28,16 @@ class Batch(NamedTuple):
         positions: `[rows, points]`, in samples; with fractions between the samples.
         target: `[rows, points]`, amplitudes there.
         audio: `[rows, samples]`, the whole sounds for an encoder; None without one.
+        mixed: int64 `[mixtures, 2]`, the two sounds of each mixture; `positions` and `target` have
+            a row more for each of them, behind the others. shares: `[mixtures, 1]`, of the second.
     """
 
     items: Tensor
     positions: Tensor
     target: Tensor
     audio: Tensor | None
+    mixed: Tensor | None = None
+    shares: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -99,12 +103,40 @@ class Points:
         return np.sort(np.stack(chosen), axis=1)
 
 
+@dataclass(frozen=True)
+class Mixtures:
+    """Sounds between two others: what a latent between theirs shall sound like.
+
+    Two sounds of one key are mixed where there are such, because those are what a player morphs
+    between; else any two.
+
+    Args:
+        share: mixtures for each sound of a step; keys: MIDI key of each sound, -1 unknown.
+    """
+
+    share: float
+    keys: tuple[float, ...]
+
+    def draw(self, items: Indices, random: np.random.Generator) -> tuple[Indices, Array]:
+        """Pairs `[mixtures, 2]` and the second one's shares `[mixtures, 1]`, 0 … 1."""
+        count = round(self.share * len(items)) if len(self.keys) > 1 else 0
+        first = random.permutation(np.resize(items, count))
+        second = [int(random.choice(self._partners(int(item)))) for item in first]
+        pairs = np.stack([first, np.array(second, np.int64)], axis=1).reshape(-1, 2)
+        return pairs, random.random((count, 1), np.float32)
+
+    def _partners(self, item: int) -> list[int]:
+        others = [i for i in range(len(self.keys)) if i != item]
+        alike = [i for i in others if self.keys[i] == self.keys[item] >= 0]
+        return alike or others
+
+
 class SoundStream:
     """The batches of a span of steps, in order.
 
     Args:
         sounds: `[sounds, samples * oversample]`; oversample: grid points per sample.
-        encoded: whether batches carry the whole sounds.
+        mixtures: rows beside the sounds; encoded: whether batches carry the whole sounds.
         double: float64 instead of float32.
     """
 
@@ -116,11 +148,12 @@ class SoundStream:
         span: Span,
         *,
         oversample: int = 1,
+        mixtures: Mixtures | None = None,
         encoded: bool = False,
         double: bool = False,
     ) -> None:
         self._sounds, self._deck, self._points, self._span = sounds, deck, points, span
-        self._oversample, self._encoded = oversample, encoded
+        self._oversample, self._mixtures, self._encoded = oversample, mixtures, encoded
         self._dtype = torch.float64 if double else torch.float32
 
     def __iter__(self) -> Iterator[Batch]:
@@ -133,6 +166,16 @@ class SoundStream:
         random = np.random.default_rng([self._deck.seed, step, rank, 6])
         at = self._points.draw(len(items), random)
         target = np.take_along_axis(self._sounds[items], at, axis=1)
+        mixed = shares = None
+        if self._mixtures is not None:
+            pairs, share = self._mixtures.draw(items, random)
+            between = self._points.draw(len(pairs), random)
+            first, second = (
+                np.take_along_axis(self._sounds[pairs[:, i]], between, axis=1) for i in (0, 1)
+            )
+            at = np.concatenate([at, between])
+            target = np.concatenate([target, (1 - share) * first + share * second])
+            mixed, shares = torch.from_numpy(pairs), torch.from_numpy(share).to(self._dtype)
         positions = torch.from_numpy(at)
         audio = None
         if self._encoded:
@@ -142,4 +185,6 @@ class SoundStream:
             positions.double() / self._oversample if self._oversample > 1 else positions,
             torch.from_numpy(target).to(self._dtype),
             audio,
+            mixed,
+            shares,
         )

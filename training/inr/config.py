@@ -37,6 +37,8 @@ class INRTrainConfig(TrainConfig):
         samples_per_datapoint: points of a sound per step, at most all of them.
         sample_even: points lie on a comb whose phase is drawn, else anywhere.
         oversample: points between two samples at which the sound, band-limited, is learned too.
+        mixtures: of two sounds, in proportions that are drawn, learned at the latent as far between
+            theirs; as many per sound of a step. Without them what lies between sounds is noise.
         per_sample, deriv_per_sample, cdpam, multiscale_stft: weights of the losses.
         optimizer: "adabelief" or "adam", both with L2 weight decay.
         schedule: of the learning rate: "plateau", a twentieth less when a hundred epochs brought
@@ -80,6 +82,7 @@ class INRTrainConfig(TrainConfig):
     samples_per_datapoint: int = 8000
     sample_even: bool = True
     oversample: int = 1
+    mixtures: float = 0.0
     per_sample: float = 1.0
     deriv_per_sample: float = 0.0
     cdpam: float = 1.0
@@ -114,6 +117,7 @@ class INRTrainConfig(TrainConfig):
         "latent_lr": (0.0, 1e6),
         "samples_per_datapoint": (2, 10_000_000),
         "oversample": (1, 64),
+        "mixtures": (0.0, 4.0),
         "per_sample": (0.0, 1e6),
         "deriv_per_sample": (0.0, 1e6),
         "cdpam": (0.0, 1e6),

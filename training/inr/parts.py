@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from synth.models.inr import INR
 from training.family import Parts, Span
-from training.inr.batches import Points, SoundStream
+from training.inr.batches import Mixtures, Points, SoundStream
 from training.inr.cdpam_weights import find_weights
 from training.inr.config import INRTrainConfig
 from training.inr.losses import inr_terms
@@ -62,6 +62,7 @@ def _stream(plan: Plan, span: Span) -> Iterable[Any]:
         _points(plan),
         span,
         oversample=settings.oversample,
+        mixtures=Mixtures(settings.mixtures, plan.model.keys) if settings.mixtures else None,
         encoded=plan.model.meta_architecture == "autoencoder",
         double=settings.double,
     )

@@ -87,8 +87,10 @@ class INRTask(Task):
     def measure(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         self._begin_epoch()
         t = self.model.coordinates(batch.positions)
+        between = self._between(batch)
 
         def objective(z: Tensor) -> Losses:
+            z = torch.cat([z, *between])
             if self._pointwise:
                 error = squared_error(self.model, z, t, batch.target)
                 return self._terms[0].weight * error, {self._terms[0].name: error}
@@ -110,6 +112,13 @@ class INRTask(Task):
             )
         self._found, self._measured = (batch.items, z), found
         return total, {"loss": total, **found}
+
+    def _between(self, batch: Batch) -> list[Tensor]:
+        """The latents of mixtures, which lie where the sounds' own put them."""
+        if batch.mixed is None or batch.shares is None:
+            return []
+        first, second = (self.model.latents[batch.mixed[:, i]] for i in (0, 1))
+        return [first + batch.shares * (second - first)]
 
     def extra_state(self) -> dict[str, Any]:
         return {"plateau": self._plateau.state_dict() if self._plateau else {}}

@@ -16,11 +16,12 @@ from typing import Any
 
 from pythonosc.osc_message_builder import BuildError, OscMessageBuilder
 
-from realtime.event import Event
-from realtime.namespace import Namespace
+from realtime.commands import Commands
+from realtime.event import NOW, Event
+from realtime.namespace import Namespace, UnknownAddressError
 from realtime.osc import MAX_PACKET, NotFiniteError, OscArg, OscMessage, decode_packet
 from synth import __version__
-from synth.contract import ConfigError, DeviceError, ProtocolError
+from synth.contract import ConfigError, DeviceError, ProtocolError, SynthError
 
 DEFAULT_PORT = 9000
 MAX_CLIENTS = 16  # that get notifications
@@ -63,6 +64,7 @@ class OscServer:
         status: numbers for `/status.reply`, always in the same order; must not block.
         sync: called for `/sync` with a function to be called (from any thread) once all events
             given to `sink` before have taken effect; without it that is at once.
+        commands: what is answered besides, see there.
 
     Raises:
         ConfigError: the port is out of range.
@@ -77,8 +79,10 @@ class OscServer:
         port: int = DEFAULT_PORT,
         status: Callable[[], Mapping[str, float | int]] | None = None,
         sync: Callable[[Callable[[], None]], None] | None = None,
+        commands: Commands | None = None,
     ) -> None:
         self._namespace = namespace
+        self._commands = commands or Commands()
         self._sink = sink
         self._status = status or self._own_status
         self._sync = sync
@@ -186,7 +190,7 @@ class OscServer:
         for message in messages:
             try:
                 self._act(message, sender)
-            except ProtocolError as error:
+            except SynthError as error:
                 self._fail(sender, message.address, error)
             except Exception as error:  # noqa: BLE001 - a sink's fault must not end the thread
                 self._counters["dropped"] += 1
@@ -208,8 +212,19 @@ class OscServer:
             (wanted,) = _integers(args, "1 or 0")
             self._register(sender, bool(wanted))
             self._answer(sender, "/done", ["/notify", int(bool(wanted))])
+        elif (command := self._commands.find(address)) is not None:
+            self._answer(sender, *command(args))
         else:
-            self._sink(self._namespace.resolve(address, args))
+            self._give(address, args)
+
+    def _give(self, address: str, args: Sequence[OscArg]) -> None:
+        try:
+            event = self._namespace.resolve(address, args)
+        except UnknownAddressError:
+            if not self._commands.foreign(address, args, NOW):
+                raise
+        else:
+            self._sink(event)
 
     def _register(self, sender: Sender, wanted: bool) -> None:
         with self._lock:
@@ -220,7 +235,7 @@ class OscServer:
                     del self._clients[next(iter(self._clients))]
                 self._clients[sender] = None
 
-    def _fail(self, sender: Sender, address: str, error: ProtocolError) -> None:
+    def _fail(self, sender: Sender, address: str, error: SynthError) -> None:
         self._counters["rejected"] += 1
         if address in _ANSWERS or address.endswith(".reply") or not self._fails.take():
             return

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from realtime.event import NOW, Event
 from realtime.namespace import GLOBAL_VALUES, GLOBALS, Namespace
+from realtime.sources import Source
 from synth.contract import ConfigError, Control, read_yaml
 
 DEFAULT_BEND_RANGE = 2.0  # semitones, as General MIDI
@@ -62,6 +64,13 @@ class MidiMapping:
             )
         if self.channel is not None and not _is_int(self.channel, 1, 16):
             raise ConfigError(f"channel is {self.channel!r}; 1 … 16, or null for all, is allowed")
+
+    def moved(self, source: Source, position: float, time: int = NOW) -> tuple[Event, ...]:
+        """See `realtime.sources.Mover`."""
+        target = self.cc.get(int(source.number)) if source.kind == "cc" else None
+        if target is None:
+            return ()
+        return (Event(time, target.address, (target.values[round(127 * position)],)),)
 
 
 def default_mapping(namespace: Namespace) -> MidiMapping:

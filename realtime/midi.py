@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from realtime.event import NOW, Event
-from realtime.mapping import MidiMapping
+from realtime.sources import Mover, Source
 
 # Data bytes of channel messages by the upper half of the status, of system messages by all of it.
 _CHANNEL_LENGTH = {0x8: 2, 0x9: 2, 0xA: 2, 0xB: 2, 0xC: 1, 0xD: 1, 0xE: 2}
@@ -71,7 +71,7 @@ class MidiDecoder:
     it), `malformed` (not a whole message).
     """
 
-    def __init__(self, mapping: MidiMapping) -> None:
+    def __init__(self, mapping: Mover) -> None:
         self.mapping = mapping
         self.counters: dict[str, int] = {"messages": 0, "ignored": 0, "malformed": 0}
 
@@ -98,17 +98,17 @@ class MidiDecoder:
         if kind in (0x8, 0x9):
             return (Event(NOW, "/note/off", (float(first),)),)
         if kind == 0xB:
-            return self._controller(first, last)
+            return self._controller((message[0] & 0x0F) + 1, first, last)
         if kind == 0xC:
             return (Event(NOW, "/program", (float(first),)),)
         if kind == 0xE:
             return (Event(NOW, "/pitch_bend", (self._bend(first | last << 7),)),)
         return ()
 
-    def _controller(self, number: int, value: int) -> tuple[Event, ...]:
-        target = self.mapping.cc.get(number)
-        if target is not None:
-            return (Event(NOW, target.address, (target.values[value],)),)
+    def _controller(self, channel: int, number: int, value: int) -> tuple[Event, ...]:
+        moved = self.mapping.moved(Source("cc", number, channel), value / 127)
+        if moved:
+            return moved
         if number == _SUSTAIN:
             return (Event(NOW, "/sustain", (1.0 if value >= 64 else 0.0,)),)
         if number == _ALL_SOUND_OFF:

@@ -15,10 +15,10 @@ from typing import Any
 import synth.contract as contract
 from realtime.event import NOW, Event
 from realtime.link import encode
-from realtime.mapping import MidiMapping
 from realtime.midi import MidiDecoder, MidiParser
 from realtime.midi_ports import check_api, lasting
 from realtime.process import ChildProcess, Note
+from realtime.sources import Mover
 from synth.contract import DeviceError, SynthError
 
 START_S = 10.0
@@ -52,7 +52,7 @@ class MidiInput:
         self,
         port: str | None,
         sink: Callable[[Event], None],
-        mapping: MidiMapping,
+        mapping: Mover,
         api: str = "",
     ) -> None:
         self._sink = sink
@@ -77,12 +77,12 @@ class MidiInput:
             self._wanted = port or lasting(self.name)
 
     @property
-    def mapping(self) -> MidiMapping:
+    def mapping(self) -> Mover:
         """What controllers move now."""
         return self._decoder.mapping
 
     @mapping.setter
-    def mapping(self, mapping: MidiMapping) -> None:
+    def mapping(self, mapping: Mover) -> None:
         self._decoder.mapping = mapping
 
     @property

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
+
+from realtime.event import NOW, Event
 
 KINDS = ("cc", "cc14", "nrpn", "rpn", "note", "pressure", "key_pressure", "osc", "macro")
 ANY_CHANNEL = 0
@@ -30,3 +32,24 @@ class Source(NamedTuple):
         where = f" channel {self.channel}" if self.channel else ""
         number = "" if self.kind == "pressure" else f" {self.number}"
         return f"{self.kind}{number}{where}"
+
+
+class Mover(Protocol):
+    """Where decoders go with what was moved: a map of sources to controls."""
+
+    @property
+    def bend_range(self) -> float:
+        """Semitones at the ends of the pitch wheel."""
+
+    @property
+    def channel(self) -> int | None:
+        """1 … 16, or None where all channels are listened to."""
+
+    def moved(self, source: Source, position: float, time: int = NOW) -> tuple[Event, ...]:
+        """What follows from a movement; empty where nothing is bound to the source.
+
+        Args:
+            source: with the channel on which it came.
+            position: 0 … 1; of an OSC address, the number as it came.
+            time: as in `Event`, given to all that follows.
+        """

@@ -220,7 +220,8 @@ class Child:
                 cpu = time.process_time()
                 share = (cpu - cpu_before) / max(now - beat, BEAT_S) if beat else 0.0
                 beat, cpu_before = now, cpu
-                self.send("beat", stats={**driver.stats(), "cpu": round(share, 4)})
+                stats = {**driver.stats(), "cpu": round(share, 4)}
+                self.send("beat", stats=stats, moment=driver.moment())
 
 
 def _engine(settings: dict[str, Any]) -> Renderer:

@@ -187,6 +187,8 @@ class Driver:
         self._gain = 0.0
         self._reviving = self._dry = False
         self._surplus = 0
+        self.rendered = self.gaps = 0
+        self._moment = (math.inf, 0, 0.0)
 
     def start(self) -> None:
         """Start the device, fill the ring, play; returns when the device takes sound.
@@ -229,6 +231,15 @@ class Driver:
     def latency(self) -> int:
         """Frames from an event's block to its sound, declared: ring, device and renderer."""
         return self.ring + self.port.latency + self.renderer.latency
+
+    def moment(self) -> tuple[int, float, int, int] | None:
+        """A sample, when (`time.monotonic()`) the block from it on was begun, the rate in Hz, and
+        how often there was a gap so far: of the block begun earliest since the last call.
+
+        None if there was no block. One reader, any thread; see `realtime.clock`.
+        """
+        (_, sample, began), self._moment = self._moment, (math.inf, 0, 0.0)
+        return (sample, began, self.sample_rate, self.gaps) if began else None
 
     def stats(self) -> dict[str, Any]:
         """Counters since the start, meters since the last call; one reader, any thread."""
@@ -299,8 +310,11 @@ class Driver:
         for _ in range(due):
             schedule(pending.popleft())
         self.events += due
+        if not self._reviving:
+            self._mark()
         audio_in = self._take_input() if self.port.channels_in else None
         audio = self.renderer.render(self.block, audio_in)
+        self.rendered += self.block
         if not self._reviving and not self.port.playing():
             self._gain, self._dry = 0.0, True  # too late: this block is the first after the gap
         self._put(audio)
@@ -309,6 +323,13 @@ class Driver:
             self._renderer_stats = self.renderer.stats()
         self.rendering_since = math.inf
         self.meters.block(time.perf_counter() - began, late, self.duration)
+
+    def _mark(self) -> None:
+        """Keep the block that began earliest for its sample: all others were woken late."""
+        now = time.monotonic()
+        offset = now - self.rendered / self.sample_rate
+        if offset < self._moment[0]:
+            self._moment = (offset, self.rendered, now)
 
     def _count(self) -> None:
         asked, taken = self.port.counts()
@@ -367,6 +388,8 @@ class Driver:
         port = self.port
         if self.ledger.started:
             self.meters.underrun(late, self.duration)
+            self.gaps += 1
+            self._moment = (math.inf, 0, 0.0)
         if not port.fill():
             self._gain = 0.0
         blocks = (self.ring - port.fill()) // self.block

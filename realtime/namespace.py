@@ -13,10 +13,13 @@ from collections.abc import Mapping, Sequence
 
 from realtime.event import NOW, Event
 from realtime.osc import NotFiniteError, OscArg
+from realtime.transport import DEFAULT_TEMPO, MAX_BEATS, MAX_TEMPO, MIN_TEMPO
 from synth.contract import ConfigError, Control, ProtocolError
 
 DEFAULT_VELOCITY = 100.0
 MAX_BEND_SEMITONES = 96.0
+MAX_IDENT = 65_535
+MAX_SYNC_BEATS = 1_024.0
 
 
 def _number(
@@ -25,17 +28,42 @@ def _number(
     return Control(name, 1, (low,), (high,), (default,), unit, curve, text)
 
 
-# What an address takes, argument by argument. `/note/on` may leave out its velocity.
+# What an address takes, argument by argument. `/note/on` may leave out its velocity; the addresses
+# of notes take an id besides (0 … 65535), which tells notes of one key apart.
 GLOBALS: Mapping[str, tuple[Control, ...]] = {
     "/note/on": (
         _number("key", 0, 127, 60, "", "integer", "MIDI key, 60 is middle C"),
         _number("velocity", 0, 127, DEFAULT_VELOCITY, "", "linear", "0 ends the note"),
     ),
     "/note/off": (_number("key", 0, 127, 60, "", "integer", "MIDI key"),),
+    "/note/bend": (
+        _number("key", 0, 127, 60, "", "integer", "MIDI key"),
+        _number(
+            "bend",
+            -MAX_BEND_SEMITONES,
+            MAX_BEND_SEMITONES,
+            0,
+            "semitones",
+            "linear",
+            "bends the notes of that key, on top of /pitch_bend",
+        ),
+    ),
+    "/note/pressure": (
+        _number("key", 0, 127, 60, "", "integer", "MIDI key"),
+        _number("pressure", 0, 1, 0, "", "linear", "of the notes of that key"),
+    ),
+    "/note/timbre": (
+        _number("key", 0, 127, 60, "", "integer", "MIDI key"),
+        _number("timbre", 0, 1, 0.5, "", "linear", "of the notes of that key"),
+    ),
     "/all_notes_off": (),
     "/panic": (),
     "/gain": (_number("gain", -80, 12, 0, "dB", "linear", "level of everything"),),
     "/sustain": (_number("sustain", 0, 1, 0, "", "toggle", "pedal: 1 holds notes"),),
+    "/sostenuto": (
+        _number("sostenuto", 0, 1, 0, "", "toggle", "pedal: 1 holds the notes that are down"),
+    ),
+    "/soft": (_number("soft", 0, 1, 0, "", "toggle", "pedal: 1 starts notes more softly"),),
     "/pitch_bend": (
         _number(
             "pitch_bend",
@@ -47,13 +75,31 @@ GLOBALS: Mapping[str, tuple[Control, ...]] = {
             "bends all notes",
         ),
     ),
-    "/program": (_number("program", 0, 16383, 0, "", "integer", "index of a sound"),),
+    "/pressure": (_number("pressure", 0, 1, 0, "", "linear", "of all notes"),),
+    "/timbre": (_number("timbre", 0, 1, 0.5, "", "linear", "of all notes"),),
+    "/program": (_number("program", 0, 2_097_151, 0, "", "integer", "index of a sound"),),
+    "/tempo": (
+        _number("tempo", MIN_TEMPO, MAX_TEMPO, DEFAULT_TEMPO, "bpm", "linear", "quarters a minute"),
+    ),
+    "/transport/start": (),
+    "/transport/stop": (),
+    "/transport/continue": (),
+    "/transport/position": (
+        _number("position", 0, MAX_BEATS, 0, "beats", "linear", "quarters since the start"),
+    ),
 }
-GLOBAL_VALUES = ("/gain", "/sustain", "/pitch_bend", "/program")  # those that a fader can move
+# Those that a fader can move.
+GLOBAL_VALUES = (
+    "/gain", "/sustain", "/sostenuto", "/soft", "/pitch_bend", "/pressure", "/timbre", "/program",
+    "/tempo",
+)  # fmt: skip
+_IDENT = _number("id", 0, MAX_IDENT, 0, "", "integer", "which of the notes of that key, 0: all")
+# Behind the address of a control of one element, or of one element: what moves it besides.
+MODULATIONS = ("pressure", "timbre", "sync")
 RESERVED = frozenset(
     {address.split("/")[1] for address in GLOBALS}
     | {"status", "status.reply", "sync", "synced", "notify", "version", "version.reply"}
-    | {"done", "fail", "stats", "synth"}
+    | {"done", "fail", "stats", "synth", "meter"}
 )
 _PLUGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
 _MAX_SUGGESTED_FROM = 60  # a comparison takes some 70 µs, and anybody can ask for many
@@ -140,7 +186,7 @@ class Namespace:
             return self._resolve_global(address, args)
         found = self.find(address)
         if found is None:
-            raise self._unknown(address)
+            return self._resolve_modulation(address, args)
         control, index = found
         numbers = self._numbers(address, args)
         wanted = control.size if index is None else 1
@@ -163,6 +209,8 @@ class Namespace:
             return Event(NOW, address)
         if address == "/note/on" and len(numbers) == 1:
             numbers = (numbers[0], DEFAULT_VELOCITY)
+        if address.startswith("/note/") and len(numbers) == len(specs) + 1:
+            specs = (*specs, _IDENT)
         if len(numbers) != len(specs):
             names = " and ".join(f"{s.name} ({_range(s, 0)})" for s in specs)
             raise ProtocolError(f"needs {names}, got {_count(len(numbers))}")
@@ -172,8 +220,32 @@ class Namespace:
             )
         values = tuple(self._bounded(s, 0, v) for s, v in zip(specs, numbers, strict=True))
         if address == "/note/on" and values[1] == 0:
-            return Event(NOW, "/note/off", values[:1])
+            return Event(NOW, "/note/off", values[:1] + values[2:])
         return Event(NOW, address, values)
+
+    def _resolve_modulation(self, address: str, args: Sequence[OscArg]) -> Event:
+        """`…/pressure depth`, `…/timbre depth` or `…/sync beats [low high]`."""
+        head, _, what = address.rpartition("/")
+        found = self.find(head) if what in MODULATIONS and head not in GLOBALS else None
+        if found is None or (found[1] is None and found[0].size > 1):
+            raise self._unknown(address)
+        control, element = found[0], found[1] or 0
+        low, high = control.minimum[element], control.maximum[element]
+        numbers = self._numbers(address, args)
+        if what != "sync":
+            bounds = [(low - high, high - low)]
+        elif len(numbers) == 1:
+            bounds = [(0.0, MAX_SYNC_BEATS)]
+        else:
+            bounds = [(0.0, MAX_SYNC_BEATS), (low, high), (low, high)]
+        if len(numbers) != len(bounds):
+            wanted = "1 or 3 numbers" if what == "sync" else "1 number"
+            raise ProtocolError(f"needs {wanted}, got {len(numbers)}")
+        values = tuple(min(max(n, b[0]), b[1]) for n, b in zip(numbers, bounds, strict=True))
+        self.counters["clamped"] += sum(v != n for v, n in zip(values, numbers, strict=True))
+        if found[1] is not None:
+            head = f"{head.rpartition('/')[0]}/{element}"
+        return Event(NOW, f"{head}/{what}", values)
 
     def _numbers(self, address: str, args: Sequence[OscArg]) -> tuple[float, ...]:
         numbers = []

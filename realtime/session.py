@@ -23,9 +23,12 @@ from realtime.osc_server import OscServer
 from realtime.score import demo_score
 from realtime.settings import EngineSettings
 from realtime.supervisor import ENDS, Status, Supervisor
+from realtime.values import Values
 from synth.contract import ConfigError, Control, DeviceError
 
 LAST_EVENTS = 6
+ENGINE_METERS = ("peak", "rms_db", "active_voices")
+DRIVER_METERS = ("load", "load_max", "cpu", "lost_frames")
 DEMO_RATE = 48_000  # Hz, unless the settings say another
 
 
@@ -62,6 +65,10 @@ class Session:
     Args:
         settings: see there.
 
+    Attributes:
+        clock: maps `time.monotonic()` to the samples of the engine; values: the last value of
+            every control and meter, and who hears of changes.
+
     Raises (on entering):
         NoOutputError: there is nothing to play on; see `demo_instead`.
         SynthError: a file, device, port or mapping can't be used.
@@ -72,7 +79,9 @@ class Session:
         paths = tuple(str(instrument_path(p)) for p in (settings.instruments or (None,)))
         engine = EngineSettings(paths, voices=settings.voices, trust=settings.trust)
         self._stack = contextlib.ExitStack()
-        self.supervisor = Supervisor(engine.to_dict(), settings.driver)
+        self.values = Values()
+        self.supervisor = Supervisor(engine.to_dict(), settings.driver, heard=self._meter)
+        self.clock = self.supervisor.clock
         self.osc: OscServer | None = None
         self.midi: MidiInput | None = None
         self.events: deque[Event] = deque(maxlen=LAST_EVENTS)
@@ -97,6 +106,7 @@ class Session:
                 )
             self._start_engine()
             namespace = self.namespace()
+            self.values.rack(namespace)
             if self.osc is not None:
                 self.osc.namespace = namespace
             mapping = (
@@ -120,11 +130,16 @@ class Session:
         self._ended.set()
         self._stack.close()
 
-    def take(self, event: Event) -> None:
-        """Pass an event on to the engine; any thread, never waits."""
+    def take(self, event: Event, source: str = "") -> None:
+        """Pass an event on to the engine; any thread, never waits.
+
+        Args:
+            event: see there; source: who it is from, for those who hear of changes.
+        """
         self.taken += 1
         self.events.append(event)
         self.supervisor.send(event)
+        self.values.note(event, source)
 
     def perform(self, score: Sequence[Event], sample_rate: int) -> None:
         """Play a score from now on, beside whatever else comes in; returns at once."""
@@ -198,6 +213,14 @@ class Session:
                 self.midi.renew()
         elif self.midi is not None:
             self.midi.check()
+
+    def _meter(self, stats: Mapping[str, Any]) -> None:
+        """Keep what a heartbeat measured, for those who watch it."""
+        engine = stats.get("engine", {})
+        for name in ENGINE_METERS:
+            self.values.meter(f"/meter/{name}", float(engine.get(name, 0.0)))
+        for name in DRIVER_METERS:
+            self.values.meter(f"/meter/{name}", float(stats.get(name, 0.0)))
 
     def _start_engine(self) -> None:
         # On the stack first: a signal may end the start, and the process must not outlive it.

@@ -11,12 +11,14 @@ import queue
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from types import TracebackType
 from typing import Any, Self
 
 import synth.contract as contract
+from realtime.clock import SampleClock
 from realtime.driver import DriverSettings
 from realtime.event import Event
 from realtime.link import encode, encode_events
@@ -120,6 +122,10 @@ class Supervisor:
         driver: how to play.
         patience: waiting times.
         renderer: "module:function" that makes another renderer from `engine`, for tests.
+        heard: called with each heartbeat's stats, on the supervisor's thread; must not block.
+
+    Attributes:
+        clock: maps the computer's clock to the samples of the engine that plays.
 
     Example::
 
@@ -133,7 +139,10 @@ class Supervisor:
         driver: DriverSettings | None = None,
         patience: Patience | None = None,
         renderer: str = "",
+        heard: Callable[[dict[str, Any]], None] | None = None,
     ) -> None:
+        self.clock = SampleClock()
+        self._heard = heard
         self._engine_settings, self._renderer = engine, renderer
         self._driver_settings = driver or DriverSettings()
         self._patience = patience or Patience()
@@ -293,7 +302,7 @@ class Supervisor:
     def _hear(self, process: ChildProcess, message: dict[str, Any], first: bool) -> None:
         kind = message["kind"]
         if kind == "beat":
-            self._update(stats=message["stats"])
+            self._beat(message)
         elif kind == "waiting" and self._status.phase is not Phase.WAITING:
             self._enter(Phase.WAITING, message["message"])
         elif kind == "ready":
@@ -320,6 +329,13 @@ class Supervisor:
             last = process.stderr[-1] if process.stderr else "no message"
             raise _Loss("crash", f"the engine process ended with code {code} ({last})")
 
+    def _beat(self, message: dict[str, Any]) -> None:
+        self._update(stats=message["stats"])
+        if message.get("moment"):
+            self.clock.feed(*message["moment"])
+        if self._heard is not None:
+            self._heard(message["stats"])
+
     def _tell_all(self, process: ChildProcess, first: bool) -> None:
         """Let it play, beginning with all that was said so far; from here on it hears all."""
         with self._changed:
@@ -331,6 +347,7 @@ class Supervisor:
 
     def _mourn(self, loss: _Loss, before: str) -> str:
         """Take note of a loss, clear up, and say what caused it."""
+        self.clock.reset()
         playing = self._status.phase is Phase.PLAYING
         if playing:
             self._lost_at = time.monotonic()

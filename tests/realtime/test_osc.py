@@ -95,6 +95,18 @@ def test_every_type() -> None:
     )  # fmt: skip
 
 
+def test_arrays_characters_colours_and_midi() -> None:
+    """OSC 1.0, "less often used types": `c` an ascii character sent as 32 bits, `r` a 32 bit RGBA
+    color, `m` 4 byte MIDI message (port id, status byte, data1, data2), `[ ]` begin and end of an
+    array."""
+    packet = b"/a\0\0,[f[ci]r]m\0\0" + struct.pack(
+        ">f4sII4s", 0.5, b"\0\0\0A", 7, 0xFF8000FF, b"\0\x90\x3c\x64"
+    )
+    (message,) = decode_packet(packet)
+    assert message.args == (0.5, "A", 7, 0xFF8000FF, b"\0\x90\x3c\x64")
+    assert decode_packet(b"/a\0\0,[]\0")[0].args == ()
+
+
 @given(MESSAGES)
 def test_message_of_python_osc_round_trips(message: tuple[str, list[tuple[str, object]]]) -> None:
     address, values = message
@@ -164,8 +176,13 @@ def test_empty_bundle_says_nothing() -> None:
         b"/a\0\0,b\0\0\0\0\0\x01abcd",
         b"/a\0\0,b\0\0\x7f\xff\xff\xff",
         b"/a\0\0,h\0\0\0\0\0\1",
-        b"/a\0\0,[i]\0\0\0\0\0\0\0\1",
-        b"/a\0\0,r\0\0\0\0\0\0",
+        b"/a\0\0,[i\0\0\0\0\1",
+        b"/a\0\0,i]\0\0\0\0\1",
+        b"/a\0\0,]i[\0\0\0\0\0\0\0\1",
+        b"/a\0\0,r\0\0\0\0",
+        b"/a\0\0,c\0\0\0\0\0\x80",
+        b"/a\0\0,c\0\0",
+        b"/a\0\0,m\0\0",
         b"/a\0\0,Q\0\0\0\0\0\0",
         b"#bundle\0",
         b"#bundlE\0\0\0\0\0\0\0\0\1",

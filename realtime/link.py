@@ -25,7 +25,10 @@ COALESCE_ABOVE = 1_024
 MAX_WAITING = 16_384
 HUSH = Event(NOW, "/all_notes_off")
 # What must arrive in full and in order; everything else is a value of which the last one counts.
-MOMENTS = frozenset(("/note/on", "/note/off", "/sustain", "/program", "/all_notes_off", "/panic"))
+MOMENTS = frozenset((
+    "/note/on", "/note/off", "/sustain", "/sostenuto", "/soft", "/program", "/all_notes_off",
+    "/panic", "/transport/start", "/transport/stop", "/transport/continue",
+))  # fmt: skip
 
 
 def encode(kind: str, **fields: Any) -> bytes:
@@ -105,7 +108,7 @@ class Outbox:
         self._ready = threading.Condition()
         self._messages: deque[bytes] = deque()
         self._events: deque[list[Any]] = deque()
-        self._latest: dict[str, list[Any]] = {}
+        self._latest: dict[object, list[Any]] = {}
         self._hush = self._closed = False
 
     @property
@@ -117,7 +120,7 @@ class Outbox:
         """Add an event; never waits."""
         with self._ready:
             moment = event.target in MOMENTS
-            waiting = self._latest.get(event.target)
+            waiting = self._latest.get(_subject(event))
             if len(self._events) >= COALESCE_ABOVE and waiting is not None and not moment:
                 waiting[0] = event
                 self.coalesced += 1
@@ -131,7 +134,7 @@ class Outbox:
                     self._events.append([HUSH])
                 entry = [event]
                 self._events.append(entry)
-                self._latest[event.target] = entry
+                self._latest[_subject(event)] = entry
                 self._ready.notify()
 
     def put_message(self, message: bytes) -> None:
@@ -163,13 +166,20 @@ class Outbox:
             count = min(len(self._events), MAX_BATCH)
             batch = [self._events.popleft()[0] for _ in range(count)]
             for event in batch:
-                entry = self._latest.get(event.target)
+                entry = self._latest.get(_subject(event))
                 if entry is not None and entry[0] is event:
-                    del self._latest[event.target]
+                    del self._latest[_subject(event)]
             if self._hush and not self._events:
                 self._hush = False
                 batch.append(HUSH)
         return encode_events("events", batch)
+
+
+def _subject(event: Event) -> object:
+    """What an event is about: of two about the same, the later one counts."""
+    if event.target.startswith("/note/"):
+        return (event.target, event.value[:1], event.value[2:])
+    return event.target
 
 
 def _plain(value: Any) -> Any:

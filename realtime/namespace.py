@@ -282,7 +282,7 @@ class Namespace:
 
 def _range(control: Control, index: int) -> str:
     unit = f" {control.unit}" if control.unit else ""
-    return f"{control.minimum[index]:g} … {control.maximum[index]:g}{unit}"
+    return f"{control.minimum[index]:.9g} … {control.maximum[index]:.9g}{unit}"
 
 
 def _count(count: int) -> str:

@@ -129,3 +129,14 @@ def test_close_frees_the_writer() -> None:
     writer.join(5.0)
     assert not writer.is_alive()
     assert lines == [None]
+
+
+def test_the_expression_of_two_notes_is_never_taken_for_one() -> None:
+    """Values of the same note replace each other, those of another key or id don't."""
+    box = Outbox()
+    for _ in range(COALESCE_ABOVE):
+        box.put(Event(NOW, "/gain", (0.0,)))
+    for bend in (1.0, 2.0):
+        for note in ((60.0, bend), (60.0, bend, 2.0), (61.0, bend, 2.0)):
+            box.put(Event(NOW, "/note/bend", note))
+    assert box.coalesced == 3

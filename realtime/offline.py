@@ -56,7 +56,7 @@ def render_files(
     """
     require_within("--tail", tail_s, 0.0, 600.0)
     require_within("--block", block, 1, 1 << 20)
-    _check_place(Path(out))
+    check_place(Path(out))
     source = None if audio is None else _input(audio, sample_rate)
     settings = EngineSettings(
         (str(instrument_path(instrument)),),
@@ -134,8 +134,12 @@ def _score(
     return events
 
 
-def _check_place(out: Path) -> None:
-    """What would fail after all the work is found before it."""
+def check_place(out: Path) -> None:
+    """What would fail after all the work is found before it.
+
+    Raises:
+        ConfigError: the suffix is neither .wav nor .flac; DataError: there is no such folder.
+    """
     if out.suffix.lower() not in (".wav", ".flac"):
         raise ConfigError(f"--out is {str(out)!r}; a name that ends in .wav or .flac is needed")
     if not out.parent.is_dir():

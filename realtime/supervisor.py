@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -92,6 +93,8 @@ class Status:
         link: events coalesced and dropped on the way, and values too many to be remembered.
         happenings: the latest changes of phase, oldest first.
         error: why it gave up.
+        recording: the file that is being recorded to, "" for none; recording_problem: why the
+            latest recording failed.
     """
 
     phase: Phase = Phase.IDLE
@@ -105,6 +108,8 @@ class Status:
     link: dict[str, int] = field(default_factory=dict)
     happenings: tuple[Happening, ...] = ()
     error: SynthError | None = None
+    recording: str = ""
+    recording_problem: str = ""
 
 
 class _Loss(Exception):
@@ -154,6 +159,8 @@ class Supervisor:
         self._stopping = threading.Event()
         self._process: ChildProcess | None = None
         self._listening = False
+        self._record_to: Path | None = None
+        self._record_lives = 0
         self._refused = 0
         self._crashes: deque[float] = deque()
         self._lost_at = 0.0
@@ -187,6 +194,18 @@ class Supervisor:
             self._recall.note(event)
             if self._listening and self._process is not None:
                 self._process.outbox.put(event)
+
+    def record(self, path: Path | None) -> None:
+        """Record to a file from the next block on, or (None) end that; any thread, never waits.
+
+        Before `start` it means from the first sample on. When the engine is replaced, a recording
+        goes on in a further file, whose name gets "-2" and so on. What becomes of it is in
+        `Status.recording` and `Status.recording_problem`.
+        """
+        with self._changed:
+            self._record_to, self._record_lives = path, 1
+            if self._listening and self._process is not None:
+                self._process.outbox.put_message(encode("record", path=str(path or "")))
 
     def status(self) -> Status:
         """The latest state; cheap, any thread."""
@@ -303,6 +322,8 @@ class Supervisor:
         kind = message["kind"]
         if kind == "beat":
             self._beat(message)
+        elif kind == "record":
+            self._hear_of_recording(message["state"], message["message"])
         elif kind == "waiting" and self._status.phase is not Phase.WAITING:
             self._enter(Phase.WAITING, message["message"])
         elif kind == "ready":
@@ -336,10 +357,29 @@ class Supervisor:
         if self._heard is not None:
             self._heard(message["stats"])
 
+    def _hear_of_recording(self, state: str, message: str) -> None:
+        if state == "recording":
+            self._update(recording=message, recording_problem="")
+        elif state == "recorded":
+            self._update(recording="")
+        else:
+            self._update(recording="", recording_problem=message)
+
+    def _next_record(self, path: Path) -> Path:
+        """Where a recording goes on in another life of the engine."""
+        while True:
+            self._record_lives += 1
+            name = path.with_name(f"{path.stem}-{self._record_lives}{path.suffix}")
+            if not name.exists():
+                return name
+
     def _tell_all(self, process: ChildProcess, first: bool) -> None:
         """Let it play, beginning with all that was said so far; from here on it hears all."""
         with self._changed:
             events = self._recall.events()
+            if self._record_to is not None:
+                path = self._record_to if first else self._next_record(self._record_to)
+                process.outbox.put_message(encode("record", path=str(path)))
             process.outbox.put_message(encode_events("play", events))
             self._listening = True
         if not first:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from realtime.event import Event
+from realtime.glide import PREFIX, Found, Glides
 from realtime.guard import Guard
 from realtime.namespace import GLOBALS, MODULATIONS
 from realtime.plugin import Array, Plugin
@@ -57,6 +58,7 @@ class Engine:
         self._gain_db = GAIN.default[0]
         self._soft = False
         self.guard.set_gain(_linear(self._gain_db))
+        self._glides = Glides(settings.sample_rate, self._find)
         self._handlers: dict[str, Callable[[tuple[float, ...]], None]] = {
             "/note/on": self._note_on,
             "/note/off": self._note_off,
@@ -138,6 +140,14 @@ class Engine:
         if not all(math.isfinite(v) for v in event.value):
             self.dropped += 1
             return
+        if event.target.startswith(PREFIX):
+            self._glide(event)
+            return
+        if self._glides:
+            self._glides.forget(event.target)
+        self._set(event)
+
+    def _set(self, event: Event) -> None:
         handler = self._handlers.get(event.target)
         if handler is None:
             self._set_control(event)
@@ -146,6 +156,35 @@ class Engine:
             handler(event.value)
         except (IndexError, ValueError):
             self.unknown += 1
+
+    def _glide(self, event: Event) -> None:
+        """A glide begins; or, without an address, all that glide take a step."""
+        idle = not self._glides
+        try:
+            if event.target == PREFIX:
+                events, idle = self._glides.steps(self.now), True
+            else:
+                address = event.target[len(PREFIX) :]
+                events = self._glides.begin(self.now, address, event.value)
+        except ValueError:
+            self.unknown += 1
+            return
+        for step in events:
+            self._set(step)
+        if idle and self._glides:
+            self._order += 1
+            later = self.now + self._glides.step
+            heapq.heappush(self._queue, (later, self._order, Event(later, PREFIX)))
+
+    def _find(self, address: str) -> Found | None:
+        """A control that can glide, and where it stands."""
+        if address == "/gain":
+            return GAIN, (self._gain_db,)
+        _, plugin, name, *rest = [*address.split("/"), "", ""]
+        strip = self.strips.get(plugin)
+        if strip is None or any(rest) or name not in strip.controls.controls:
+            return None
+        return strip.controls.controls[name], strip.controls.base[name].tolist()
 
     def _set_control(self, event: Event) -> None:
         parts = event.target.split("/")

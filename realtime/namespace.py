@@ -9,10 +9,14 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from realtime.event import NOW, Event
+from realtime.glide import MAX_SECONDS as MAX_GLIDE_S
+from realtime.glide import PREFIX as GLIDE
+from realtime.glide import glide
 from realtime.osc import NotFiniteError, OscArg
+from realtime.osc_pattern import AddressBook
 from realtime.transport import DEFAULT_TEMPO, MAX_BEATS, MAX_TEMPO, MIN_TEMPO
 from synth.contract import ConfigError, Control, ProtocolError
 
@@ -99,7 +103,8 @@ MODULATIONS = ("pressure", "timbre", "sync")
 RESERVED = frozenset(
     {address.split("/")[1] for address in GLOBALS}
     | {"status", "status.reply", "sync", "synced", "notify", "version", "version.reply"}
-    | {"done", "fail", "stats", "synth", "meter"}
+    | {"done", "fail", "stats", "synth", "meter", "late", "replyport", "dumpOSC", "clearSched"}
+    | {"status.floats", "subscribe", "unsubscribe"}
 )
 _PLUGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
 _MAX_SUGGESTED_FROM = 60  # a comparison takes some 70 µs, and anybody can ask for many
@@ -148,6 +153,7 @@ class Namespace:
                 )
             self._controls.update({f"/{plugin}/{control.name}": control for control in controls})
         self._known = [*self._controls, *GLOBALS]
+        self._book: AddressBook | None = None  # made when the first pattern comes
         self.counters: dict[str, int] = {"clamped": 0, "refused": 0}
 
     @property
@@ -184,6 +190,8 @@ class Namespace:
         """
         if address in GLOBALS:
             return self._resolve_global(address, args)
+        if address.startswith(GLIDE + "/"):
+            return self._resolve_glide(address, args)
         found = self.find(address)
         if found is None:
             return self._resolve_modulation(address, args)
@@ -198,6 +206,40 @@ class Namespace:
         if index is not None:
             address = f"{address.rpartition('/')[0]}/{index}"
         return Event(NOW, address, values)
+
+    def resolve_all(self, pattern: str, args: Sequence[OscArg]) -> tuple[Event, ...]:
+        """What a message to a pattern means: one event for each address that it names and that
+        takes such arguments, in the order of the rack.
+
+        Patterns name controls, their elements and the global addresses.
+
+        Raises:
+            ProtocolError: the pattern is malformed, names nothing, or none of what it names takes
+                such arguments.
+        """
+        if self._book is None:
+            self._book = AddressBook(self._all_addresses())
+        found = self._book.match(pattern)
+        if not found:
+            raise ProtocolError(f"nothing has an address like {pattern[:64]}")
+        events, failure = [], None
+        for address in found:
+            try:
+                events.append(self.resolve(address, args))
+            except NotFiniteError:
+                raise
+            except ProtocolError as error:
+                failure = failure or ProtocolError(f"{address}: {error}")
+        if failure is not None and not events:
+            raise failure
+        return tuple(events)
+
+    def _all_addresses(self) -> Iterator[str]:
+        for address, control in self._controls.items():
+            yield address
+            if control.size > 1:
+                yield from (f"{address}/{i}" for i in range(control.size))
+        yield from GLOBALS
 
     def _resolve_global(self, address: str, args: Sequence[OscArg]) -> Event:
         specs = GLOBALS[address]
@@ -222,6 +264,17 @@ class Namespace:
         if address == "/note/on" and values[1] == 0:
             return Event(NOW, "/note/off", values[:1] + values[2:])
         return Event(NOW, address, values)
+
+    def _resolve_glide(self, address: str, args: Sequence[OscArg]) -> Event:
+        """`/glide/<address> seconds values…`."""
+        wanted = address[len(GLIDE) :]
+        if self.find(wanted) is None:
+            raise self._unknown(wanted)
+        numbers = self._numbers(address, args)
+        if not numbers or not 0 <= numbers[0] <= MAX_GLIDE_S:
+            raise ProtocolError(f"needs seconds (0 … {MAX_GLIDE_S:g}) and values")
+        event = self.resolve(wanted, numbers[1:])
+        return glide(event.target, numbers[0], event.value)
 
     def _resolve_modulation(self, address: str, args: Sequence[OscArg]) -> Event:
         """`…/pressure depth`, `…/timbre depth` or `…/sync beats [low high]`."""

@@ -8,6 +8,7 @@ older than the last event, whatever happened to the engine.
 from __future__ import annotations
 
 from realtime.event import NOW, Event
+from realtime.glide import landed
 
 _NOTE_VALUES = ("/note/bend", "/note/pressure", "/note/timbre")
 _RUNNING = ("/transport/start", "/transport/continue")
@@ -25,7 +26,8 @@ class Recall:
         self._running = False
 
     def note(self, event: Event) -> None:
-        """Learn from an event."""
+        """Learn from an event; of a glide, where it ends."""
+        event = landed(event)
         target, value = event.target, event.value
         if target == "/note/on":
             self._begin(value)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from realtime.event import Event
+from realtime.glide import landed
 from realtime.namespace import GLOBAL_VALUES, GLOBALS, Namespace
 
 MAX_METERS = 256
@@ -96,7 +97,10 @@ class Values:
             }
 
     def note(self, event: Event, source: str = "") -> None:
-        """Learn from an event and tell the listeners. What it can't mean is left to the engine."""
+        """Learn from an event and tell the listeners. What it can't mean is left to the engine.
+
+        Of a glide, it is where it ends."""
+        event = landed(event)
         address, value = event.target, event.value
         with self._lock:
             known = self._values.get(address)

@@ -19,6 +19,11 @@ MAPPING = MidiMapping(
 )
 
 
+RESTING = [
+    (target, (0.0,)) for target in ("/pitch_bend", "/sustain", "/sostenuto", "/soft", "/pressure")
+]
+
+
 def feed(hexadecimal: str) -> list[str]:
     """The messages in a stream written in hexadecimal."""
     return [m.hex(" ") for m in MidiParser().feed(bytes.fromhex(hexadecimal))]
@@ -76,14 +81,17 @@ def test_stream(stream: str, messages: list[str]) -> None:
         ("b0403f", [("/sustain", (0.0,))]),
         ("b04040", [("/sustain", (1.0,))]),
         ("b07800", [("/panic", ())]),
-        ("b07900", [("/pitch_bend", (0.0,)), ("/sustain", (0.0,))]),
+        ("b07900", RESTING),
         ("b07a00", []),
         ("b07b00", [("/all_notes_off", ())]),
         ("b07f00", [("/all_notes_off", ())]),
         ("c507", [("/program", (7.0,))]),
-        ("a03c40 d040", []),
+        ("a03c7f", [("/note/pressure", (60.0, 1.0))]),
+        ("d000 d07f", [("/pressure", (0.0,)), ("/pressure", (1.0,))]),
+        ("b0427f", [("/sostenuto", (1.0,))]),
+        ("b04300", [("/soft", (0.0,))]),
         ("ff", [("/panic", ())]),
-        ("f8 fe fa fc f6 f20000", []),
+        ("f8 fe fa fc f6", []),
     ],
 )
 def test_meaning(stream: str, events: list[tuple[str, tuple[float, ...]]]) -> None:

@@ -9,14 +9,12 @@ import mido
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from midi_maps import Map
 
 from realtime.event import NOW
-from realtime.mapping import CcTarget, MidiMapping
 from realtime.midi import MidiDecoder, MidiParser
 
-MAPPING = MidiMapping(
-    {1: CcTarget("/codec/position", tuple(v / 127 for v in range(128)))}, bend_range=2.0
-)
+MAPPING = Map({("cc", 1): "/codec/position"}, bend_range=2.0)
 
 
 RESTING = [
@@ -29,7 +27,7 @@ def feed(hexadecimal: str) -> list[str]:
     return [m.hex(" ") for m in MidiParser().feed(bytes.fromhex(hexadecimal))]
 
 
-def decode(hexadecimal: str, mapping: MidiMapping = MAPPING) -> list[tuple[str, tuple[float, ...]]]:
+def decode(hexadecimal: str, mapping: Map = MAPPING) -> list[tuple[str, tuple[float, ...]]]:
     """Targets and values of a stream."""
     parser, decoder = MidiParser(), MidiDecoder(mapping)
     events = [e for m in parser.feed(bytes.fromhex(hexadecimal)) for e in decoder.decode(m)]
@@ -99,7 +97,7 @@ def test_meaning(stream: str, events: list[tuple[str, tuple[float, ...]]]) -> No
 
 
 def test_only_its_channel() -> None:
-    third = MidiMapping(channel=3)
+    third = Map(channel=3)
     assert decode("923c64 913e64 c307 b27b00", third) == [
         ("/note/on", (60.0, 100.0)),
         ("/all_notes_off", ()),
@@ -107,12 +105,12 @@ def test_only_its_channel() -> None:
 
 
 def test_bend_range_is_the_mapping_s() -> None:
-    assert decode("e07f7f", MidiMapping(bend_range=12.0)) == [("/pitch_bend", (12.0,))]
-    assert decode("e00000", MidiMapping(bend_range=0.0)) == [("/pitch_bend", (0.0,))]
+    assert decode("e07f7f", Map(bend_range=12.0)) == [("/pitch_bend", (12.0,))]
+    assert decode("e00000", Map(bend_range=0.0)) == [("/pitch_bend", (0.0,))]
 
 
 def test_a_mapped_controller_goes_before_its_usual_meaning() -> None:
-    pedal = MidiMapping({64: CcTarget("/codec/loop", (0.0,) * 64 + (1.0,) * 64)})
+    pedal = Map({("cc", 64): "/codec/loop"})
     assert decode("b0407f", pedal) == [("/codec/loop", (1.0,))]
 
 

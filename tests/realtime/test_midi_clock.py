@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 
 import pytest
+from midi_maps import Map
 
 from realtime.event import Event
-from realtime.mapping import MidiMapping
 from realtime.midi import MidiDecoder
 
 TICK, START, CONTINUE, STOP = b"\xf8", b"\xfa", b"\xfb", b"\xfc"
@@ -17,7 +17,7 @@ class Sequencer:
     """Sends ticks at a tempo, late by up to `jitter` s, to a decoder."""
 
     def __init__(self, tempo: float, jitter: float = 0.0, seed: int = 5) -> None:
-        self.decoder = MidiDecoder(MidiMapping())
+        self.decoder = MidiDecoder(Map())
         self.tempo, self.jitter, self.now = tempo, jitter, 100.0
         self.random = random.Random(seed)
 

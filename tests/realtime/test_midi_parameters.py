@@ -3,32 +3,19 @@
 from __future__ import annotations
 
 import pytest
+from midi_maps import Map
 
-from realtime.event import NOW, Event
 from realtime.midi import MidiDecoder, MidiParser
-from realtime.sources import Source
-
-Moves = list[tuple[str, int | str, float]]
 
 
-class Map:
-    """Binds the sources it is given, each to an address of its own."""
-
-    channel: int | None = None
-    bend_range = 2.0
-
-    def __init__(self, *bound: tuple[str, int]) -> None:
-        self._bound = bound
-
-    def moved(self, source: Source, position: float, time: int = NOW) -> tuple[Event, ...]:
-        if (source.kind, source.number) not in self._bound:
-            return ()
-        return (Event(time, f"/{source.kind}/{source.number}", (position,)),)
+def bind(*bound: tuple[str, int]) -> Map:
+    """Binds these sources, each to an address of its own."""
+    return Map({source: f"/{source[0]}/{source[1]}" for source in bound})
 
 
 def decode(stream: str, *bound: tuple[str, int]) -> list[tuple[str, tuple[float, ...]]]:
     """Targets and values of a stream in hexadecimal."""
-    parser, decoder = MidiParser(), MidiDecoder(Map(*bound))
+    parser, decoder = MidiParser(), MidiDecoder(bind(*bound))
     events = [e for m in parser.feed(bytes.fromhex(stream)) for e in decoder.decode(m)]
     assert decoder.counters["malformed"] == 0
     return [(event.target, event.value) for event in events]
@@ -168,7 +155,7 @@ def test_what_is_bound_goes_before_its_usual_meaning() -> None:
 
 def test_parameters_without_end_are_not_kept() -> None:
     """All 16 383 of both kinds, moved in turn, and the last ones still know their values."""
-    decoder = MidiDecoder(Map(("nrpn", 16382)))
+    decoder = MidiDecoder(bind(("nrpn", 16382)))
     for number in range(16_383):
         for message in ((99, number >> 7), (98, number & 127), (6, 1)):
             decoder.decode(bytes((0xB0, *message)))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 
 import pytest
+from midi_maps import Map
 
 from realtime.event import NOW, Event
-from realtime.mapping import CcTarget, MidiMapping
 from realtime.midi import MidiDecoder, MidiParser
 from realtime.midi_channel import LOWER, UPPER, Zones
 from realtime.recall import Recall
@@ -22,7 +22,7 @@ class Player:
     """A decoder that is fed hexadecimal."""
 
     def __init__(self, *streams: str, members: int = 0) -> None:
-        timbre = MidiMapping({74: CcTarget("/codec/latent/1", (0.0,) * 128)})
+        timbre = Map({("cc", 74): "/codec/latent/1"})
         self.parser, self.decoder = MidiParser(), MidiDecoder(timbre, members)
         for stream in streams:
             self.say(stream)
@@ -130,7 +130,7 @@ def test_timbre_rests_in_the_middle() -> None:
         ("/note/timbre", (60.0, 0.0, 2.0)),
         ("/note/timbre", (60.0, 1.0, 2.0)),
     ]
-    assert Player().say("b14a40") == [("/codec/latent/1", (0.0,))]
+    assert Player().say("b14a7f") == [("/codec/latent/1", (1.0,))]
 
 
 def test_a_range_told_to_one_member_is_all_members() -> None:
@@ -194,7 +194,7 @@ def test_no_note_hangs_whatever_comes() -> None:
     """Random legal bytes on all channels, zones that come and go; after all keys are up, or after
     the port is gone, nothing is held."""
     random_ = random.Random(11)
-    decoder, recall = MidiDecoder(MidiMapping()), Recall()
+    decoder, recall = MidiDecoder(Map()), Recall()
     statuses = [0x80, 0x90, 0x90, 0xA0, 0xB0, 0xD0, 0xE0]
     for _ in range(4_000):
         status = random_.choice(statuses) | random_.randrange(16)

@@ -179,7 +179,8 @@ class Driver:
         self.failure: BaseException | None = None
         self.rendering_since = math.inf
         self.events = self.dropped_events = self.discarded_input = 0
-        self._pending: deque[Event] = deque()
+        self._pending: deque[list[Event]] = deque()
+        self._posted = 0
         self._stopping, self._finished = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._guarded_run, name="render", daemon=True)
         self._stats_wanted = True
@@ -210,12 +211,19 @@ class Driver:
         self._thread.start()
 
     def post(self, events: Iterable[Event]) -> None:
-        """Hand over events; any thread. Beyond 65 536 waiting ones they are dropped and counted."""
-        for event in events:
-            if len(self._pending) >= MAX_PENDING:
-                self.dropped_events += 1
-            else:
-                self._pending.append(event)
+        """Hand over events; one thread at a time.
+
+        Up to 1 024 of them reach the renderer before the same block. Beyond 65 536 waiting ones
+        they are dropped and counted.
+        """
+        batch = list(events)
+        room = MAX_PENDING - (self._posted - self.events)
+        if len(batch) > room:
+            self.dropped_events += len(batch) - room
+            batch = batch[:room]
+        self._posted += len(batch)
+        for start in range(0, len(batch), EVENTS_PER_BLOCK):
+            self._pending.append(batch[start : start + EVENTS_PER_BLOCK])
 
     def stop(self, timeout: float = 1.0) -> bool:
         """Fade out, let the last block out, close. Returns whether that was done in time (s)."""
@@ -306,9 +314,12 @@ class Driver:
         began = time.perf_counter()
         self.rendering_since = began
         pending, schedule = self._pending, self.renderer.schedule
-        due = min(len(pending), EVENTS_PER_BLOCK)
-        for _ in range(due):
-            schedule(pending.popleft())
+        due = 0
+        while pending and due + len(pending[0]) <= EVENTS_PER_BLOCK:
+            batch = pending.popleft()
+            for event in batch:
+                schedule(event)
+            due += len(batch)
         self.events += due
         if not self._reviving:
             self._mark()

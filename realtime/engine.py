@@ -52,7 +52,7 @@ class Engine:
         self.channels_in = 0 if first is None or first.is_generator else first.manifest.channels_in
         self.guard = Guard(settings.sample_rate)
         self.now = 0
-        self.dropped = self.unknown = 0
+        self.dropped = self.unknown = self.late = 0
         self._queue: list[tuple[int, int, Event]] = []
         self._order = 0
         self._gain_db = GAIN.default[0]
@@ -93,9 +93,20 @@ class Engine:
     # -- audio ---------------------------------------------------------------------------------
 
     def schedule(self, event: Event) -> None:
-        """Take an event in; beyond 65536 waiting ones it is dropped and counted."""
+        """Take an event in; beyond 65536 waiting ones it is dropped and counted.
+
+        One whose time has passed takes effect at the next sample and is counted as late. The end of
+        a note is never dropped.
+        """
+        if event.target == "/clearSched":
+            self._clear_scheduled()
+            return
+        self.late += 0 <= event.time < self.now
         if len(self._queue) >= MAX_EVENTS:
-            self.dropped += 1
+            if event.target == "/note/off":
+                self._apply(event)
+            else:
+                self.dropped += 1
             return
         self._order += 1
         heapq.heappush(self._queue, (max(event.time, self.now), self._order, event))
@@ -131,6 +142,17 @@ class Engine:
         return np.zeros((self.channels, count), np.float32)
 
     # -- events --------------------------------------------------------------------------------
+
+    def _clear_scheduled(self) -> None:
+        """Forget what was to happen later; but notes that were to end then end now."""
+        kept = []
+        for time, order, event in self._queue:
+            if time <= self.now or event.target == PREFIX:
+                kept.append((time, order, event))
+            elif event.target == "/note/off":
+                kept.append((self.now, order, event))
+        self._queue = kept
+        heapq.heapify(self._queue)
 
     def _apply_due(self) -> None:
         while self._queue and self._queue[0][0] <= self.now:
@@ -283,6 +305,7 @@ class Engine:
             "refused": sum(s.controls.refused for s in strips),
             "unknown_events": self.unknown,
             "dropped_events": self.dropped,
+            "late_events": self.late,
             "tempo": self.transport.tempo,
             "beat": self.transport.beat_at(self.now),
         }

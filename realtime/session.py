@@ -45,6 +45,8 @@ class SessionSettings:
         driver: device, block, look-ahead.
         midi: None for no MIDI, "" for the first port (or a virtual one), else part of its name.
         osc_host, osc_port: where OSC is taken; port None for no OSC.
+        osc_reply_port: where answers go, instead of to the port that was sent from; 0: there.
+        timetags: what a bundle's time means: "trust", "clamp" or "immediate".
         mapping: YAML file of MIDI controllers, or None for the default.
         trust: whether TorchScript files may be opened.
     """
@@ -55,6 +57,8 @@ class SessionSettings:
     midi: str | None = None
     osc_host: str = "127.0.0.1"
     osc_port: int | None = 9000
+    osc_reply_port: int = 0
+    timetags: str = "trust"
     mapping: str | None = None
     trust: bool = False
 
@@ -102,6 +106,11 @@ class Session:
                         settings.osc_host,
                         settings.osc_port,
                         self.osc_status,
+                        group=self.take_all,
+                        clock=self.clock,
+                        timetags=settings.timetags,
+                        values=self.values,
+                        reply_port=settings.osc_reply_port,
                     )
                 )
             self._start_engine()
@@ -136,10 +145,15 @@ class Session:
         Args:
             event: see there; source: who it is from, for those who hear of changes.
         """
-        self.taken += 1
-        self.events.append(event)
-        self.supervisor.send(event)
-        self.values.note(event, source)
+        self.take_all((event,), source)
+
+    def take_all(self, events: Sequence[Event], source: str = "") -> None:
+        """Pass on events that belong together: those for now take effect at the same sample."""
+        self.taken += len(events)
+        self.events.extend(events)
+        self.supervisor.send_group(events)
+        for event in events:
+            self.values.note(event, source)
 
     def perform(self, score: Sequence[Event], sample_rate: int) -> None:
         """Play a score from now on, beside whatever else comes in; returns at once."""
@@ -190,6 +204,10 @@ class Session:
             "dropped": counters.get("dropped", 0),
             "clamped": counters.get("clamped", 0),
             "refused": counters.get("refused", 0),
+            "late": counters.get("late", 0),
+            "far": counters.get("far", 0),
+            "overflowed": counters.get("overflowed", 0),
+            "late_events": int(engine.get("late_events", 0)),
         }
 
     def watch(self, seconds: float) -> None:

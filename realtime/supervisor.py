@@ -11,7 +11,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -187,13 +187,19 @@ class Supervisor:
 
         Events with numbers that are not finite are refused and counted.
         """
-        if not all(map(math.isfinite, event.value)):
-            self._refused += 1
+        self.send_group((event,))
+
+    def send_group(self, events: Sequence[Event]) -> None:
+        """Pass on events that belong together: those for now take effect at the same sample."""
+        finite = [event for event in events if all(map(math.isfinite, event.value))]
+        self._refused += len(events) - len(finite)
+        if not finite:
             return
         with self._changed:
-            self._recall.note(event)
+            for event in finite:
+                self._recall.note(event)
             if self._listening and self._process is not None:
-                self._process.outbox.put(event)
+                self._process.outbox.put_group(finite)
 
     def record(self, path: Path | None) -> None:
         """Record to a file from the next block on, or (None) end that; any thread, never waits.

@@ -19,6 +19,10 @@ import click
               help="Take MIDI from PORT, or from the first port.")  # fmt: skip
 @click.option("--osc-host", default="127.0.0.1", show_default=True, help="Address for OSC.")
 @click.option("--osc-port", default=9000, show_default=True, help="UDP port for OSC; 0 picks one.")
+@click.option("--osc-reply-port", default=0, metavar="PORT",
+              help="Send OSC answers to PORT.  [default: the sender's]")  # fmt: skip
+@click.option("--timetags", default="trust", show_default=True, metavar="POLICY",
+              help="Times of OSC bundles: trust, clamp (to 1 s) or immediate.")  # fmt: skip
 @click.option("--no-osc", is_flag=True, help="Take no OSC.")
 @click.option("--block", default=0, help="Frames per block.  [default: the device's]")
 @click.option("--lookahead", default=None, type=int,

@@ -156,6 +156,16 @@ class Namespace:
         self._book: AddressBook | None = None  # made when the first pattern comes
         self.counters: dict[str, int] = {"clamped": 0, "refused": 0}
 
+    def extended(self, own: Mapping[str, Sequence[Control]]) -> Namespace:
+        """A namespace with further controls, of the control process itself: `/<first>/<name>` for
+        every control of every first word. Its counters begin at 0."""
+        made = Namespace({})
+        made._controls = dict(self._controls)
+        for first, controls in own.items():
+            made._controls.update({f"/{first}/{control.name}": control for control in controls})
+        made._known = [*made._controls, *GLOBALS]
+        return made
+
     @property
     def controls(self) -> Mapping[str, Control]:
         """The plugins' controls by address `/<plugin>/<control>`, in order."""

@@ -14,7 +14,8 @@ import soxr
 from realtime.bundled import instrument_path
 from realtime.engine import Engine, build_engine
 from realtime.event import Event
-from realtime.mapping import default_mapping, read_mapping
+from realtime.mapping import default_mapping
+from realtime.mapping_file import read_mapping
 from realtime.namespace import Namespace
 from realtime.plugin import Array
 from realtime.score import demo_score, read_log, read_midi

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from realtime.event import Event
-from realtime.mapping import MidiMapping
+from realtime.mapping import ControlMap
 from realtime.midi import MidiDecoder
 from realtime.namespace import Namespace
+from realtime.sources import Mover
 from synth.contract import DataError, ProtocolError
 
 MAX_EVENTS = 1_000_000
@@ -31,9 +32,7 @@ DEFAULT_TEMPO = 500_000  # microseconds per quarter note
 _SMPTE_29 = 30_000 / 1_001  # frames a second that a division of -29 stands for
 
 
-def read_midi(
-    path: str | Path, sample_rate: int, mapping: MidiMapping | None = None
-) -> list[Event]:
+def read_midi(path: str | Path, sample_rate: int, mapping: Mover | None = None) -> list[Event]:
     """The events of a Standard MIDI File of type 0 or 1, its tempo map honoured.
 
     Its music begins at time 0: the transport is started there, and told every tempo.
@@ -46,7 +45,7 @@ def read_midi(
     Raises:
         DataError: missing, damaged, of type 2 or too large; names the file.
     """
-    decoder = MidiDecoder(mapping or MidiMapping())
+    decoder = MidiDecoder(mapping or ControlMap())
     events = [Event(0, "/transport/start")]
     for seconds, message in _timed_messages(path):
         time = round(seconds * sample_rate)

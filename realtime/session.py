@@ -16,7 +16,8 @@ from realtime.bundled import instrument_path
 from realtime.devices import list_devices
 from realtime.driver import DriverSettings
 from realtime.event import NOW, Event
-from realtime.mapping import default_mapping, read_mapping
+from realtime.mapping import default_mapping
+from realtime.mapping_file import read_mapping
 from realtime.midi_input import MidiInput
 from realtime.namespace import Namespace
 from realtime.osc_server import OscServer

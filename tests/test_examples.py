@@ -17,12 +17,13 @@ from builders import instrument_bytes, small_sampler
 from realtime.bundled import bundled_instrument
 from realtime.event import NOW, Event
 from realtime.loader import read_instrument
-from realtime.mapping import read_mapping
+from realtime.mapping_file import read_mapping
 from realtime.namespace import Namespace
 from realtime.offline import render_files
 from realtime.onnx_plugin import osc_name
 from realtime.osc_server import OscServer
 from realtime.score import read_log, read_midi
+from realtime.sources import Source
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 NAME = "default"  # the instrument that the examples speak to
@@ -137,10 +138,15 @@ def test_event_log_renders(tmp_path: Path) -> None:
 def test_map_moves_what_it_says() -> None:
     mapping = read_mapping(EXAMPLES / "map.yaml", sampler_namespace())
     assert mapping.bend_range == 12
-    assert mapping.cc[1].address == f"/{NAME}/latent/0"
-    assert (mapping.cc[7].values[0], mapping.cc[7].values[-1]) == (-40, 0)
-    assert (mapping.cc[21].values[0], mapping.cc[21].values[-1]) == (-1, 2)
-    assert set(mapping.cc[23].values) == {0.0, 1.0, 2.0}
+
+    def says(number: int, value: int) -> tuple[str, float]:
+        (event,) = mapping.moved(Source("cc", number, 1), value / 127)
+        return event.target, event.value[0]
+
+    assert says(1, 64)[0] == f"/{NAME}/latent/0"
+    assert (says(7, 0)[1], says(7, 127)[1]) == (-40, 0)
+    assert (says(21, 0)[1], says(21, 127)[1]) == (-1, 2)
+    assert {says(23, value)[1] for value in range(128)} == {0.0, 1.0, 2.0}
 
 
 def test_the_song_and_its_moving_fader_are_played() -> None:

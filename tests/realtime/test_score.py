@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from realtime import score
 from realtime.event import NOW, Event
-from realtime.mapping import CcTarget, MidiMapping
+from realtime.mapping import Binding, ControlMap
 from realtime.namespace import Namespace
 from realtime.score import demo_score, merge, read_log, read_midi, write_log
+from realtime.sources import Source
 from synth.contract import Control, DataError
 
 RATE = 48_000
@@ -53,7 +54,7 @@ def song() -> mido.MidiFile:
 def test_tempo_map_is_honoured(tmp_path: Path) -> None:
     path = tmp_path / "song.mid"
     song().save(path)
-    mapping = MidiMapping({1: CcTarget("/codec/position", tuple(v / 127 for v in range(128)))})
+    mapping = ControlMap((Binding(Source("cc", 1), "/codec/position"),))
     # One quarter at 120 a minute, then quarters at 60: 0.5 s, then 1 s each.
     assert read_midi(path, RATE, mapping) == [
         Event(0, "/transport/start"),

@@ -6,14 +6,14 @@ import contextlib
 import socket
 import threading
 
-from realtime.osc_slip import SlipDecoder, slip_encode
+from realtime.osc_stream import Framing, Sized, Slip
 
 MAX_CONNECTIONS = 16
 MAX_UNSENT = 1 << 18  # bytes
 READ_AT_ONCE = 1 << 16  # bytes
 # A browser can be made to send anything to this port, but not to begin with these: a web page must
 # not be able to play.
-_FIRST = (b"\xc0", b"/", b"#")
+_SLIP, _SIZED = (b"\xc0", b"/", b"#"), b"\0"
 
 
 class TcpConnection:
@@ -26,15 +26,15 @@ class TcpConnection:
     def __init__(self, sock: socket.socket, address: tuple[str, int]) -> None:
         self.socket, self.name = sock, f"{address[0]}:{address[1]}/tcp"
         self.closed = False
-        self._decoder = SlipDecoder()
+        self._framing: Framing = Slip()
         self._fresh = True
         self._lock = threading.Lock()
         self._unsent = bytearray()
 
     @property
     def broken(self) -> int:
-        """Frames that were no SLIP."""
-        return self._decoder.broken
+        """Frames that were none."""
+        return self._framing.broken
 
     def receive(self) -> list[bytes]:
         """The packets that have come; `closed` afterwards if the other end is gone or speaks
@@ -45,18 +45,20 @@ class TcpConnection:
             return []
         except OSError:
             data = b""
-        if self._fresh and data and not data.startswith(_FIRST):
-            self._decoder.broken += 1
+        if self._fresh and data.startswith(_SIZED):
+            self._framing = Sized()
+        elif self._fresh and data and not data.startswith(_SLIP):
+            self._framing.broken += 1
             data = b""
         self._fresh = False
-        if not data:
+        packets = self._framing.feed(data)
+        if not data or self._framing.lost:
             self.close()
-            return []
-        return self._decoder.feed(data)
+        return packets
 
     def send(self, packet: bytes) -> bool:
         """Send a packet, or keep it for `flush`; False if there is no room for it."""
-        frame = slip_encode(packet)
+        frame = self._framing.encode(packet)
         with self._lock:
             if self.closed or len(self._unsent) + len(frame) > MAX_UNSENT:
                 return False

@@ -174,6 +174,21 @@ class Keyboard(Peer):
         self.ask("play", hexadecimal)
 
 
+class Desk(Peer):
+    """A JACK client with a MIDI input, as a desk with motor faders has one.
+
+    Args:
+        client: its name.
+    """
+
+    def __init__(self, client: str = "desk") -> None:
+        super().__init__("desk", client)
+
+    def came(self) -> list[str]:
+        """The messages that came so far, in hexadecimal."""
+        return list(self.ask("came"))
+
+
 def sine_fit(audio: Samples, frequency_hz: float, sample_rate: int) -> tuple[float, float]:
     """Amplitude of the sine of that frequency that fits best, and the largest deviation from it."""
     phase = 2 * np.pi * frequency_hz * np.arange(len(audio)) / sample_rate

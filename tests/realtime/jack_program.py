@@ -1,4 +1,4 @@
-"""JACK clients as a process of their own: `python jack_program.py listen|speak|keys ARGUMENTS`.
+"""JACK clients as a process of their own: `python jack_program.py KIND ARGUMENTS`.
 
 A call into libjack can wait for ever on a server that stalls, with the interpreter held, so none is
 made in the process of a test. Started and asked by `jack_peers`: one command a line on stdin, one
@@ -122,8 +122,28 @@ class Keys:
         self._port.send_message(list(bytes.fromhex(hexadecimal)))
 
 
+class Desk:
+    """A MIDI input that others connect to; remembers what came, in hexadecimal."""
+
+    def __init__(self, client: str) -> None:
+        import rtmidi
+
+        self._came: list[str] = []
+        self._port = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, name=client)
+        self._port.set_callback(lambda delivered, _: self._came.append(bytes(delivered[0]).hex()))
+        self._port.open_virtual_port("faders")
+        self.greeting = 0
+
+    def leave(self) -> None:
+        self._port.close_port()
+        self._port.delete()
+
+    def came(self) -> list[str]:
+        return list(self._came)
+
+
 def main() -> None:
-    kinds = {"listen": Listen, "speak": Speak, "keys": Keys}
+    kinds = {"listen": Listen, "speak": Speak, "keys": Keys, "desk": Desk}
     peer = kinds[sys.argv[1]](*sys.argv[2:])
     print(json.dumps(peer.greeting), flush=True)
     for line in sys.stdin:

@@ -16,11 +16,11 @@ from realtime.bundled import instrument_path
 from realtime.devices import list_devices
 from realtime.driver import DriverSettings
 from realtime.event import NOW, Event
-from realtime.mapping import default_mapping
-from realtime.mapping_file import read_mapping
+from realtime.mapping import default_mapping, read_mapping
 from realtime.midi_input import MidiInput
 from realtime.namespace import Namespace
 from realtime.osc_server import OscServer
+from realtime.oscquery import OscQuery
 from realtime.score import demo_score
 from realtime.settings import EngineSettings
 from realtime.supervisor import ENDS, Status, Supervisor
@@ -46,6 +46,8 @@ class SessionSettings:
         driver: device, block, look-ahead.
         midi: None for no MIDI, "" for the first port (or a virtual one), else part of its name.
         osc_host, osc_port: where OSC is taken; port None for no OSC.
+        oscquery, oscquery_port: whether OSCQuery is served beside OSC, and on which port (None: the
+            one after OSC's); a taken one is replaced by a free one.
         osc_reply_port: where answers go, instead of to the port that was sent from; 0: there.
         timetags: what a bundle's time means: "trust", "clamp" or "immediate".
         mapping: YAML file of MIDI controllers, or None for the default.
@@ -58,6 +60,8 @@ class SessionSettings:
     midi: str | None = None
     osc_host: str = "127.0.0.1"
     osc_port: int | None = 9000
+    oscquery: bool = True
+    oscquery_port: int | None = None
     osc_reply_port: int = 0
     timetags: str = "trust"
     mapping: str | None = None
@@ -72,7 +76,8 @@ class Session:
 
     Attributes:
         clock: maps `time.monotonic()` to the samples of the engine; values: the last value of
-            every control and meter, and who hears of changes.
+            every control and meter, and who hears of changes; notices: what people should know
+            though it plays.
 
     Raises (on entering):
         NoOutputError: there is nothing to play on; see `demo_instead`.
@@ -88,6 +93,8 @@ class Session:
         self.supervisor = Supervisor(engine.to_dict(), settings.driver, heard=self._meter)
         self.clock = self.supervisor.clock
         self.osc: OscServer | None = None
+        self.oscquery: OscQuery | None = None
+        self.notices: list[str] = []
         self.midi: MidiInput | None = None
         self.events: deque[Event] = deque(maxlen=LAST_EVENTS)
         self.taken = 0
@@ -128,6 +135,7 @@ class Session:
                 self.midi = self._stack.enter_context(
                     MidiInput(settings.midi or None, self.take, mapping)
                 )
+            self._start_oscquery(namespace)
             self._stack = self._stack.pop_all()
         return self
 
@@ -138,6 +146,8 @@ class Session:
         trace: TracebackType | None,
     ) -> None:
         self._ended.set()
+        if self.oscquery is not None:
+            self.oscquery.leave()
         self._stack.close()
 
     def take(self, event: Event, source: str = "") -> None:
@@ -240,6 +250,32 @@ class Session:
             self.values.meter(f"/meter/{name}", float(engine.get(name, 0.0)))
         for name in DRIVER_METERS:
             self.values.meter(f"/meter/{name}", float(stats.get(name, 0.0)))
+
+    def _start_oscquery(self, namespace: Namespace) -> None:
+        """After the engine plays, because nobody waits for it; without it, it plays as well."""
+        settings, osc = self.settings, self.osc
+        if osc is None or not settings.oscquery:
+            return
+        port = settings.oscquery_port
+        if port is None:  # next to OSC's, unless that one was left to chance
+            port = osc.port + 1 if settings.osc_port and osc.port < 65_535 else 0
+        plugins = self.status().engine.get("plugins", ())
+        try:
+            self.oscquery = OscQuery(
+                namespace,
+                self.values,
+                (osc.host, osc.port),
+                host=osc.host,
+                port=port,
+                name=plugins[0]["name"] if plugins else "synth",
+                meters=[f"/meter/{name}" for name in (*ENGINE_METERS, *DRIVER_METERS)],
+            )
+        except DeviceError as error:
+            self.notices.append(str(error))
+        else:
+            self._stack.callback(self.oscquery.close)
+            if self.oscquery.warning:
+                self.notices.append(self.oscquery.warning)
 
     def _start_engine(self) -> None:
         # On the stack first: a signal may end the start, and the process must not outlive it.

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from realtime.event import Event
+from realtime.oscquery import OscQuery
 from realtime.session import Session, late_blocks, latency_ms
 from realtime.supervisor import ENDS
 
@@ -76,6 +77,8 @@ def render_view(session: Session) -> RenderableType:
     )
     if session.osc is not None:
         table.add_row("osc", f"udp {session.osc.host}:{session.osc.port}  {_counters(session)}")
+    if session.oscquery is not None:
+        table.add_row("oscquery", _oscquery(session.oscquery))
     if session.midi is not None:
         table.add_row("midi", session.midi.name)
     events = [Text(_event_line(e), style="cyan") for e in list(session.events)]
@@ -91,6 +94,13 @@ def _counters(session: Session) -> str:
     counters = session.osc.counters if session.osc is not None else {}
     shown = {k: v for k, v in counters.items() if v or k == "received"}
     return ", ".join(f"{k} {v}" for k, v in shown.items())
+
+
+def _oscquery(oscquery: OscQuery) -> str:
+    status = oscquery.status
+    shown = {k: v for k, v in status.items() if v and k not in ("running", "last_error")}
+    counted = ", ".join(f"{k} {v}" for k, v in shown.items())
+    return f"{oscquery.url}  {counted if status['running'] else status['last_error']}"
 
 
 def _event_line(event: Event) -> str:

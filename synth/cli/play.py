@@ -24,6 +24,10 @@ import click
 @click.option("--timetags", default="trust", show_default=True, metavar="POLICY",
               help="Times of OSC bundles: trust, clamp (to 1 s) or immediate.")  # fmt: skip
 @click.option("--no-osc", is_flag=True, help="Take no OSC.")
+@click.option("--oscquery-port", type=click.IntRange(0, 65535), default=None,
+              help="Port of OSCQuery and of the web page; 0 picks one."
+              "  [default: the one after OSC's]")  # fmt: skip
+@click.option("--no-oscquery", is_flag=True, help="Serve no OSCQuery.")
 @click.option("--block", default=0, help="Frames per block.  [default: the device's]")
 @click.option("--lookahead", default=None, type=int,
               help="Blocks rendered ahead: latency for safety.")  # fmt: skip
@@ -57,6 +61,8 @@ def play(**options: Any) -> None:
         with Session(settings) as session:
             if session.osc is not None and session.osc.warning:
                 click.echo(session.osc.warning, err=True)
+            for notice in session.notices:
+                click.echo(notice, err=True)
             if demo:
                 session.demo()
             run_view(session, seconds)
@@ -75,6 +81,7 @@ def _settings(
     driver: str,
     no_osc: bool,
     osc_port: int,
+    no_oscquery: bool,
     **rest: Any,
 ) -> Any:
     from realtime.driver import DEFAULT_LOOKAHEAD, DriverSettings
@@ -91,6 +98,7 @@ def _settings(
             lookahead=DEFAULT_LOOKAHEAD if lookahead is None else lookahead,
         ),
         osc_port=None if no_osc else osc_port,
+        oscquery=not no_oscquery,
         **rest,
     )
 

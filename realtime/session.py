@@ -13,12 +13,15 @@ from types import TracebackType
 from typing import Any, Self
 
 from realtime.bundled import instrument_path
+from realtime.commands import Commands
+from realtime.desk import Desk, Places, check_free
 from realtime.devices import list_devices
 from realtime.driver import DriverSettings
 from realtime.event import NOW, Event
-from realtime.mapping import default_mapping, read_mapping
+from realtime.mapping_live import is_own
 from realtime.midi_input import MidiInput
 from realtime.namespace import Namespace
+from realtime.osc import OscArg
 from realtime.osc_server import OscServer
 from realtime.oscquery import OscQuery
 from realtime.score import demo_score
@@ -50,7 +53,10 @@ class SessionSettings:
             one after OSC's); a taken one is replaced by a free one.
         osc_reply_port: where answers go, instead of to the port that was sent from; 0: there.
         timetags: what a bundle's time means: "trust", "clamp" or "immediate".
-        mapping: YAML file of MIDI controllers, or None for the default.
+        mapping: YAML file of what moves which control, the name of a saved one, or None for the
+            default.
+        record: file to record to from the first sample on, or None.
+        snapshots, recordings: folders; "" for those in the user's data folder.
         trust: whether TorchScript files may be opened.
     """
 
@@ -65,6 +71,9 @@ class SessionSettings:
     osc_reply_port: int = 0
     timetags: str = "trust"
     mapping: str | None = None
+    record: str | None = None
+    snapshots: str = ""
+    recordings: str = ""
     trust: bool = False
 
 
@@ -96,8 +105,11 @@ class Session:
         self.oscquery: OscQuery | None = None
         self.notices: list[str] = []
         self.midi: MidiInput | None = None
+        self.commands = Commands()
+        self.desk: Desk | None = None
         self.events: deque[Event] = deque(maxlen=LAST_EVENTS)
         self.taken = 0
+        self._recording_problem = ""
         self._phase = ""
         self._device_losses = 0
         self._ended = threading.Event()
@@ -119,23 +131,20 @@ class Session:
                         timetags=settings.timetags,
                         values=self.values,
                         reply_port=settings.osc_reply_port,
+                        commands=self.commands,
                     )
                 )
+            if settings.record is not None:
+                check_free(Path(settings.record))
+                self.supervisor.record(Path(settings.record).absolute())
             self._start_engine()
-            namespace = self.namespace()
-            self.values.rack(namespace)
-            if self.osc is not None:
-                self.osc.namespace = namespace
-            mapping = (
-                default_mapping(namespace)
-                if settings.mapping is None
-                else read_mapping(settings.mapping, namespace)
-            )
+            self.desk = self._make_desk()
+            self._publish()
             if settings.midi is not None:
                 self.midi = self._stack.enter_context(
-                    MidiInput(settings.midi or None, self.take, mapping)
+                    MidiInput(settings.midi or None, self.take, self.desk.mapper)
                 )
-            self._start_oscquery(namespace)
+            self._start_oscquery(self.namespace())
             self._stack = self._stack.pop_all()
         return self
 
@@ -162,7 +171,9 @@ class Session:
         """Pass on events that belong together: those for now take effect at the same sample."""
         self.taken += len(events)
         self.events.extend(events)
-        self.supervisor.send_group(events)
+        if self.desk is not None:
+            events = [each for event in events for each in self.desk.mapper.outcome(event)]
+        self.supervisor.send_group([event for event in events if not is_own(event)])
         for event in events:
             self.values.note(event, source)
 
@@ -190,7 +201,10 @@ class Session:
         return self.supervisor.status()
 
     def namespace(self) -> Namespace:
-        """The addresses of the rack that plays."""
+        """The addresses of the rack that plays, of macros and of pads."""
+        return self._rack() if self.desk is None else self.desk.mapper.namespace
+
+    def _rack(self) -> Namespace:
         plugins: Sequence[Mapping[str, Any]] = self.status().engine.get("plugins", ())
         return Namespace(
             {p["name"]: tuple(Control.from_dict(c) for c in p["controls"]) for p in plugins}
@@ -234,6 +248,12 @@ class Session:
             self.osc.notify("/phase", [self._phase])
         if status.error is not None:
             raise status.error
+        if self.desk is not None:
+            self.desk.look()
+        if status.recording_problem != self._recording_problem:
+            self._recording_problem = status.recording_problem
+            if self._recording_problem:
+                self._tell("/fail", ["/record/start", self._recording_problem])
         losses = status.restarts.get("device", 0)
         if losses != self._device_losses and status.phase == "playing":
             self._device_losses = losses
@@ -242,6 +262,36 @@ class Session:
                 self.midi.renew()
         elif self.midi is not None:
             self.midi.check()
+
+    def _make_desk(self) -> Desk:
+        """All that is asked for in words; listens to OSC from now on."""
+        settings = self.settings
+        plugins = self.status().engine.get("plugins", ())
+        desk = Desk(
+            self._rack(),
+            "+".join(p["name"] for p in plugins)[:64] or "synth",
+            Places.usual(settings.mapping, settings.snapshots, settings.recordings),
+            self.values,
+            lambda events: self.take_all(events, "desk"),
+            self.supervisor.record,
+            self._tell,
+            self._publish,
+        )
+        desk.register(self.commands)
+        return desk
+
+    def _publish(self) -> None:
+        """Let everybody know the addresses there are."""
+        namespace = self.namespace()
+        self.values.rack(namespace)
+        if self.osc is not None:
+            self.osc.namespace = namespace
+        if self.oscquery is not None:
+            self.oscquery.rack(namespace)
+
+    def _tell(self, address: str, args: Sequence[OscArg]) -> None:
+        if self.osc is not None:
+            self.osc.notify(address, args)
 
     def _meter(self, stats: Mapping[str, Any]) -> None:
         """Keep what a heartbeat measured, for those who watch it."""

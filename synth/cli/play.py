@@ -33,7 +33,11 @@ import click
               help="Blocks rendered ahead: latency for safety.")  # fmt: skip
 @click.option("--voices", default=8, show_default=True, help="Notes at a time.")
 @click.option("--rate", default=0, help="Sample rate, Hz.  [default: the device's]")
-@click.option("--map", "mapping", type=click.Path(), help="YAML file of MIDI controllers.")
+@click.option("--map", "mapping", type=click.Path(),
+              help="YAML file of what moves what, or the name of a saved one.")  # fmt: skip
+@click.option("--record", type=click.Path(), help="Record to a WAV or FLAC file from the start.")
+@click.option("--recordings", default="", type=click.Path(), help="Folder of /record/start.")
+@click.option("--snapshots", default="", type=click.Path(), help="Folder of /snapshot/store.")
 @click.option("--driver", type=click.Choice(["device", "null"]), default="device",
               show_default=True, help="null plays without a device, in real time.")  # fmt: skip
 @click.option("--demo", is_flag=True, help="Play a phrase at the start.")

@@ -14,7 +14,7 @@ from rich.text import Text
 from realtime.event import Event
 from realtime.oscquery import OscQuery
 from realtime.session import Session, late_blocks, latency_ms
-from realtime.supervisor import ENDS
+from realtime.supervisor import ENDS, Status
 
 REFRESH_S = 0.1
 METER_CELLS = 30
@@ -81,8 +81,17 @@ def render_view(session: Session) -> RenderableType:
         table.add_row("oscquery", _oscquery(session.oscquery))
     if session.midi is not None:
         table.add_row("midi", session.midi.name)
+    if status.recording or status.recording_problem:
+        table.add_row("recording", _recording(status))
     events = [Text(_event_line(e), style="cyan") for e in list(session.events)]
     return Group(table, Text("last events", style="dim"), *events, Text("Ctrl-C ends", style="dim"))
+
+
+def _recording(status: Status) -> str:
+    about = status.stats.get("recording", {})
+    seconds = about.get("frames", 0) / status.driver.get("sample_rate", 1)
+    lost = f", lost {about['lost_frames']} frames" if about.get("lost_frames") else ""
+    return status.recording_problem or f"{status.recording}  {seconds:.0f} s{lost}"
 
 
 def _engine(session: Session, name: str) -> float | int:

@@ -19,7 +19,7 @@ from realtime.devices import list_devices
 from realtime.driver import DriverSettings
 from realtime.event import NOW, Event
 from realtime.mapping_live import is_own
-from realtime.midi_input import MidiInput
+from realtime.midi_session import MidiSettings, SessionMidi
 from realtime.namespace import Namespace
 from realtime.osc import OscArg
 from realtime.osc_server import OscServer
@@ -47,7 +47,7 @@ class SessionSettings:
     Args:
         instruments: files in series, empty for the bundled one; voices: notes at a time.
         driver: device, block, look-ahead.
-        midi: None for no MIDI, "" for the first port (or a virtual one), else part of its name.
+        midi: the ports, and when they take effect.
         osc_host, osc_port: where OSC is taken; port None for no OSC.
         oscquery, oscquery_port: whether OSCQuery is served beside OSC, and on which port (None: the
             one after OSC's); a taken one is replaced by a free one.
@@ -63,7 +63,7 @@ class SessionSettings:
     instruments: tuple[str, ...] = ()
     voices: int = 8
     driver: DriverSettings = field(default_factory=DriverSettings)
-    midi: str | None = None
+    midi: MidiSettings = field(default_factory=MidiSettings)
     osc_host: str = "127.0.0.1"
     osc_port: int | None = 9000
     oscquery: bool = True
@@ -104,7 +104,7 @@ class Session:
         self.osc: OscServer | None = None
         self.oscquery: OscQuery | None = None
         self.notices: list[str] = []
-        self.midi: MidiInput | None = None
+        self.midi: SessionMidi | None = None
         self.commands = Commands()
         self.desk: Desk | None = None
         self.events: deque[Event] = deque(maxlen=LAST_EVENTS)
@@ -140,10 +140,15 @@ class Session:
             self._start_engine()
             self.desk = self._make_desk()
             self._publish()
-            if settings.midi is not None:
-                self.midi = self._stack.enter_context(
-                    MidiInput(settings.midi or None, self.take, self.desk.mapper)
-                )
+            self.midi = SessionMidi(
+                settings.midi,
+                self.desk.mapper,
+                lambda event: self.take(event, "midi"),
+                self.values.get,
+                self.clock,
+                lambda: self.status().driver,
+            )
+            self._stack.callback(self.midi.close)
             self._start_oscquery(self.namespace())
             self._stack = self._stack.pop_all()
         return self
@@ -255,13 +260,11 @@ class Session:
             if self._recording_problem:
                 self._tell("/fail", ["/record/start", self._recording_problem])
         losses = status.restarts.get("device", 0)
-        if losses != self._device_losses and status.phase == "playing":
+        returned = losses != self._device_losses and status.phase == "playing"
+        if returned:
             self._device_losses = losses
-            # A JACK server that went took its MIDI ports along, without a word to their owners.
-            if self.midi is not None and self.midi.api == "jack":
-                self.midi.renew()
-        elif self.midi is not None:
-            self.midi.check()
+        if self.midi is not None:
+            self.midi.look(returned)
 
     def _make_desk(self) -> Desk:
         """All that is asked for in words; listens to OSC from now on."""

@@ -79,8 +79,11 @@ def render_view(session: Session) -> RenderableType:
         table.add_row("osc", f"udp {session.osc.host}:{session.osc.port}  {_counters(session)}")
     if session.oscquery is not None:
         table.add_row("oscquery", _oscquery(session.oscquery))
-    if session.midi is not None:
-        table.add_row("midi", session.midi.name)
+    midi = session.midi
+    if midi is not None and midi.input is not None:
+        table.add_row("midi", midi.input.name)
+    if midi is not None and midi.output is not None:
+        table.add_row("midi out", midi.output.name)
     if status.recording or status.recording_problem:
         table.add_row("recording", _recording(status))
     events = [Text(_event_line(e), style="cyan") for e in list(session.events)]

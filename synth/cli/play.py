@@ -17,6 +17,11 @@ import click
 @click.option("--input", "input_", default="", help="Input device, for effects.")
 @click.option("--midi", is_flag=False, flag_value="", default=None, metavar="[PORT]",
               help="Take MIDI from PORT, or from the first port.")  # fmt: skip
+@click.option("--midi-out", is_flag=False, flag_value="", default=None, metavar="[PORT]",
+              help="Send moved controls to PORT, or to the first port.")  # fmt: skip
+@click.option("--midi-delay", type=float, default=None, metavar="MS",
+              help="Constant delay of MIDI.  [default: a block and 1 ms]")  # fmt: skip
+@click.option("--mpe", is_flag=True, help="Start with an MPE zone: a channel for each note.")
 @click.option("--osc-host", default="127.0.0.1", show_default=True, help="Address for OSC.")
 @click.option("--osc-port", default=9000, show_default=True, help="UDP port for OSC; 0 picks one.")
 @click.option("--osc-reply-port", default=0, metavar="PORT",
@@ -86,9 +91,14 @@ def _settings(
     no_osc: bool,
     osc_port: int,
     no_oscquery: bool,
+    midi: str | None,
+    midi_out: str | None,
+    midi_delay: float | None,
+    mpe: bool,
     **rest: Any,
 ) -> Any:
     from realtime.driver import DEFAULT_LOOKAHEAD, DriverSettings
+    from realtime.midi_session import MidiSettings
     from realtime.session import SessionSettings
 
     return SessionSettings(
@@ -103,6 +113,7 @@ def _settings(
         ),
         osc_port=None if no_osc else osc_port,
         oscquery=not no_oscquery,
+        midi=MidiSettings(midi, midi_out, midi_delay, mpe),
         **rest,
     )
 

@@ -23,6 +23,8 @@ from realtime.osc import (
     decode_packet,
 )
 from synth.contract import ProtocolError
+from tests.realtime.osc_hostile import PLAY, build, mutate, nested
+from tests.realtime.osc_peer import bundle
 
 VALUES = st.one_of(
     st.integers(-(2**31), 2**31 - 1).map(lambda v: ("i", v)),
@@ -39,34 +41,11 @@ ADDRESSES = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), max_s
 MESSAGES = st.tuples(ADDRESSES, st.lists(VALUES, max_size=12))
 
 
-def build(address: str, values: list[tuple[str, object]]) -> bytes:
-    """A message as python-osc writes it."""
-    builder = OscMessageBuilder(address)
-    for tag, value in values:
-        builder.add_arg(value, tag)  # type: ignore[arg-type]
-    return bytes(builder.build().dgram)
-
-
-def bundle(*elements: bytes, timetag: int = 1) -> bytes:
-    """A bundle around elements, by hand."""
-    framed = b"".join(struct.pack(">i", len(e)) + e for e in elements)
-    return b"#bundle\0" + struct.pack(">Q", timetag) + framed
-
-
-PLAY = b"/note/on\0\0\0\0,if\0" + struct.pack(">if", 60, 100.0)
 KILLERS = {
     "element size -4": b"#bundle\0" + struct.pack(">Qi", 1, -4),
     "element size 0": b"#bundle\0" + struct.pack(">Qi", 1, 0),
     "element size 2^31-1": b"#bundle\0" + struct.pack(">Qi", 1, 2**31 - 1),
 }
-
-
-def nested(depth: int) -> bytes:
-    """A message inside `depth` bundles."""
-    packet = PLAY
-    for _ in range(depth):
-        packet = bundle(packet)
-    return packet
 
 
 def test_bytes_of_a_message() -> None:
@@ -253,28 +232,6 @@ def test_any_bytes_are_decoded_or_refused(packet: bytes) -> None:
     except ProtocolError:
         return
     assert all(m.address.startswith("/") for m in messages)
-
-
-def mutate(random_: random.Random, packet: bytes) -> bytes:
-    """A packet with one to four wounds: bytes changed, cut, doubled, sizes overwritten."""
-    data = bytearray(packet)
-    for _ in range(random_.randint(1, 4)):
-        at = random_.randrange(len(data) + 1)
-        kind = random_.randrange(5)
-        if kind == 0 and data:
-            data[at % len(data)] = random_.randrange(256)
-        elif kind == 1:
-            del data[at : at + random_.choice((1, 4, 8))]
-        elif kind == 2:
-            data[at:at] = data[at : at + random_.choice((4, 8, 16))]
-        elif kind == 3:
-            place = at // 4 * 4
-            data[place : place + 4] = struct.pack(
-                ">i", random_.choice((-4, -1, 0, 1, 4, 8, 2**31 - 1, -(2**31)))
-            )
-        else:
-            data[at:at] = random_.choice((b"\0\0\0\0", b"#bundle\0", b"/a\0\0", b",ff\0", b"\xff"))
-    return bytes(data[: 2 * MAX_PACKET])
 
 
 def test_two_hundred_thousand_wounded_packets() -> None:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 import pytest
-from osc_peer import PATIENCE_S, TcpPeer, UdpPeer, bundle, in_seconds, message
 
 from realtime.clock import SampleClock
 from realtime.commands import Commands
@@ -26,8 +25,8 @@ from realtime.osc_tcp import MAX_CONNECTIONS
 from realtime.osc_time import Timekeeper
 from realtime.values import Values
 from synth.contract import ConfigError, Control
-from tests.realtime.test_osc import mutate
-from tests.realtime.test_osc_pattern import hostile
+from tests.realtime.osc_hostile import grammar, mutate
+from tests.realtime.osc_peer import PATIENCE_S, TcpPeer, UdpPeer, bundle, in_seconds, message
 
 CONTROLS = (Control("position"), Control("latent", 3, (-1.0,), (1.0,), (0.0,)))
 RATE = 48_000
@@ -387,43 +386,6 @@ def test_floats_are_encoded_as_python_osc_does() -> None:
         assert encode_floats("/codec/latent", values) == encode_message("/codec/latent", values)
     tail = encode_floats("/a", [float("nan"), float("inf")])[-8:]
     assert struct.unpack(">ff", tail) == (0.0, pytest.approx(3.4028234e38))
-
-
-ADDRESSES = (
-    "/note/on", "/note/off", "/codec/position", "/codec/latent", "/codec/latent/1", "/*/position",
-    "//*", "/gain", "/sync", "/status", "/status/floats", "/status/names", "/version", "/notify",
-    "/subscribe", "/unsubscribe", "/replyport", "/clearSched", "/fail", "/x", "/codec/[a-",
-)  # fmt: skip
-
-
-def grammar(random_: random.Random, depth: int = 0) -> bytes:
-    """A packet that is right in most places."""
-    if depth < 5 and random_.random() < 0.3:
-        tag = random_.choice((0, 1, 2**63, 2**64 - 1, in_seconds(random_.uniform(-1, 20))))
-        inner = (grammar(random_, depth + 1) for _ in range(random_.randrange(4)))
-        return bundle(*inner, timetag=tag)
-    address = random_.choice(ADDRESSES)
-    if random_.random() < 0.05:
-        address = hostile(random_, 200).replace(" ", "")
-    tags, body = ",", b""
-    for _ in range(random_.randrange(5)):
-        tag, data = random_.choice(
-            (
-                ("i", struct.pack(">i", random_.randrange(-200, 200))),
-                ("f", struct.pack(">f", random_.choice((0.5, -1e30, float("nan"), 60.0)))),
-                ("d", struct.pack(">d", 1e300)),
-                ("s", b"/gain\0\0\0"),
-                ("b", struct.pack(">i", 3) + b"abc\0"),
-                ("T", b""), ("N", b""), ("I", b""), ("[", b""), ("]", b""),
-                ("c", b"\0\0\0a"), ("r", b"\xff" * 4), ("m", b"\0\x90\x3c\x64"), ("Q", b""),
-            )
-        )  # fmt: skip
-        tags, body = tags + tag, body + data
-    return pad(address) + pad(tags) + body
-
-
-def pad(text: str) -> bytes:
-    return text.encode("ascii") + bytes(4 - len(text) % 4)
 
 
 def fuzzed_dispatcher(answers: list[bytes]) -> Dispatcher:

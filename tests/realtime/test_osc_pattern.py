@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from realtime.osc_pattern import MAX_ALTERNATIVES, MAX_PATTERN, AddressBook, is_pattern
 from synth.contract import ProtocolError
+from tests.realtime.osc_hostile import hostile
 
 ADDRESSES = (
     "/codec/position", "/codec/latent", "/codec/latent/0", "/codec/latent/1", "/codec/latent/10",
@@ -132,28 +133,6 @@ def test_what_is_a_pattern() -> None:
 def test_too_much_is_refused(book: AddressBook, pattern: str) -> None:
     with pytest.raises(ProtocolError):
         book.match(pattern)
-
-
-def hostile(random_: random.Random, length: int = 1_024) -> str:
-    """A pattern that keeps careless matchers busy."""
-    kind = random_.randrange(8)
-    if kind == 0:
-        unit = random_.choice(("*a", "*?", "*", "a*", "[a-z]*", "{a,b}", "{,a}", "[", "{", "//"))
-        return ("/" + unit * length)[:length]
-    if kind == 1:
-        return "/" + "*a" * 31 + "b" * (length - 63)
-    if kind == 2:
-        return "/{" + ",".join("position"[: random_.randrange(9)] for _ in range(128)) + "}"
-    if kind == 3:
-        return "/[" + "".join(chr(random_.randrange(33, 91)) for _ in range(length - 3)) + "]"
-    if kind == 4:
-        return "/codec/" + "*[!z]" * 12 + "{,a,b}" * 10 + "x" * (length - 130)
-    if kind == 5:
-        return "//*" * 16 + "/" + "?" * 10
-    if kind == 6:
-        return "/codec/*{" + ",".join("latent" for _ in range(120)) + "}*[a-z]*?*"
-    signs = "*?[]{},/ab!-"
-    return "/" + "".join(random_.choice(signs) for _ in range(length - 1))
 
 
 def test_hostile_patterns_cost_microseconds() -> None:

@@ -10,8 +10,6 @@ from pathlib import Path
 from queue import Empty, Queue
 
 import pytest
-from osc_peer import PATIENCE_S as ANSWER_S
-from osc_peer import UdpPeer, bundle, message
 
 from realtime.event import NOW, Event
 from realtime.namespace import Namespace
@@ -19,6 +17,8 @@ from realtime.osc_server import OscServer
 from realtime.values import Values
 from synth import __version__
 from synth.contract import Control
+from tests.realtime.osc_peer import PATIENCE_S as ANSWER_S
+from tests.realtime.osc_peer import UdpPeer, bundle, message
 
 pytestmark = pytest.mark.peers
 PATIENCE_S = 15.0

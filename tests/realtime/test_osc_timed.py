@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from builders import write_sampler
 from jack_peers import wait_until
-from osc_peer import PATIENCE_S, UdpPeer, bundle, in_seconds, message, timetag
 
 from realtime.driver import DriverSettings
 from realtime.engine import MAX_EVENTS, Engine, build_engine
 from realtime.event import NOW, Event
 from realtime.session import Session, SessionSettings
 from realtime.settings import EngineSettings
+from tests.realtime.osc_peer import PATIENCE_S, UdpPeer, bundle, in_seconds, message, timetag
 
 RATE = 48_000
 APART = (0, 1, 63, 64, 1_000, 4_801, 12_345, 48_000)

@@ -7,6 +7,7 @@ exists are judged in this one place.
 from __future__ import annotations
 
 import difflib
+import functools
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -170,6 +171,13 @@ class Namespace:
     def controls(self) -> Mapping[str, Control]:
         """The plugins' controls by address `/<plugin>/<control>`, in order."""
         return self._controls
+
+    @functools.cached_property
+    def value_addresses(self) -> frozenset[bytes]:
+        """The addresses of which only the last message counts, as they come over the wire."""
+        values = (a for a in GLOBAL_VALUES if GLOBALS[a][0].curve not in ("integer", "toggle"))
+        controls = (a for a in self._all_addresses() if a not in GLOBALS)
+        return frozenset(address.encode("ascii") for address in (*controls, *values))
 
     def find(self, address: str) -> tuple[Control, int | None] | None:
         """The control at an address, and which element of it (None: all of it), or None.

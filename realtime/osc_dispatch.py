@@ -26,7 +26,8 @@ MAX_EVENTS = 512  # of one packet; patterns name many addresses
 # Never answered, or two servers would talk to each other for ever.
 _ANSWERS = ("/fail", "/done", "/synced", "/late", "/status.floats")
 _COUNTED = (
-    "received", "parsed", "rejected", "dropped", "refused", "clamped", "unsent", "turned_away",
+    "received", "parsed", "rejected", "dropped", "coalesced", "refused", "clamped", "unsent",
+    "turned_away",
 )  # fmt: skip
 
 Sync = Callable[[Callable[[], None]], None]
@@ -101,6 +102,26 @@ class Dispatcher:
         if self.dump.level:
             self.dump.show(packet, messages, _name(client))
         self._act(messages, client)
+
+    def thinned(self, packets: Sequence[tuple[bytes, Client]]) -> list[tuple[bytes, Client]]:
+        """Packets of a flood without those values that a later one replaces; those are counted.
+
+        Notes, bundles, patterns and questions are all kept.
+        """
+        values = self.namespace.value_addresses
+        seen: set[bytes] = set()
+        kept = []
+        for item in reversed(packets):
+            address = item[0].partition(b"\0")[0]
+            if address in values:
+                if address in seen:
+                    continue
+                seen.add(address)
+            kept.append(item)
+        kept.reverse()
+        self.counters["received"] += len(packets) - len(kept)
+        self.counters["coalesced"] += len(packets) - len(kept)
+        return kept
 
     def send_streams(self) -> None:
         """Send what is due of all that was subscribed to."""

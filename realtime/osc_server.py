@@ -11,6 +11,7 @@ import selectors
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
 from realtime.clock import SampleClock
@@ -26,7 +27,9 @@ from realtime.osc_tcp import MAX_CONNECTIONS, TcpConnection, accept
 from realtime.osc_time import Timekeeper
 from realtime.values import Values
 
-_AT_ONCE = 64  # datagrams between two looks at other sockets
+_AT_ONCE = 64  # datagrams acted upon between two looks at the sockets
+_MAX_BACKLOG = 8_192  # datagrams taken from the system and not yet acted upon
+_CROWDED = 256  # of them, above which values that newer ones replace are left out
 _IDLE_S = 1.0
 _SOON_S = 0.02
 _SLOW_AFTER = 100  # failures of the socket in a row
@@ -90,6 +93,8 @@ class OscServer:
         )
         self._stop = threading.Event()
         self._failures = 0
+        self._backlog: deque[tuple[bytes, Client]] = deque()
+        self._crowded = _CROWDED
         self._socket = open_udp(host, port)
         self.host, self.port = self._socket.getsockname()[:2]
         self._listener = open_tcp(host, self.port)
@@ -119,7 +124,8 @@ class OscServer:
     @property
     def counters(self) -> dict[str, int]:
         """Since the start: `received` packets, `parsed` messages, `rejected` packets and messages,
-        `dropped` events that the sink did not take, `clamped` and `refused` values, `unsent`
+        `dropped` events that the sink did not take, values left out in a flood because newer ones
+        had come (`coalesced`), `clamped` and `refused` values, `unsent`
         answers, connections `turned_away`, `late` bundles and those dropped because they were too
         `far` ahead, and packets that the system lost by an overflow (`overflowed`)."""
         counted = dict(self._dispatcher.counters)
@@ -187,31 +193,48 @@ class OscServer:
             waiting = any(connection.waiting for connection in self._connections)
             longest = _SOON_S if waiting else _IDLE_S
             longest = min(longest, self._dispatcher.streams.wait(time.monotonic()))
-            for key, _ in self._selector.select(longest):
+            for key, _ in self._selector.select(0 if self._backlog else longest):
                 try:
                     key.data(key.fileobj)
                 except Exception as error:  # noqa: BLE001 - the last line of defence
                     self._count("dropped", error)
+            self._work()
             self._dispatcher.send_streams()
             if waiting:
                 for connection in self._connections:
                     connection.flush()
 
     def _receive(self, sock: socket.socket) -> None:
-        for _ in range(_AT_ONCE):
+        """Take from the system what there is: its buffer holds a few hundred datagrams only."""
+        backlog = self._backlog
+        while len(backlog) < _MAX_BACKLOG:
             try:
-                packet, sender = sock.recvfrom(MAX_PACKET + 1)
+                backlog.append(sock.recvfrom(MAX_PACKET + 1))
             except (BlockingIOError, InterruptedError):
-                return
+                break
             except OSError as error:
                 # Windows reports a too long datagram, or that an earlier answer found nobody.
                 self._failures += 1
                 self._count("rejected", error)
                 return
             self._failures = 0
+        if len(backlog) > self._crowded:
+            kept = self._dispatcher.thinned(backlog)
+            self._backlog = deque(kept)
+            self._crowded = max(_CROWDED, 2 * len(kept))
+        elif len(backlog) < _CROWDED:
+            self._crowded = _CROWDED
+
+    def _work(self) -> None:
+        """Act upon some of it."""
+        for _ in range(min(_AT_ONCE, len(self._backlog))):
             if self._stop.is_set():
                 return
-            self._dispatcher.take(packet, sender)
+            packet, sender = self._backlog.popleft()
+            try:
+                self._dispatcher.take(packet, sender)
+            except Exception as error:  # noqa: BLE001 - the last line of defence
+                self._count("dropped", error)
 
     def _accept(self, listener: socket.socket) -> None:
         connection = accept(listener)

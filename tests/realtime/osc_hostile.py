@@ -68,7 +68,8 @@ def hostile(random_: random.Random, length: int = 1_024) -> str:
     if kind == 5:
         return "//*" * 16 + "/" + "?" * 10
     if kind == 6:
-        return "/codec/{" + ",".join("latent" for _ in range(120)) + "}*" + "/*" * random_.randrange(2)
+        texts = ",".join("latent" for _ in range(120))
+        return "/codec/{" + texts + "}*" + "/*" * random_.randrange(2)
     signs = "*?[]{},/ab!-"
     return "/" + "".join(random_.choice(signs) for _ in range(length - 1))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 import struct
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 
@@ -212,6 +213,47 @@ def test_more_events_than_a_packet_may_make() -> None:
     dispatcher.take(bundle(*[message("/*/x", 0.5)] * 2), client)
     assert [len(g) for g in groups] == [MAX_EVENTS // 2 + 1]
     assert dispatcher.counters["rejected"] == 1
+
+
+def test_in_a_flood_only_the_last_of_each_value_is_acted_upon() -> None:
+    """But every note, bundle, pattern and question, and all of it in order."""
+    dispatcher = fuzzed_dispatcher([])
+    client = ("127.0.0.1", 5)
+    flood = []
+    for i in range(100):
+        flood += [
+            (message("/codec/position", i / 100), client),
+            (message("/codec/latent/1", i / 100), client),
+            (message("/note/on", 60, 1 + i % 100), client),
+            (message("/sustain", i % 2), client),
+            (message("/codec/*", 0.5), client),
+            (bundle(message("/codec/position", 0.1)), client),
+        ]
+    kept = dispatcher.thinned(flood)
+    assert kept == [*(x for i, x in enumerate(flood[:-6]) if i % 6 > 1), *flood[-6:]]
+    assert dispatcher.counters["coalesced"] == dispatcher.counters["received"] == 2 * 99
+
+
+def test_a_burst_is_taken_in_full_and_its_last_value_counts(rig: Rig, peer: UdpPeer) -> None:
+    """The server is held up while two hundred packets come; what the system keeps, it gets."""
+    begun = threading.Event()
+    go = threading.Event()
+
+    def hold(events: Sequence[Event], source: str) -> None:
+        rig.groups.append(list(events))
+        begun.set()
+        go.wait(PATIENCE_S)
+
+    rig.server._dispatcher._group = hold
+    peer.send("/note/on", 60, 100)
+    assert begun.wait(PATIENCE_S)
+    for i in range(200):
+        peer.send("/codec/position", i / 200)
+    go.set()
+    assert peer.settle() == []
+    assert rig.server.counters["overflowed"] == 0
+    assert rig.groups[-1] == [Event(NOW, "/codec/position", (pytest.approx(199 / 200),))]
+    assert rig.server.counters["received"] == 202
 
 
 def test_status_for_those_who_take_only_numbers(rig: Rig, peer: UdpPeer) -> None:

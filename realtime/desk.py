@@ -94,6 +94,7 @@ class Desk:
         self._pads: list[str] = []
         self._saving = threading.Lock()
         self._looked, self._stamp = time.monotonic(), _stamp(places.mapping)
+        self._seen = self._stamp
         self.problem = ""  # of the map's file, while the last good one is in use
         self.snapshots = Snapshots(places.snapshots / instrument, rack)
         self.mapper = Mapper(self._read(), rack, values, self._learnt)
@@ -134,8 +135,10 @@ class Desk:
             return
         with self._saving:
             self._looked = time.monotonic()
-            stamp = _stamp(path)
-            if stamp == self._stamp or stamp is None:
+            stamp, seen = _stamp(path), self._seen
+            self._seen = stamp
+            # Seen twice, so that a file is not read while it is being written.
+            if stamp is None or stamp != seen or stamp == self._stamp:
                 return
             self._stamp = stamp
             try:
@@ -206,7 +209,7 @@ class Desk:
         with self._saving:
             write_mapping(path, self.mapper.mapping, self._rack)
             if path == self._places.mapping:
-                self._stamp = _stamp(path)
+                self._stamp = self._seen = _stamp(path)
         return done("/mapping/save", path.stem)
 
     def _load(self, args: Args) -> Answer:

@@ -16,6 +16,7 @@ from realtime.engine import Engine, build_engine
 from realtime.event import Event
 from realtime.mapping import default_mapping
 from realtime.mapping_file import read_mapping
+from realtime.mapping_live import Mapper, is_own
 from realtime.namespace import Namespace
 from realtime.plugin import Array
 from realtime.score import demo_score, read_log, read_midi
@@ -122,17 +123,19 @@ def _score(
 ) -> list[Event]:
     namespace = engine_namespace(engine)
     chosen = default_mapping(namespace) if mapping is None else read_mapping(mapping, namespace)
+    mapper = Mapper(chosen, namespace)
     events: list[Event] = []
     if midi is not None:
         events += read_midi(midi, engine.sample_rate, chosen)
     if osc is not None:
-        events += read_log(osc, engine.sample_rate, namespace)
+        events += read_log(osc, engine.sample_rate, mapper.namespace)
     if midi is None and osc is None and demo:
         generators = [s for s in engine.strips.values() if s.is_generator]
         events = demo_score(
             engine.sample_rate, generators[0].manifest.key_range if generators else None
         )
-    return events
+    events.sort(key=lambda event: event.time)
+    return [each for e in events for each in mapper.outcome(e) if not is_own(each)]
 
 
 def check_place(out: Path) -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
+from builders import write_sampler
 
 from realtime.event import NOW, Event
 from realtime.mapping import Binding, ControlMap, Macro, bind, default_mapping
 from realtime.mapping_live import Mapper, is_own
 from realtime.namespace import Namespace
+from realtime.offline import render_files
 from realtime.pad import Pad, Point
 from realtime.sources import Source
 from realtime.values import Values
@@ -192,6 +197,26 @@ def test_points_are_stored_where_the_pad_is_and_blended_between(values: Values) 
     assert mapper.clear_points("plane") == 0
     with pytest.raises(ProtocolError, match="no pad 'plan'; known are plane"):
         mapper.store_point("plan")
+
+
+def test_a_score_moves_macros_too(tmp_path: Path) -> None:
+    """Offline as live: a log and a controller in a MIDI file reach the engine through the macro."""
+    instrument = write_sampler(tmp_path)
+    path = tmp_path / "map.yaml"
+    path.write_text(
+        "macros: {tone: 0}\nbindings:\n- {source: cc 1, target: /macro/tone}\n"
+        "- {source: macro tone, target: /gain, min: -80, max: 0}\n"
+    )
+    log = tmp_path / "score.jsonl"
+    log.write_text(
+        '{"time": 0, "address": "/note/on", "args": [60, 100]}\n'
+        '{"time": 0.5, "address": "/macro/tone", "args": [0]}\n'
+    )
+    out = tmp_path / "out.wav"
+    render_files(instrument, out, osc=log, mapping=path, tail_s=0.5)
+    sound, rate = soundfile.read(out)
+    assert np.abs(sound[: rate // 2]).max() > 1e-3
+    assert np.abs(sound[rate * 6 // 10 :]).max() < 1e-4
 
 
 def test_pads_and_macros_are_found_in_the_namespace(values: Values) -> None:

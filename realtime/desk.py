@@ -16,7 +16,7 @@ from pathlib import Path
 from realtime.commands import Answer, Args, Commands, done
 from realtime.event import Event
 from realtime.folders import checked_name, data_folder, made_folder, names_in
-from realtime.mapping import Binding, ControlMap, default_mapping
+from realtime.mapping import Binding, ControlMap, changed_settings, default_mapping
 from realtime.mapping_file import read_mapping, write_mapping
 from realtime.mapping_live import Mapper
 from realtime.namespace import Namespace
@@ -152,9 +152,10 @@ class Desk:
         self._tell("/mapping", [path.name])
 
     def _use(self, mapping: ControlMap) -> None:
-        before = self.mapper.mapping.own_controls
+        before = self.mapper.mapping
         self.mapper.replace(mapping)
-        if mapping.own_controls != before:
+        self._take(changed_settings(before, mapping))
+        if mapping.own_controls != before.own_controls:
             self._register_pads()
             self._changed()
 

@@ -16,7 +16,7 @@ from typing import Any
 from realtime.axes import element
 from realtime.event import NOW, Event
 from realtime.glide import glide
-from realtime.namespace import GLOBAL_VALUES, GLOBALS, Namespace
+from realtime.namespace import GLOBAL_VALUES, GLOBALS, MODULATIONS, Namespace
 from realtime.pad import Pad
 from realtime.sources import ANY_CHANNEL, Source
 from synth.contract import ConfigError, Control
@@ -130,6 +130,8 @@ class ControlMap:
         bindings: at most 4096; bend_range: semitones up and down at the ends of the pitch wheel, 0
             … 96; channel: the MIDI channel that is listened to, 1 … 16, or None for all.
         macros, pads: of the map.
+        settings: events that happen when the map is taken; mpe: channels of a lower MPE zone that
+            is there from the start, 0 … 15.
 
     Raises:
         MappingError: a number is out of its range.
@@ -140,6 +142,8 @@ class ControlMap:
     channel: int | None = None
     macros: tuple[Macro, ...] = ()
     pads: tuple[Pad, ...] = ()
+    settings: tuple[Event, ...] = ()
+    mpe: int = 0
 
     def __post_init__(self) -> None:
         if not is_number(self.bend_range) or not 0 <= self.bend_range <= MAX_BEND_RANGE:
@@ -151,6 +155,8 @@ class ControlMap:
             raise MappingError(
                 ("channel",), f"channel is {self.channel!r}; 1 … 16, or null for all, is allowed"
             )
+        if not is_int(self.mpe, 0, 15):
+            raise MappingError(("mpe",), f"mpe is {self.mpe!r}; 0 … 15 member channels are allowed")
         if len(self.bindings) > MAX_BINDINGS:
             raise MappingError(
                 ("bindings",), f"{len(self.bindings)} bindings; {MAX_BINDINGS} can be used"
@@ -183,6 +189,19 @@ class ControlMap:
             "macro": [macro.control for macro in self.macros],
             "pad": [pad.control for pad in self.pads],
         }
+
+
+def changed_settings(before: ControlMap, after: ControlMap) -> list[Event]:
+    """What happens when a map takes the place of another one: its settings, and an end of what only
+    the other one let follow pressure, timbre or the beat."""
+    kept = {event.target for event in after.settings}
+    ends = [
+        Event(NOW, event.target, (0.0,))
+        for event in before.settings
+        if event.target not in kept and event.target.rpartition("/")[2] in MODULATIONS
+        and event.target.count("/") > 2
+    ]  # fmt: skip
+    return [*ends, *after.settings]
 
 
 def default_mapping(namespace: Namespace) -> ControlMap:

@@ -6,12 +6,14 @@ docs/midi.md says how they are written.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from realtime.axes import axes_of
+from realtime.event import Event
 from realtime.mapping import (
     DEFAULT_BEND_RANGE,
     MAX_BINDINGS,
@@ -27,11 +29,14 @@ from realtime.mapping import (
 from realtime.namespace import Namespace
 from realtime.pad import DEFAULT_NEIGHBOURS, MAX_AXES, Pad, Point, from_shares, to_shares
 from realtime.sources import ANY_CHANNEL, Source
-from synth.contract import ConfigError, Control, read_yaml
+from synth.contract import ConfigError, Control, ProtocolError, read_yaml
 from synth.contract.files import write_bytes
 
 MAX_MACROS = 128
 MAX_PADS = 32
+MAX_SETTINGS = 1_024
+_KEYS = ("cc", "bindings", "macros", "pads", "bend_range", "channel", "mpe", "set")
+_MOMENTS = ("/note/", "/transport/")
 _SHORT = ("target", "min", "max", "curve", "pickup", "smoothing_ms")
 _NUMBERS = {
     "cc": 119, "cc14": 31, "nrpn": 16_383, "rpn": 16_383, "note": 127, "key_pressure": 127,
@@ -63,7 +68,7 @@ def read_mapping(path: str | Path, namespace: Namespace) -> ControlMap:
 
 def mapping_from(data: Mapping[str, Any], namespace: Namespace) -> ControlMap:
     """A map from the plain data of a file. Raises `MappingError`."""
-    _refuse_unknown(data, ("cc", "bindings", "macros", "pads", "bend_range", "channel"), ())
+    _refuse_unknown(data, _KEYS, ())
     macros = _macros(data.get("macros") or {})
     pads = _pads(data.get("pads") or {}, namespace)
     frame = ControlMap(
@@ -71,6 +76,8 @@ def mapping_from(data: Mapping[str, Any], namespace: Namespace) -> ControlMap:
         channel=data.get("channel"),
         macros=macros,
         pads=pads,
+        settings=_settings(data.get("set") or {}, namespace),
+        mpe=data.get("mpe", 0),
     )
     known = namespace.extended(frame.own_controls)
     short, long = data.get("cc") or {}, data.get("bindings") or []
@@ -82,7 +89,7 @@ def mapping_from(data: Mapping[str, Any], namespace: Namespace) -> ControlMap:
         raise MappingError(("bindings",), f"more than {MAX_BINDINGS} bindings; leave some out")
     bindings = [_short(number, entry, known) for number, entry in short.items()]
     bindings += [_long(i, entry, known) for i, entry in enumerate(long)]
-    return ControlMap(tuple(bindings), frame.bend_range, frame.channel, macros, pads)
+    return replace(frame, bindings=tuple(bindings))
 
 
 def write_mapping(path: Path, mapping: ControlMap, namespace: Namespace) -> None:
@@ -98,6 +105,10 @@ def write_mapping(path: Path, mapping: ControlMap, namespace: Namespace) -> None
 def plain_data(mapping: ControlMap, namespace: Namespace) -> dict[str, Any]:
     """A map as the plain data of a file."""
     data: dict[str, Any] = {"channel": mapping.channel, "bend_range": mapping.bend_range}
+    if mapping.mpe:
+        data["mpe"] = mapping.mpe
+    if mapping.settings:
+        data["set"] = {event.target: list(event.value) for event in mapping.settings}
     if mapping.macros:
         data["macros"] = {macro.name: macro.default for macro in mapping.macros}
     if mapping.pads:
@@ -211,6 +222,26 @@ def _pads(data: Any, namespace: Namespace) -> tuple[Pad, ...]:
             raise MappingError(where, str(error)) from None
         _check_name(pad, where)
         made.append(_with_points(pad, entry.get("points") or [], (*where, "points"), namespace))
+    return tuple(made)
+
+
+def _settings(data: Any, namespace: Namespace) -> tuple[Event, ...]:
+    _check_named(data, "set", MAX_SETTINGS)
+    made = []
+    for address, value in data.items():
+        where = ("set", address)
+        numbers = value if isinstance(value, list) else [value]
+        if not numbers or not all(map(is_number, numbers)) or address.startswith(_MOMENTS):
+            raise MappingError(where, f"is {value!r:.60}; the numbers of a control are needed")
+        clamped = namespace.counters["clamped"]
+        try:
+            event = namespace.resolve(address, numbers)
+        except ProtocolError as error:
+            raise MappingError(where, str(error)) from None
+        if namespace.counters["clamped"] > clamped:
+            nearest = ", ".join(f"{v:g}" for v in event.value)
+            raise MappingError(where, f"{value!r:.60} is out of range; the nearest is {nearest}")
+        made.append(event)
     return tuple(made)
 
 

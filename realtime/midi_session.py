@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -46,8 +46,12 @@ class MidiSettings:
 
 class _Map(Protocol):
     @property
-    def bindings(self) -> tuple[Bound, ...]:
+    def bindings(self) -> Sequence[Bound]:
         """What moves what."""
+
+    @property
+    def mpe(self) -> int:
+        """Channels of a lower zone from the start."""
 
 
 class _Mapper(Mover, Protocol):
@@ -95,7 +99,7 @@ class SessionMidi:
                     mapper,
                     when=SampleTimes(clock, self._delay),
                     heard=lambda message: faders.heard(message, time.monotonic()),
-                    members=ALL_MEMBERS if settings.mpe else 0,
+                    members=ALL_MEMBERS if settings.mpe else mapper.mapping.mpe,
                 )
                 stack.callback(self.input.close)
             self._stack = stack.pop_all()

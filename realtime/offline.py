@@ -124,14 +124,14 @@ def _score(
     namespace = engine_namespace(engine)
     chosen = default_mapping(namespace) if mapping is None else read_mapping(mapping, namespace)
     mapper = Mapper(chosen, namespace)
-    events: list[Event] = []
+    events = [event._replace(time=0) for event in chosen.settings]
     if midi is not None:
-        events += read_midi(midi, engine.sample_rate, chosen)
+        events += read_midi(midi, engine.sample_rate, chosen, chosen.mpe)
     if osc is not None:
         events += read_log(osc, engine.sample_rate, mapper.namespace)
     if midi is None and osc is None and demo:
         generators = [s for s in engine.strips.values() if s.is_generator]
-        events = demo_score(
+        events += demo_score(
             engine.sample_rate, generators[0].manifest.key_range if generators else None
         )
     events.sort(key=lambda event: event.time)

@@ -32,7 +32,9 @@ DEFAULT_TEMPO = 500_000  # microseconds per quarter note
 _SMPTE_29 = 30_000 / 1_001  # frames a second that a division of -29 stands for
 
 
-def read_midi(path: str | Path, sample_rate: int, mapping: Mover | None = None) -> list[Event]:
+def read_midi(
+    path: str | Path, sample_rate: int, mapping: Mover | None = None, members: int = 0
+) -> list[Event]:
     """The events of a Standard MIDI File of type 0 or 1, its tempo map honoured.
 
     Its music begins at time 0: the transport is started there, and told every tempo.
@@ -41,11 +43,12 @@ def read_midi(path: str | Path, sample_rate: int, mapping: Mover | None = None) 
         path: at most 1 MB, 24 hours and a million events.
         sample_rate: Hz of the engine's clock.
         mapping: what controllers move; None moves nothing by them but pedal and note ends.
+        members: of a lower MPE zone that is there from the start, 0 … 15.
 
     Raises:
         DataError: missing, damaged, of type 2 or too large; names the file.
     """
-    decoder = MidiDecoder(mapping or ControlMap())
+    decoder = MidiDecoder(mapping or ControlMap(), members)
     events = [Event(0, "/transport/start")]
     for seconds, message in _timed_messages(path):
         time = round(seconds * sample_rate)

@@ -140,6 +140,7 @@ class Session:
             self._start_engine()
             self.desk = self._make_desk()
             self._publish()
+            self.take_all(self.desk.mapper.mapping.settings, "map")
             self.midi = SessionMidi(
                 settings.midi,
                 self.desk.mapper,

@@ -33,6 +33,15 @@ def log_path(audio: Path) -> Path:
     return audio.with_suffix(SUFFIX)
 
 
+def further_take(audio: Path) -> Path:
+    """Where a recording goes on in another life of the engine: with "-2" behind its name, or the
+    next number that is free."""
+    number = 2
+    while (name := audio.with_name(f"{audio.stem}-{number}{audio.suffix}")).exists():
+        number += 1
+    return name
+
+
 def input_path(audio: Path) -> Path:
     """Where what came in is recorded; always WAV, because effects are played with it again."""
     return audio.with_name(f"{audio.stem}.input.wav")

@@ -25,6 +25,7 @@ from realtime.event import Event
 from realtime.link import encode, encode_events
 from realtime.process import ChildProcess, Note
 from realtime.recall import Recall
+from realtime.record_log import further_take
 from synth.contract import DeviceError, SynthError
 
 TICK_S = 0.05
@@ -160,7 +161,6 @@ class Supervisor:
         self._process: ChildProcess | None = None
         self._listening = False
         self._record_to: Path | None = None
-        self._record_lives = 0
         self._refused = 0
         self._crashes: deque[float] = deque()
         self._lost_at = 0.0
@@ -209,7 +209,7 @@ class Supervisor:
         `Status.recording` and `Status.recording_problem`.
         """
         with self._changed:
-            self._record_to, self._record_lives = path, 1
+            self._record_to = path
             if self._listening and self._process is not None:
                 self._process.outbox.put_message(encode("record", path=str(path or "")))
 
@@ -371,20 +371,12 @@ class Supervisor:
         else:
             self._update(recording="", recording_problem=message)
 
-    def _next_record(self, path: Path) -> Path:
-        """Where a recording goes on in another life of the engine."""
-        while True:
-            self._record_lives += 1
-            name = path.with_name(f"{path.stem}-{self._record_lives}{path.suffix}")
-            if not name.exists():
-                return name
-
     def _tell_all(self, process: ChildProcess, first: bool) -> None:
         """Let it play, beginning with all that was said so far; from here on it hears all."""
         with self._changed:
             events = self._recall.events()
             if self._record_to is not None:
-                path = self._record_to if first else self._next_record(self._record_to)
+                path = self._record_to if first else further_take(self._record_to)
                 process.outbox.put_message(encode("record", path=str(path)))
             process.outbox.put_message(encode_events("play", events))
             self._listening = True

@@ -13,6 +13,8 @@ from midi_maps import Map
 
 from realtime.event import NOW
 from realtime.midi import MidiDecoder, MidiParser
+from realtime.namespace import Namespace
+from synth.contract import Control
 
 MAPPING = Map({("cc", 1): "/codec/position"}, bend_range=2.0)
 
@@ -167,6 +169,23 @@ def test_noise_never_stops_it() -> None:
     assert decoder.counters["malformed"] == 0  # the parser gives whole messages only
     assert all(0 <= v <= 127 for e in events if e.target == "/note/on" for v in e.value)
     assert parser.feed(bytes.fromhex("903c64"))[-1] == bytes.fromhex("903c64")
+
+
+def test_whatever_comes_means_something_that_exists() -> None:
+    """Random legal messages on all channels, parameters and zones included: every event is one that
+    the namespace takes as it is, within all ranges."""
+    random_ = random.Random(9)
+    namespace = Namespace({"codec": [Control("position")]})
+    decoder = MidiDecoder(MAPPING)
+    numbers = [*range(128), *[6, 38, 96, 97, 98, 99, 100, 101] * 30]
+    for turn in range(30_000):
+        status = random_.randrange(0x80, 0xF0)
+        first = random_.choice(numbers) if status >> 4 == 0xB else random_.randrange(128)
+        last = random_.choice((random_.randrange(128), random_.randrange(7)))
+        message = (status, first) if status >> 4 in (0xC, 0xD) else (status, first, last)
+        for event in decoder.decode(bytes(message), turn / 100):
+            assert namespace.resolve(event.target, event.value) == event
+    assert decoder.counters["malformed"] == namespace.counters["clamped"] == 0
 
 
 def test_endless_sysex_is_not_kept() -> None:

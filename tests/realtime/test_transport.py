@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import pytest
+from midi_maps import Map
 from test_expression import HOP, RATE, Probe
 
 from realtime.engine import Engine
 from realtime.event import Event
+from realtime.midi import MidiDecoder
 from realtime.settings import EngineSettings
 from realtime.transport import Transport
 from synth.contract import Control
@@ -75,6 +79,28 @@ def test_an_end_of_following_gives_the_control_back() -> None:
         (RATE // 2, "/probe/latent/2", (0.25,)),
     ).render(RATE)
     assert followed(probe)[-1] == 0.25
+
+
+def test_a_control_runs_with_a_midi_clock() -> None:
+    """A sequencer at 150 a minute whose ticks come up to 2 ms late: after four beats the control is
+    where the beat is, within 2 ms of it and little more."""
+    probe, decoder, random_ = Probe(), MidiDecoder(Map()), random.Random(6)
+    engine = engine_of(probe, *SCORE[:2])
+    tick = 60 / 150 / 24
+    engine.schedule(Event(0, "/transport/stop"))
+    messages = [
+        (0.0, b"\xfa"),
+        *((n * tick + random_.uniform(0, 0.002), b"\xf8") for n in range(400)),
+    ]
+    for at, message in messages:
+        for event in decoder.decode(message, at):
+            engine.schedule(event._replace(time=round(at * RATE)))
+    engine.render(round(400 * tick * RATE))
+    at = np.arange(len(probe.told)) * HOP / RATE
+    heard, settled = (followed(probe) + 1) / 2, at > 4 * 24 * tick
+    off = (heard - at / (48 * tick))[settled]
+    off -= np.round(off)  # in turns of two beats
+    assert np.abs(off * 48 * tick).max() < 0.003
 
 
 def test_an_instrument_can_ask_for_tempo_and_beat() -> None:

@@ -15,7 +15,9 @@ from jack_peers import wait_until
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
+from realtime.desk import Places
 from realtime.driver import DriverSettings
+from realtime.folders import data_folder
 from realtime.replay import replay_files
 from realtime.session import Session, SessionSettings
 from realtime.sources import Source
@@ -237,3 +239,12 @@ def test_places_of_recordings_are_judged_before_it_plays(folder: Path) -> None:
         ):
             pytest.fail("it plays")
     assert (folder / "there.wav").read_bytes() == b"precious"
+
+
+def test_a_map_can_be_named_as_it_was_saved(folder: Path) -> None:
+    (folder / "mine").write_text("")
+    assert Places.usual(str(folder / "mine")).mapping == folder / "mine"  # a file goes first
+    assert Places.usual("other").mapping == data_folder() / "mappings" / "other.yaml"
+    assert Places.usual("other.yaml").mapping == Path("other.yaml")
+    assert Places.usual().mapping is None
+    assert Places.usual(recordings="here").recordings == Path("here")

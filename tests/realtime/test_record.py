@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import struct
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -377,3 +378,30 @@ def test_another_instrument_is_refused_and_a_moved_one_found(tmp_path: Path) -> 
     assert np.abs(soundfile.read(tmp_path / "out.wav")[0]).max() > 1e-3
     with pytest.raises(ModelFileError, match="not the instrument that was recorded"):
         replay_files(log, tmp_path / "out.wav", instrument=write_effect(tmp_path))
+
+
+def test_a_full_disk_ends_the_recording_with_what_was_written(tmp_path: Path) -> None:
+    """The place ends in the middle of a block: the file is valid up to the one before, the reason
+    is said, and the sound never hears of it."""
+    resource = pytest.importorskip("resource")
+    path = tmp_path / "take.wav"
+    states: list[tuple[str, str]] = []
+    tap = Tap(Ramp())
+    tap.attach(RecordWriter(path, SETUP, lambda *said: states.append(said)))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, before[1]))
+    try:
+        for _ in range(1_000):
+            tap.render(128)
+            if ended(states)():
+                break
+            time.sleep(0.001)
+        assert wait_until(ended(states), PATIENCE_S)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert states[-1][0] == "failed"
+    assert str(path) in states[-1][1]
+    audio, _ = soundfile.read(path, dtype="float32")
+    assert np.array_equal(audio * (1 << 20), np.arange(len(audio)))
+    assert len(audio) < 50_000
+    tap.render(128)

@@ -28,7 +28,7 @@ from realtime.osc_time import Timekeeper
 from realtime.values import Values
 
 _AT_ONCE = 64  # datagrams acted upon between two looks at the sockets
-_MAX_BACKLOG = 8_192  # datagrams taken from the system and not yet acted upon
+_MAX_BACKLOG = 4_096  # datagrams taken from the system and not yet acted upon
 _CROWDED = 256  # of them, above which values that newer ones replace are left out
 _IDLE_S = 1.0
 _SOON_S = 0.02

@@ -10,6 +10,7 @@ import difflib
 import functools
 import math
 import re
+import struct
 from collections.abc import Iterator, Mapping, Sequence
 
 from realtime.event import NOW, Event
@@ -107,6 +108,7 @@ RESERVED = frozenset(
     | {"done", "fail", "stats", "synth", "meter", "late", "replyport", "dumpOSC", "clearSched"}
     | {"status.floats", "subscribe", "unsubscribe"}
 )
+_FLOAT32 = struct.Struct(">f")
 _PLUGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
 _MAX_SUGGESTED_FROM = 60  # a comparison takes some 70 µs, and anybody can ask for many
 
@@ -338,8 +340,10 @@ class Namespace:
         """As `Control.clamp` for one element, without arrays: this runs for every message."""
         low, high = control.minimum[index], control.maximum[index]
         if not low <= value <= high:
-            self.counters["clamped"] += 1
-            value = low if value < low else high
+            near = low if value < low else high
+            # The end of a range as float32 has it, which is how it arrives, is not outside.
+            self.counters["clamped"] += value != _FLOAT32.unpack(_FLOAT32.pack(near))[0]
+            value = near
         return float(round(value)) if control.curve in ("integer", "toggle") else value
 
     def _unknown(self, address: str) -> ProtocolError:

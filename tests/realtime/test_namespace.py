@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import struct
 import time
 from pathlib import Path
 
@@ -209,3 +210,14 @@ def test_the_documentation_names_every_address_and_range() -> None:
             ends = (f"{spec.minimum[0]:.9g}", f"{spec.maximum[0]:.9g}")
             assert re.search(rf"{ends[0]} (…|or) {ends[1]}\b", rows[address]), address
         assert specs or rows[address] == "none"
+
+
+def test_the_ends_of_a_range_as_float32_are_inside() -> None:
+    """0.01 arrives as 0.0099999998: brought to the end, and not counted."""
+    namespace = Namespace({"codec": (Control("release", 1, (0.01,), (0.3,), (0.1,)),)})
+    for value in (0.01, 0.3):
+        sent = struct.unpack(">f", struct.pack(">f", value))[0]
+        assert namespace.resolve("/codec/release", [sent]).value[0] == pytest.approx(value)
+    assert namespace.counters["clamped"] == 0
+    namespace.resolve("/codec/release", [0.00999])
+    assert namespace.counters["clamped"] == 1

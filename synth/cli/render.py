@@ -40,12 +40,18 @@ def render(
     """Play a score through INSTRUMENT (by default the bundled one) into a file.
 
     The engine is the live one; the same input gives the same bytes, whatever the block size. With
-    --session, what `synth play` recorded is played again, to the same samples.
+    --session, what `synth play` recorded is played again, to the same samples, with the settings
+    of the recording.
     """
     from realtime.offline import render_files
     from realtime.replay import replay_files
 
     if session is not None:
+        if midi or osc or audio or mapping:
+            raise click.UsageError(
+                "--session brings events and input of its own; leave out --midi, --osc, --input"
+                " and --map"
+            )
         done = replay_files(session, out, instrument=instrument, trust=trust)
         _report(out, done)
         return

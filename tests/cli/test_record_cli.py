@@ -57,3 +57,6 @@ def test_everything_is_killed_and_what_was_played_is_played_again(
     after, _ = soundfile.read(again, dtype="float32", always_2d=True)
     assert len(before) == len(after) > rate
     assert np.array_equal(before, after)
+    done = call(capsys, "render", "--session", take, "-o", again, "--osc", "score.jsonl")
+    assert done.code == 2
+    assert "leave out" in done.err

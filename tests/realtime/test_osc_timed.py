@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 from builders import write_sampler
 from jack_peers import wait_until
 
 from realtime.driver import DriverSettings
 from realtime.engine import MAX_EVENTS, Engine, build_engine
 from realtime.event import NOW, Event
+from realtime.replay import replay_files
 from realtime.session import Session, SessionSettings
 from realtime.settings import EngineSettings
 from tests.realtime.osc_peer import PATIENCE_S, UdpPeer, bundle, in_seconds, message, timetag
@@ -111,6 +113,43 @@ def test_what_was_scheduled_can_be_cleared(session: Session, peer: UdpPeer) -> N
 
 def blocks(session: Session) -> int:
     return int(session.status().stats.get("blocks", 0))
+
+
+def test_a_recording_of_bundles_and_clearing_replays_the_same(tmp_path: Path, take: Path) -> None:
+    """What was scheduled, what was cleared before it happened, and what came too late."""
+    settings = SessionSettings(
+        (str(write_sampler(tmp_path)),),
+        driver=DriverSettings(kind="null", block=256, sample_rate=RATE),
+        osc_port=0,
+        record=str(take),
+    )
+    with Session(settings) as session:
+        assert session.osc is not None
+        assert wait_until(lambda: session.clock.rate == RATE, PATIENCE_S)
+        with UdpPeer(session.osc.port) as peer:
+            for step in range(20):
+                tag = in_seconds(0.05 * step - 0.2)
+                peer.raw(
+                    bundle(
+                        message("/note/on", 50 + step, 100),
+                        message("/small/latent/1", step / 20),
+                        timetag=tag,
+                    )
+                )
+            peer.raw(
+                bundle(message("/note/off", 55), message("/gain", -6.0), timetag=in_seconds(5))
+            )
+            begun = blocks(session)
+            assert wait_until(lambda: blocks(session) > begun + RATE / 256 / 2, PATIENCE_S)
+            assert peer.ask("/clearSched")[0] == "/done"
+            begun = blocks(session)
+            assert wait_until(lambda: blocks(session) > begun + RATE / 256 / 2, PATIENCE_S)
+    out = tmp_path / "again.wav"
+    replay_files(take, out)
+    before, _ = soundfile.read(take, dtype="float32", always_2d=True)
+    after, _ = soundfile.read(out, dtype="float32", always_2d=True)
+    assert np.abs(before).max() > 1e-3
+    assert np.array_equal(before, after)
 
 
 def test_meters_can_be_subscribed_to(session: Session, peer: UdpPeer) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from realtime.event import Event
-from realtime.glide import PREFIX, Found, Glides
+from realtime.glide import PREFIX, Found, Glides, is_glide
 from realtime.guard import Guard
 from realtime.namespace import GLOBALS, MODULATIONS
 from realtime.plugin import Array, Plugin
@@ -162,7 +162,7 @@ class Engine:
         if not all(math.isfinite(v) for v in event.value):
             self.dropped += 1
             return
-        if event.target.startswith(PREFIX):
+        if is_glide(event.target):
             self._glide(event)
             return
         if self._glides:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import tempfile
 from pathlib import Path
 
 from synth.contract import DataError, ProtocolError
@@ -21,13 +22,21 @@ def data_folder() -> Path:
     ~/Library/Application Support; Windows: %APPDATA%.
     """
     if sys.platform == "win32":
-        base = os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming"
+        base = os.environ.get("APPDATA") or _home() / "AppData" / "Roaming"
     elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
+        base = _home() / "Library" / "Application Support"
     else:
         given = os.environ.get("XDG_DATA_HOME", "")
-        base = given if Path(given).is_absolute() else Path.home() / ".local" / "share"
+        base = given if Path(given).is_absolute() else _home() / ".local" / "share"
     return Path(base) / "synth"
+
+
+def _home() -> Path:
+    """The user's home; a user without one (a service, a container) keeps things for a while."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path(tempfile.gettempdir())
 
 
 def checked_name(name: object) -> str:

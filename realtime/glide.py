@@ -15,6 +15,7 @@ from synth.contract import Control
 from synth.contract.control import WHOLE
 
 PREFIX = "/glide"
+_PREFIX = PREFIX + "/"
 STEPS_PER_SECOND = 100
 MAX_SECONDS = 3600.0
 
@@ -28,9 +29,14 @@ def glide(address: str, seconds: float, values: Sequence[float], time: int = NOW
     return Event(time, PREFIX + address, (min(seconds, MAX_SECONDS), *values))
 
 
+def is_glide(target: str) -> bool:
+    """Whether an event of this target begins a glide, or takes the steps of all."""
+    return target.startswith(_PREFIX) or target == PREFIX
+
+
 def landed(event: Event) -> Event:
     """What is so once a glide has ended; other events as they are."""
-    if not event.target.startswith(PREFIX + "/"):
+    if not event.target.startswith(_PREFIX):
         return event
     return Event(event.time, event.target[len(PREFIX) :], event.value[1:])
 

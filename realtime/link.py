@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, BinaryIO
 
 from realtime.event import NOW, Event
-from realtime.glide import PREFIX
+from realtime.glide import landed
 from synth.contract import ProtocolError
 
 MAX_LINE = 1 << 24
@@ -210,7 +210,7 @@ def _subject(event: Event) -> object:
     """What an event is about: of two about the same, the later one counts."""
     if event.target.startswith("/note/"):
         return (event.target, event.value[:1], event.value[2:])
-    return event.target.removeprefix(PREFIX)
+    return landed(event).target
 
 
 def _plain(value: Any) -> Any:

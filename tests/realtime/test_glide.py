@@ -10,7 +10,7 @@ from builders import write_sampler
 
 from realtime.engine import Engine, build_engine
 from realtime.event import NOW, Event
-from realtime.glide import Glides, glide, landed
+from realtime.glide import Glides, glide, is_glide, landed
 from realtime.namespace import Namespace
 from realtime.recall import Recall
 from realtime.settings import EngineSettings
@@ -76,6 +76,12 @@ def test_wrong_counts_are_refused(glides: Glides, address: str, value: tuple[flo
     with pytest.raises(ValueError, match=r"need|not as many"):
         glides.begin(0, address, value)
     assert not glides
+
+
+def test_a_plugin_called_glider_is_no_glide() -> None:
+    event = Event(NOW, "/glider/level", (1.0,))
+    assert not is_glide(event.target)
+    assert landed(event) == event
 
 
 def test_others_see_where_it_ends() -> None:

@@ -274,3 +274,21 @@ def test_a_position_is_found_again_from_its_value(curve: str) -> None:
         shares = np.linspace(0.1, 1, 19)
         again = [binding.share(binding.value(share)) for share in shares]
         assert again == pytest.approx(shares)
+
+
+def test_the_map_in_the_documentation_is_one(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "control.md").read_text()
+    begin = text.index("    channel: null")
+    lines = text[begin:].split("\n\n", 1)[0].splitlines()
+    rack = Namespace(
+        {
+            "codec": (
+                Control("position"),
+                Control("speed", 1, (0.1,), (4.0,), (1.0,)),
+                Control("latent", 3, (-3.0,), (3.0,), (0.0,)),
+            )
+        }
+    )
+    mapping = read(tmp_path, rack, "\n".join(line[4:] for line in lines))
+    assert len(mapping.bindings) == 9
+    assert [pad.name for pad in mapping.pads] == ["plane"]

@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
+from realtime.commands import Commands
 from realtime.namespace import Namespace
+from realtime.osc_commands import BUILTINS
 from realtime.oscquery_app import OscQueryApp
 from realtime.oscquery_guard import ANYWHERE, Guard
 from realtime.oscquery_server import OscQueryServer
@@ -28,7 +30,8 @@ class OscQuery:
         osc: numeric host and UDP port at which OSC is taken.
         host, port: where to listen; a port that is taken is replaced by a free one.
         name: of the instrument, for HOST_INFO and zeroconf.
-        meters: addresses in `values` that only the engine sets; commands: addresses that answer.
+        meters: addresses in `values` that only the engine sets; commands: what answers in words
+            beside the server's own.
 
     Raises:
         ConfigError: the port is out of range.
@@ -45,10 +48,10 @@ class OscQuery:
         port: int = DEFAULT_PORT,
         name: str = "synth",
         meters: Iterable[str] = (),
-        commands: Iterable[str] = (),
+        commands: Commands | None = None,
     ) -> None:
         self._values = values
-        self._meters, self._commands = tuple(meters), tuple(commands)
+        self._meters, self._commands = tuple(meters), commands or Commands()
         self._server = server = OscQueryServer(host, port)
         self.host, self.port, self.warning = server.host, server.port, server.warning
         self._app = OscQueryApp(self._tree(namespace), Guard(server.host, server.port), name, osc)
@@ -111,7 +114,8 @@ class OscQuery:
         self._watcher.join(1.0)
 
     def _tree(self, namespace: Namespace) -> Tree:
-        return Tree(namespace, self._values.get, self._meters, self._commands)
+        commands = (*BUILTINS, *self._commands.addresses)
+        return Tree(namespace, self._values.get, self._meters, commands)
 
     def _watch(self) -> None:
         while not self._closing.wait(PERIOD_S):

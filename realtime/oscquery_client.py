@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Set
 from typing import Any
 
 from realtime.osc import MAX_PACKET
-from realtime.osc_server import encode_message
+from realtime.osc_encode import encode_message
 from realtime.oscquery_tree import Tree
 
 MAX_CLIENTS = 16

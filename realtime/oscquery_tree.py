@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from realtime.namespace import GLOBAL_VALUES, GLOBALS, Namespace
+from realtime.oscquery_commands import signature_of
 from synth.contract import Control, ProtocolError
 from synth.contract.control import LARGEST, WHOLE
 
@@ -102,7 +103,7 @@ class Tree:
             del self._nodes[address]["RANGE"], self._nodes[address]["CLIPMODE"]
         for address in commands:
             if address not in self._nodes:
-                self._add(address, (), WRITE, ["command"])
+                self._add_command(address)
 
     @property
     def methods(self) -> frozenset[str]:
@@ -175,6 +176,11 @@ class Tree:
             element = f"{address}/{index}"
             self._owners[element] = address
             self._add(element, (_element(control, index),), READ | WRITE, tags)
+
+    def _add_command(self, address: str) -> None:
+        types, text = signature_of(address)
+        self._add(address, (), WRITE, ["command"])
+        self._nodes[address] |= {"TYPE": types, "DESCRIPTION": text}
 
     def _add(
         self, address: str, controls: Sequence[Control], access: int, tags: Sequence[str]

@@ -323,7 +323,7 @@ class Session:
                 port=port,
                 name=plugins[0]["name"] if plugins else "synth",
                 meters=[f"/meter/{name}" for name in (*ENGINE_METERS, *DRIVER_METERS)],
-                commands=self.commands.addresses,
+                commands=self.commands,
             )
         except DeviceError as error:
             self.notices.append(str(error))

@@ -19,6 +19,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from realtime.commands import Commands, done
 from realtime.event import NOW, Event
 from realtime.namespace import Namespace
 from realtime.osc_server import OscServer
@@ -41,12 +42,14 @@ class Rig:
 
     def __init__(self) -> None:
         self.values, self.events = Values(), Queue[Event]()
+        self.commands = Commands()
+        self.commands.add("/learn", lambda args: done("/learn"))
         namespace = Namespace({"codec": CONTROLS})
         self.values.rack(namespace)
         self.osc = OscServer(Namespace({"codec": CONTROLS}), self.events.put, port=0)
         self.server = OscQuery(
             namespace, self.values, (self.osc.host, self.osc.port), port=0, name="codec",
-            meters=["/meter/load"], commands=["/learn"],
+            meters=["/meter/load"], commands=self.commands,
         )  # fmt: skip
 
     def __enter__(self) -> Self:
@@ -113,6 +116,7 @@ def test_the_tree_its_nodes_and_attributes(rig: Rig) -> None:
     assert rig.json("/codec/position?VALUE") == {"VALUE": [0.25]}
     assert rig.json("/meter/load?ACCESS") == {"ACCESS": 1}
     assert rig.json("/learn?ACCESS") == {"ACCESS": 2}
+    assert rig.json("/subscribe?TYPE") == {"TYPE": "sf"}
 
 
 def test_host_info_anywhere(rig: Rig) -> None:
@@ -311,10 +315,12 @@ def test_a_changed_rack_is_told(rig: Rig) -> None:
     with rig.connect() as client:
         command(client, "LISTEN", "/codec/position")
         message(client)
+        rig.commands.add("/pad/blend/store", lambda args: done("/pad/blend/store"))
         rig.server.rack(Namespace({"codec": CONTROLS[1:], "room": [Control("wet")]}))
-        notes = [json.loads(client.recv(timeout=PATIENCE_S)) for _ in range(2)]
+        notes = [json.loads(client.recv(timeout=PATIENCE_S)) for _ in range(3)]
         assert notes == [
             {"COMMAND": "PATH_REMOVED", "DATA": "/codec/position"},
+            {"COMMAND": "PATH_ADDED", "DATA": "/pad/blend/store"},
             {"COMMAND": "PATH_ADDED", "DATA": "/room/wet"},
         ]
         assert rig.get("/codec/position").status == 404

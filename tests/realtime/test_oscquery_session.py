@@ -13,6 +13,8 @@ from jack_peers import wait_until
 
 from realtime.driver import DriverSettings
 from realtime.event import NOW, Event
+from realtime.osc_commands import BUILTINS
+from realtime.oscquery_commands import PAD_SIGNATURES, SIGNATURES
 from realtime.session import Session, SessionSettings
 
 PATIENCE_S = 15.0
@@ -65,3 +67,17 @@ def test_oscquery_only_beside_osc(tmp_path: Path) -> None:
         with Session(settings) as session:
             assert session.oscquery is None
             assert "oscquery" not in {t.name for t in threading.enumerate()}
+
+
+def test_every_command_of_a_session_says_what_it_takes(tmp_path: Path) -> None:
+    """None is missing in the table of signatures, and none is there that doesn't exist."""
+    settings = SessionSettings((str(write_sampler(tmp_path)),), driver=NULL, osc_port=0)
+    with Session(settings) as session:
+        commands = {*BUILTINS, *session.commands.addresses}
+        pads = {address for address in commands if address.startswith("/pad/")}
+        assert commands - pads == set(SIGNATURES)
+        assert {address.rpartition("/")[2] for address in pads} <= set(PAD_SIGNATURES)
+        assert session.oscquery is not None
+        url = f"{session.oscquery.url}snapshot/morph"
+        with urllib.request.urlopen(url) as answer:  # noqa: S310 - http alone
+            assert json.load(answer)["TYPE"] == "ssf"

@@ -136,3 +136,12 @@ def test_elements_know_their_vector(namespace: Namespace) -> None:
     tree = Tree(namespace)
     assert tree.owner("/codec/latent/1") == "/codec/latent"
     assert tree.owner("/codec/position") == "/codec/position"
+
+
+def test_commands_say_what_they_take(namespace: Namespace) -> None:
+    tree = Tree(namespace, commands=["/snapshot/recall", "/pad/blend/store", "/something/new"])
+    recall = tree.node("/snapshot/recall")
+    assert (recall["ACCESS"], recall["TYPE"], recall["TAGS"]) == (2, "sf", ["command"])
+    assert "glide" in recall["DESCRIPTION"]
+    assert tree.node("/pad/blend/store")["TYPE"] == "ff"
+    assert tree.node("/something/new")["TYPE"] == "s"

@@ -34,9 +34,7 @@ SIGNATURES: Mapping[str, Signature] = {
     "/snapshot/store": Signature("s", "name: keeps all controls"),
     "/snapshot/recall": Signature("sf", "name, seconds: brings them back in a glide"),
     "/snapshot/morph": Signature("ssf", "name, name, 0 … 1: a place between two"),
-    "/snapshot/list": Signature(
-        "i", "answers /snapshot/list.reply with names, from that one on"
-    ),
+    "/snapshot/list": Signature("i", "answers /snapshot/list.reply with names, from that one on"),
     "/record/start": Signature("s", "name: records sound and events"),
     "/record/stop": Signature("I", "ends the recording"),
 }

@@ -14,7 +14,7 @@ import threading
 from realtime.event import NOW
 
 MAX_DRIFT = 250e-6  # s/s; sound cards and computers differ by up to 100 ppm each
-STEP_S = 0.02  # later than this is no late thread …
+STEP_S = 0.003  # later than this is no late thread …
 STEP_PAIRS = 20  # … if it lasts for so many pairs, about a second
 
 
@@ -33,7 +33,8 @@ class SampleClock:
         # Seconds of the clock at sample 0, as of the moment `_then`.
         self._map: tuple[float, int] | None = None
         self._then = 0.0
-        self._gaps = self._later = 0
+        self._gaps = 0
+        self._later: list[float] = []
 
     @property
     def rate(self) -> int:
@@ -51,7 +52,7 @@ class SampleClock:
 
         Args:
             sample: of the engine's clock; monotonic: of `time.monotonic()`; rate: Hz.
-            gaps: how often the engine has stood still so far; a new number starts the map anew.
+            gaps: a number that changes when the sound has stood still: then the map starts anew.
         """
         offset = monotonic - sample / rate
         with self._lock:
@@ -65,10 +66,10 @@ class SampleClock:
             if offset <= risen:
                 self._learn(offset, monotonic, rate)
                 return
-            self._later = self._later + 1 if offset > risen + STEP_S else 0
-            if self._later >= STEP_PAIRS:
+            self._later = [*self._later, offset] if offset > risen + STEP_S else []
+            if len(self._later) >= STEP_PAIRS:
                 self.steps += 1
-                self._learn(offset, monotonic, rate)
+                self._learn(min(self._later), monotonic, rate)
             else:
                 self._map, self._then = (risen, rate), monotonic
 
@@ -82,4 +83,4 @@ class SampleClock:
         return NOW if known is None else max(0, round((monotonic - known[0]) * known[1]))
 
     def _learn(self, offset: float, monotonic: float, rate: int) -> None:
-        self._map, self._then, self._later = (offset, rate), monotonic, 0
+        self._map, self._then, self._later = (offset, rate), monotonic, []

@@ -241,13 +241,15 @@ class Driver:
         return self.ring + self.port.latency + self.renderer.latency
 
     def moment(self) -> tuple[int, float, int, int] | None:
-        """A sample, when (`time.monotonic()`) the block from it on was begun, the rate in Hz, and
-        how often there was a gap so far: of the block begun earliest since the last call.
+        """A sample, when (`time.monotonic()`) the block from it on was begun, the rate in Hz, and a
+        number that changes with every gap: of the block begun earliest since the last call.
 
         None if there was no block. One reader, any thread; see `realtime.clock`.
         """
         (_, sample, began), self._moment = self._moment, (math.inf, 0, 0.0)
-        return (sample, began, self.sample_rate, self.gaps) if began else None
+        # Where the device stood still, samples and seconds are related anew as well.
+        gaps = self.gaps + self.ledger.lost_device
+        return (sample, began, self.sample_rate, gaps) if began else None
 
     def stats(self) -> dict[str, Any]:
         """Counters since the start, meters since the last call; one reader, any thread."""

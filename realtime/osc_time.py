@@ -5,7 +5,8 @@ between the two lies this computer's monotonic clock. Each map drifts and jitter
 mapped one by one would not lie as far apart as they say. Therefore each client has an anchor: one
 of its tags and the sample it was mapped to; other tags are counted from there, exactly. Only when
 the anchored sample is further than half a millisecond from the mapped one does the anchor move,
-by one sample at a time, or by more after a pause (250 ppm of it).
+by one sample at a time, or by more after a pause (250 ppm of it). After a gap in the sound it is
+set anew.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ POLICIES = ("trust", "clamp", "immediate")
 MAX_AHEAD_S = 10.0  # of which "trust" waits for a bundle; further ones are dropped
 CLAMP_S = 1.0  # the same for "clamp"; further ones take effect then
 SLACK_S = 0.0005  # an anchor may be this far off before it moves …
-STEP_S = 0.02  # … and this far before it is given up: a clock was set, or the engine is another one
+STEP_S = 0.02  # … and this far before it is given up, because a clock was set
 MAX_ANCHORS = 64
 _ERA = 1 << 32  # seconds; NTP's counter starts again in 2036
 _UNIX = 2_208_988_800  # NTP's seconds at the beginning of Unix time
@@ -53,6 +54,7 @@ class _Anchor:
     timetag: int
     sample: int
     rate: int
+    steps: int
     latest: int
 
 
@@ -141,10 +143,13 @@ class Timekeeper:
             self._anchors.move_to_end(client)
             sample = anchor.sample + _samples(timetag - anchor.timetag, rate)
             error = mapped - sample
-            if abs(error) <= STEP_S * rate:
+            # After a step of the clock (a gap, another engine) where it was says nothing.
+            same = anchor.steps == self._clock.steps
+            if abs(error) <= (STEP_S if same else SLACK_S) * rate:
+                anchor.steps = self._clock.steps
                 return sample + self._follow(anchor, timetag, error)
         self.moved += anchor is not None
-        self._anchors[client] = _Anchor(timetag, mapped, rate, timetag)
+        self._anchors[client] = _Anchor(timetag, mapped, rate, self._clock.steps, timetag)
         if len(self._anchors) > MAX_ANCHORS:
             self._anchors.popitem(last=False)
         return mapped

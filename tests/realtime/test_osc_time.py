@@ -94,6 +94,16 @@ def test_a_clock_that_is_set_is_followed_at_once() -> None:
     assert world.keeper.moved == 1
 
 
+def test_after_a_gap_of_the_sound_the_map_counts() -> None:
+    """Five milliseconds without sound: that bundles before and after it keep their distance would
+    leave all that follows five milliseconds too early."""
+    world = World()
+    world.due(0.5)
+    world.clock.feed(5 * RATE, 105.005, RATE, gaps=1)
+    assert abs(world.due(0.5) - 5.495 * RATE) <= 1
+    assert world.keeper.moved == 1
+
+
 def test_a_new_engine_has_its_own_samples() -> None:
     world = World()
     world.due(0.5)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from realtime.bundled import instrument_path
 from realtime.commands import Commands
@@ -23,12 +23,14 @@ from realtime.midi_session import MidiSettings, SessionMidi
 from realtime.namespace import Namespace
 from realtime.osc import OscArg
 from realtime.osc_server import OscServer
-from realtime.oscquery import OscQuery
 from realtime.score import demo_score
 from realtime.settings import EngineSettings
 from realtime.supervisor import ENDS, Status, Supervisor
 from realtime.values import Values
 from synth.contract import ConfigError, Control, DeviceError
+
+if TYPE_CHECKING:
+    from realtime.oscquery import OscQuery
 
 LAST_EVENTS = 6
 ENGINE_METERS = ("peak", "rms_db", "active_voices")
@@ -310,6 +312,8 @@ class Session:
         settings, osc = self.settings, self.osc
         if osc is None or not settings.oscquery:
             return
+        from realtime.oscquery import OscQuery  # with asyncio, which takes a moment
+
         port = settings.oscquery_port
         if port is None:  # next to OSC's, unless that one was left to chance
             port = osc.port + 1 if settings.osc_port and osc.port < 65_535 else 0

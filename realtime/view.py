@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -12,9 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from realtime.event import Event
-from realtime.oscquery import OscQuery
 from realtime.session import Session, late_blocks, latency_ms
 from realtime.supervisor import ENDS, Status
+
+if TYPE_CHECKING:
+    from realtime.oscquery import OscQuery
 
 REFRESH_S = 0.1
 METER_CELLS = 30

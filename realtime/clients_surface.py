@@ -67,4 +67,4 @@ class Surface:
 def number(value: float) -> str:
     """A number in the shortest form that every language reads: 0.5, 12, -80."""
     text = f"{value:.9g}"
-    return f"{value:.9f}".rstrip("0") if "e" in text else text
+    return f"{value:.9f}".rstrip("0").rstrip(".") if "e" in text else text

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 from builders import write_effect, write_sampler
-from jack_peers import wait_until
+from jack_peers import Speaker, wait_until
 
 from realtime.driver import DriverSettings
 from realtime.event import NOW, Event
@@ -28,6 +28,7 @@ from realtime.replay import replay_files
 from realtime.settings import EngineSettings
 from realtime.supervisor import Supervisor
 from synth.contract import ConfigError, DataError, ModelFileError, SynthError
+from tests.conftest import JackServer
 
 PATIENCE_S = 15.0
 RATE = 48_000
@@ -405,3 +406,23 @@ def test_a_full_disk_ends_the_recording_with_what_was_written(tmp_path: Path) ->
     assert np.array_equal(audio * (1 << 20), np.arange(len(audio)))
     assert len(audio) < 50_000
     tap.render(128)
+
+
+@pytest.mark.peers
+def test_what_came_in_through_jack_is_replayed_to_the_same_samples(
+    jack_server: JackServer, tmp_path: Path
+) -> None:
+    """An effect on a real server, with impulses at its input and gaps as the machine has them."""
+    instrument = str(write_effect(tmp_path))
+    take = tmp_path / "take.flac"
+    supervisor = Supervisor(EngineSettings((instrument,)).to_dict(), DriverSettings(lookahead=8))
+    supervisor.record(take)
+    with supervisor, Speaker(jack_server.name, every=4800):
+        play(supervisor, ("/effect/mix", (0.5,)))
+        begun = recorded_frames(supervisor)
+        assert wait_until(lambda: recorded_frames(supervisor) > begun + RATE, PATIENCE_S)
+    heard, _ = soundfile.read(tmp_path / "take.input.wav")
+    assert np.abs(heard).max() > 0.4
+    before, after = replayed(take, tmp_path / "again.flac")
+    assert np.abs(before).max() > 0.01
+    assert np.array_equal(before, after)

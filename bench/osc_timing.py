@@ -2,22 +2,24 @@
 
     python bench/osc_timing.py [--period 128] [--times 200] [--ahead 0.2]
 
-`synth play` holds a note on a dummy server. Bundles open its gain at a moment to come; a JACK
-client knows the frame of the first sound. The latency is constant and declared; what is told is its
-spread (jitter of absolute time), and the error of the distance between a bundle and the next one,
-for pairs between which no cycle was lost.
+`synth play` holds a note on a dummy server. Bundles that are sent together open its gain at a
+moment to come, close it and open it again 100 ms after the first time; a JACK client knows the
+frames at which the sound begins. Told are the spread of the time from the tag to the sound (the
+latency itself is constant and declared), and by how many samples the second beginning is not where
+it should be, counted from the first. Rounds in which the server or the client lost cycles are left
+out.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
 import random
 import socket
 import struct
 import sys
 import tempfile
 import time
+from collections import deque
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +30,38 @@ from realtime.osc_encode import encode_message
 
 RATE = 48_000
 UNIX = 2_208_988_800
+OPEN, CLOSED = 0.0, -80.0  # dB; closed is exactly 0
+CLOSE_S, AGAIN_S = 0.04, 0.1
+SILENCE = RATE // 100  # samples before a beginning
+PATIENCE_S = 5.0
+
+
+class Ear(Watcher):
+    """Keeps the frames at which sound begins after silence."""
+
+    def __init__(self, server: str) -> None:
+        self.onsets: deque[int] = deque(maxlen=16)
+        self._silent = 0
+        super().__init__(server)
+
+    def _process(self, frames: int) -> None:
+        super()._process(frames)
+        loud = np.flatnonzero(self.port.get_array())
+        if not len(loud):
+            self._silent += frames
+            return
+        if self._silent + int(loud[0]) >= SILENCE:
+            self.onsets.append(self.client.last_frame_time + int(loud[0]))
+        self._silent = frames - 1 - int(loud[-1])
+
+    def await_onsets(self, count: int) -> list[int]:
+        """The next beginnings."""
+        end = time.monotonic() + PATIENCE_S
+        while len(self.onsets) < count:
+            if time.monotonic() > end:
+                sys.exit(f"{len(self.onsets)} of {count} beginnings within {PATIENCE_S} s")
+            time.sleep(0.005)
+        return [self.onsets.popleft() for _ in range(count)]
 
 
 class Sender:
@@ -62,73 +96,59 @@ def main() -> None:
         tempfile.TemporaryDirectory() as folder,
         jack_server(options.period, Path(folder) / "jack.log") as server,
     ):
-        watcher = Watcher(server.name)
+        ear = Ear(server.name)
         player = start_player(options)
         try:
-            run(watcher, options)
+            run(ear, options)
         finally:
             player.terminate()
             player.wait()
 
 
-def run(watcher: Watcher, options: argparse.Namespace) -> None:
-    """Let the gain open at random moments, in pairs a known number of samples apart."""
+def run(ear: Ear, options: argparse.Namespace) -> None:
+    """Round after round at random moments."""
     sender, random_ = Sender(), random.Random(1)
-    watcher.connect()
-    while not watcher.sounding:
+    ear.connect()
+    while not ear.sounding:
         sender.send("/default/loop", 2)
         sender.send("/note/on", 60, 127)
         time.sleep(0.3)
     time.sleep(2.0)  # the clock has seen some heartbeats
-    heard: list[int | None] = []
-    asked: list[tuple[int, float]] = []
+    late, apart, lost = [], [], 0
     for _ in range(options.times):
-        # From here on, so that a loss between two rounds leaves out the second one.
-        watcher.missed = False
-        sender.send("/gain", -80)
-        watcher.await_silence()
+        sender.send("/gain", CLOSED)
+        ear.await_silence()
+        ear.onsets.clear()
+        ear.missed = False
         moment = time.time() + options.ahead + random_.random() * 0.01
-        timetag = round((moment + UNIX) * 2**32)
-        now = time.time()
-        expected = watcher.client.frame_time + (moment - now) * RATE
-        watcher.found.clear()
-        watcher.wanted = True
-        sender.at(timetag, "/gain", 0)
-        if not watcher.found.wait(5):
-            sys.exit("no sound within 5 s")
-        heard.append(None if watcher.missed else watcher.first)
-        asked.append((timetag, expected))
-        time.sleep(0.02)
-    report(heard, asked)
+        frame, now = ear.client.frame_time, time.time()
+        tag = round((moment + UNIX) * 2**32)
+        for after, gain in ((0.0, OPEN), (CLOSE_S, CLOSED), (AGAIN_S, OPEN)):
+            sender.at(tag + round(after * 2**32), "/gain", gain)
+        first, second = ear.await_onsets(2)
+        if ear.missed:
+            lost += 1
+            continue
+        late.append(first - frame - (moment - now) * RATE)
+        apart.append(abs(second - first - AGAIN_S * RATE))
+    report(np.array(late), np.array(apart), lost)
 
 
-def report(heard: list[int | None], asked: list[tuple[int, float]]) -> None:
+def report(late: np.ndarray, apart: np.ndarray, lost: int) -> None:
     """The figures."""
-    rounds = list(zip(heard, asked, strict=True))
-    good = [(h, a) for h, a in rounds if h is not None]
-    if not good:
+    if not len(late):
         sys.exit("cycles were lost in every round: nothing can be said")
-    late = np.array([h - expected for h, (_, expected) in good])
     middle = np.median(late)
     away = np.abs(late - middle) * 1000 / RATE
     print(
         f"time tag to sound: {middle * 1000 / RATE:.2f} ms at the median; away from it p50"
         f" {np.percentile(away, 50):.3f} ms, p99 {np.percentile(away, 99):.3f} ms, most"
-        f" {away.max():.3f} ms; {len(heard) - len(good)} of {len(heard)} left out, in which the"
-        " server or the watching client lost cycles"
+        f" {away.max():.3f} ms"
     )
-    apart = np.array(
-        [
-            abs((h2 - h1) - (t2 - t1) * RATE / 2**32)
-            for (h1, (t1, _)), (h2, (t2, _)) in itertools.pairwise(rounds)
-            if h1 is not None and h2 is not None
-        ]
+    print(
+        f"distance of two bundles of a client: {np.mean(apart == 0):.0%} exact, error at most"
+        f" {apart.max():.0f} samples; {len(late)} rounds, {lost} left out"
     )
-    if len(apart):
-        print(
-            f"distance of two bundles in a row, {len(apart)} of them: error p50"
-            f" {np.percentile(apart, 50):.1f}, p99 {np.percentile(apart, 99):.1f} samples"
-        )
 
 
 if __name__ == "__main__":

@@ -4,9 +4,9 @@ A time tag is on the senders' wall clock, the engine counts samples of the devic
 between the two lies this computer's monotonic clock. Each map drifts and jitters, so two tags
 mapped one by one would not lie as far apart as they say. Therefore each client has an anchor: one
 of its tags and the sample it was mapped to; other tags are counted from there, exactly. Only when
-the anchored sample is further than half a millisecond from the mapped one does the anchor move,
-by one sample at a time, or by more after a pause (250 ppm of it). After a gap in the sound it is
-set anew.
+the anchored sample is further than a quarter of a millisecond from the mapped one does the anchor
+move, by at most 250 ppm of the time since it last moved: one sample every 83 ms at 48 kHz. After a
+gap in the sound it is set anew.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from synth.contract import ConfigError, ProtocolError
 POLICIES = ("trust", "clamp", "immediate")
 MAX_AHEAD_S = 10.0  # of which "trust" waits for a bundle; further ones are dropped
 CLAMP_S = 1.0  # the same for "clamp"; further ones take effect then
-SLACK_S = 0.0005  # an anchor may be this far off before it moves …
+SLACK_S = 0.00025  # an anchor may be this far off before it moves …
 STEP_S = 0.02  # … and this far before it is given up, because a clock was set
 MAX_ANCHORS = 64
 _ERA = 1 << 32  # seconds; NTP's counter starts again in 2036
@@ -55,7 +55,7 @@ class _Anchor:
     sample: int
     rate: int
     steps: int
-    latest: int
+    moved: float
 
 
 class Timekeeper:
@@ -118,7 +118,7 @@ class Timekeeper:
                 f"a time tag {ahead:.0f} s ahead is not waited for; up to {MAX_AHEAD_S:.0f} s are:"
                 " set the clocks alike, or use --timetags immediate"
             )
-        return Due(self._sample(client, timetag, moment))
+        return Due(self._sample(client, timetag, moment, now))
 
     def now(self) -> int:
         """The time tag of this moment."""
@@ -134,7 +134,7 @@ class Timekeeper:
             self._offset = wall - (before + after) / 2
         return after
 
-    def _sample(self, client: Hashable, timetag: int, moment: float) -> int:
+    def _sample(self, client: Hashable, timetag: int, moment: float, now: float) -> int:
         mapped, rate = self._clock.sample_at(moment), self._clock.rate
         if mapped == NOW:
             return NOW
@@ -147,23 +147,22 @@ class Timekeeper:
             same = anchor.steps == self._clock.steps
             if abs(error) <= (STEP_S if same else SLACK_S) * rate:
                 anchor.steps = self._clock.steps
-                return sample + self._follow(anchor, timetag, error)
+                return sample + self._follow(anchor, error, now)
         self.moved += anchor is not None
-        self._anchors[client] = _Anchor(timetag, mapped, rate, self._clock.steps, timetag)
+        self._anchors[client] = _Anchor(timetag, mapped, rate, self._clock.steps, now)
         if len(self._anchors) > MAX_ANCHORS:
             self._anchors.popitem(last=False)
         return mapped
 
-    def _follow(self, anchor: _Anchor, timetag: int, error: int) -> int:
+    def _follow(self, anchor: _Anchor, error: int, now: float) -> int:
         """Move an anchor that has drifted away; by how many samples."""
-        passed = abs(_samples(timetag - anchor.latest, anchor.rate))
-        anchor.latest = timetag
         excess = abs(error) - round(SLACK_S * anchor.rate)
-        if excess <= 0 or not passed:
+        step = min(excess, int(MAX_DRIFT * anchor.rate * (now - anchor.moved)))
+        if step <= 0:
             return 0
-        step = min(excess, max(1, int(MAX_DRIFT * passed)))
         step = step if error > 0 else -step
         anchor.sample += step
+        anchor.moved = now
         self.moved += 1
         return step
 

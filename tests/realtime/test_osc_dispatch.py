@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 import struct
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -254,6 +255,30 @@ def test_a_burst_is_taken_in_full_and_its_last_value_counts(rig: Rig, peer: UdpP
     assert rig.server.counters["overflowed"] == 0
     assert rig.groups[-1] == [Event(NOW, "/codec/position", (pytest.approx(199 / 200),))]
     assert rig.server.counters["received"] == 202
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems don't tell")
+def test_what_the_system_drops_is_counted(rig: Rig, peer: UdpPeer) -> None:
+    begun, go = threading.Event(), threading.Event()
+
+    def hold(events: Sequence[Event], source: str) -> None:
+        begun.set()
+        go.wait(PATIENCE_S)
+
+    rig.server._dispatcher._group = hold
+    peer.send("/note/on", 60, 100)
+    assert begun.wait(PATIENCE_S)
+    packet = message("/note/off", 60)
+    for _ in range(20_000):
+        peer.raw(packet)
+    go.set()
+
+    def all_counted() -> bool:
+        counted = rig.server.counters
+        return counted["received"] + counted["overflowed"] == 20_001
+
+    assert until(all_counted)
+    assert rig.server.counters["overflowed"] > 0
 
 
 def test_status_for_those_who_take_only_numbers(rig: Rig, peer: UdpPeer) -> None:

@@ -90,7 +90,7 @@ class OscQuery:
             "clients": self._app.clients,
             **self._app.counters,
             "failures": self._server.failures,
-            "last_error": self._server.last_error,
+            "last_error": self._server.last_error or self._announcing_error(),
         }
 
     def rack(self, namespace: Namespace) -> None:
@@ -112,6 +112,11 @@ class OscQuery:
         if self._announcement is not None:
             self._announcement.close()
         self._watcher.join(1.0)
+
+    def _announcing_error(self) -> str:
+        announcement = self._announcement
+        failed = announcement is not None and announcement.last_error
+        return f"zeroconf: {failed}" if failed else ""
 
     def _tree(self, namespace: Namespace) -> Tree:
         commands = (*BUILTINS, *self._commands.addresses)

@@ -58,7 +58,7 @@ class Client:
         self._moved: dict[str, None] = {}  # in the order in which they moved first
         self._out: deque[str | bytes] = deque()
         self._wake = asyncio.Event()
-        self._overrun = False
+        self._overrun = asyncio.Event()
 
     async def run(self, receive: Callable[[], Awaitable[dict[str, Any]]]) -> None:
         """Talk until it leaves, or until it has let too much lie."""
@@ -66,15 +66,17 @@ class Client:
         way, _ = await loop.create_datagram_endpoint(
             lambda: _Answers(self.tell), remote_addr=self._osc
         )
-        writer = asyncio.create_task(self._write())
-        reader = asyncio.create_task(self._read(receive, way))
+        tasks = [
+            asyncio.create_task(task)
+            for task in (self._read(receive, way), self._write(), self._overrun.wait())
+        ]
         try:
-            await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             way.close()
-            for task in (reader, writer):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(reader, writer, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def moved(self, controls: Set[str]) -> None:
         """These have moved: send what was asked for of them when there is room."""
@@ -88,9 +90,12 @@ class Client:
             self._sent.pop(address, None)
 
     def tell(self, messages: Iterable[str | bytes]) -> None:
-        """Send these, in order."""
-        self._out.extend(messages)
-        self._overrun |= len(self._out) > MAX_WAITING
+        """Send these, in order; with too many unread ones the client is let go."""
+        for message in messages:
+            if len(self._out) >= MAX_WAITING:
+                self._overrun.set()
+                return
+            self._out.append(message)
         self._wake.set()
 
     def _send_soon(self, addresses: Iterable[str]) -> None:
@@ -132,10 +137,10 @@ class Client:
         return True
 
     async def _write(self) -> None:
-        while not self._overrun:
+        while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._out and not self._overrun:
+            while self._out:
                 message = self._out.popleft()
                 kind = "text" if isinstance(message, str) else "bytes"
                 await self._send({"type": "websocket.send", kind: message})
@@ -144,7 +149,6 @@ class Client:
                 await self._send_value(address)
             if moved:
                 await asyncio.sleep(1 / RATE_HZ)
-        await self._send({"type": "websocket.close", "code": 1013, "reason": "reads too slowly"})
 
     async def _send_value(self, address: str) -> None:
         tree = self._tree()

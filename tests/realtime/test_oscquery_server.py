@@ -24,8 +24,9 @@ from realtime.event import NOW, Event
 from realtime.namespace import Namespace
 from realtime.osc_server import OscServer
 from realtime.oscquery import OscQuery
-from realtime.oscquery_client import MAX_CLIENTS, MAX_MESSAGE
+from realtime.oscquery_client import MAX_CLIENTS, MAX_MESSAGE, MAX_WAITING, Client
 from realtime.oscquery_server import MAX_CONNECTIONS, OscQueryServer
+from realtime.oscquery_tree import Tree
 from realtime.values import Values
 from synth.contract import ConfigError, Control, DeviceError
 
@@ -309,6 +310,25 @@ def test_who_does_not_read_gets_the_last_value_and_no_more(rig: Rig) -> None:
         while message(client)[1] != [1.0]:
             heard += 1
         assert heard < 1_000
+
+
+def test_who_reads_nothing_at_all_is_let_go() -> None:
+    """A connection that takes no byte: what waits for it is bounded, and then it ends."""
+
+    async def never(*_: object) -> Any:
+        await asyncio.Event().wait()
+
+    async def talk() -> int:
+        tree = Tree(Namespace({"codec": CONTROLS}))
+        client = Client(lambda: tree, ("127.0.0.1", 9), never, lambda: None)
+        talking = asyncio.create_task(client.run(never))
+        await asyncio.sleep(0)
+        for number in range(10_000):
+            client.tell([packet("/done", number)])
+        await asyncio.wait_for(talking, PATIENCE_S)
+        return len(client._out)
+
+    assert asyncio.run(talk()) <= MAX_WAITING
 
 
 def test_a_changed_rack_is_told(rig: Rig) -> None:

@@ -14,7 +14,7 @@ import os
 import sys
 import threading
 import time
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, BinaryIO, NoReturn, cast
 
 from realtime.link import encode, read_message, take_over_stdio
 from realtime.midi_ports import names, new_client, open_port
@@ -22,6 +22,7 @@ from realtime.midi_time import ArrivalClock
 from synth.contract import DeviceError, SynthError
 
 LOOK_S = 0.5
+LOOKS_OF_A_CLIENT = 4
 LEAVE_S = 0.4
 
 
@@ -37,6 +38,8 @@ class MidiChild:
         self._sending = threading.Lock()
         self._ended = threading.Event()
         self._arrivals = ArrivalClock()
+        self._api, self._client = "", cast(Any, None)
+        self._looks = 0
 
     def run(self) -> None:
         """Open a port and pass on what it sends or takes, until it vanishes or nobody listens.
@@ -72,20 +75,25 @@ class MidiChild:
 
     def _open(self, setup: dict[str, Any]) -> tuple[Any, str, str, bool] | None:
         """The open port, or None if it isn't there and shall be waited for."""
-        client = None
+        self._looks += 1
         try:
-            api, client = new_client(setup["api"], setup["direction"])
-            if setup["direction"] == "input":
-                client.ignore_types(sysex=True, timing=False, active_sense=True)
-                client.set_callback(self._receive)
-            name, virtual = open_port(client, api, setup["port"])
+            if self._client is None:
+                self._api, self._client = new_client(setup["api"], setup["direction"])
+                if setup["direction"] == "input":
+                    self._client.ignore_types(sysex=True, timing=False, active_sense=True)
+                    self._client.set_callback(self._receive)
+            name, virtual = open_port(self._client, self._api, setup["port"])
         except DeviceError:
-            if client is not None:
-                client.delete()
+            # A client of a server that is gone sees nothing for ever, and a server stumbles over
+            # clients that come and go all the time: one serves for some looks.
+            done = not setup["wait"] or self._looks % LOOKS_OF_A_CLIENT == 0
+            if done and self._client is not None:
+                self._client.delete()
+                self._client = None
             if not setup["wait"]:
                 raise
             return None
-        return client, api, name, virtual
+        return self._client, self._api, name, virtual
 
     def _receive(self, delivered: tuple[list[int], float], _: object = None) -> None:
         at = self._arrivals.stamp(delivered[1], time.monotonic())
@@ -97,7 +105,7 @@ class MidiChild:
             while (message := read_message(self._reader)) is not None:
                 if message["kind"] == "send":
                     client.send_message(list(bytes.fromhex(message["data"])))
-        except (SynthError, OSError, RuntimeError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 - the library's own errors share no base class
             print(f"sending ends: {error}", file=sys.stderr)  # noqa: T201 - the parent keeps it
         self._ended.set()
 

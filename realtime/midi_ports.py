@@ -12,6 +12,7 @@ import re
 import sys
 from typing import Any
 
+from realtime import midi_jack
 from synth.contract import ConfigError, DeviceError
 
 CLIENT = "synth"
@@ -79,9 +80,11 @@ def new_client(api: str, direction: str = "input") -> tuple[str, Any]:
             reasons.append("alsa: no /dev/snd/seq")  # asking it would print to the terminal
             continue
         try:
+            if name == "jack" and direction == "input" and midi_jack.available():
+                return name, midi_jack.JackInput(CLIENT)
             kind = rtmidi.MidiOut if direction == "output" else rtmidi.MidiIn
             return name, kind(getattr(rtmidi, APIS[name]), name=CLIENT)
-        except rtmidi.RtMidiError as error:
+        except (rtmidi.RtMidiError, DeviceError) as error:
             reasons.append(f"{name}: {error}")
     raise DeviceError(
         f"no MIDI system runs here ({'; '.join(reasons) or 'none is built in'}); load ALSA's"

@@ -174,6 +174,23 @@ class Keyboard(Peer):
         self.ask("play", hexadecimal)
 
 
+class Pianist(Peer):
+    """A JACK client with a MIDI output that plays at exact frames.
+
+    Args:
+        client: its name.
+    """
+
+    def __init__(self, client: str = "pianist") -> None:
+        super().__init__("pianist", client)
+        self.sample_rate = int(self.greeting)
+
+    def play(self, distances: list[int], hexadecimal: str) -> None:
+        """Play a message again and again, so many frames after the one before, and wait."""
+        self.ask("play", distances, hexadecimal)
+        assert wait_until(lambda: not self.ask("left"))
+
+
 class Desk(Peer):
     """A JACK client with a MIDI input, as a desk with motor faders has one.
 

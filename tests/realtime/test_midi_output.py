@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -11,12 +12,13 @@ from typing import Any
 
 import mido
 import pytest
-from jack_peers import Desk, Keyboard, wait_until
+from jack_peers import Desk, Keyboard, Pianist, wait_until
 from midi_maps import Map
 from test_midi_faders import Linear
 from test_mpe_sound import mpe_song
 
-from realtime.event import Event
+from realtime import midi_jack
+from realtime.event import NOW, Event
 from realtime.midi_faders import Faders
 from realtime.midi_input import MidiInput
 from realtime.midi_output import MidiOutput
@@ -146,3 +148,29 @@ def test_an_mpe_stream_through_jack_means_what_its_file_means(jack: None, tmp_pa
         assert begun <= min(times) <= max(times) <= time.monotonic()
         assert times == sorted(times)
         assert [e.time for e in events] == sorted(e.time for e in events)
+
+
+@pytest.mark.skipif(not midi_jack.available(), reason="JACK-Client is not installed")
+def test_messages_of_one_cycle_keep_their_distances(jack: None) -> None:
+    """A period is 1024 frames; messages lie 100, 250, … frames apart, to the frame."""
+    distances = [100, 250, 37, 1_500, 3, 700, 64, 911]
+    times: list[float] = []
+
+    def when(at: float) -> int:
+        times.append(at)
+        return NOW
+
+    with (
+        Pianist() as pianist,
+        MidiInput("pianist", lambda event: None, Map(), when=when),
+    ):
+
+        def kept() -> bool:
+            """JACK loses MIDI in a cycle that is late, and before a connection is there."""
+            times.clear()
+            pianist.play(distances, "903c64")
+            wait_until(lambda: len(times) >= len(distances), 1.0)
+            frames = [(b - a) * pianist.sample_rate for a, b in itertools.pairwise(times)]
+            return frames == pytest.approx(distances[1:], abs=2.0)
+
+        assert wait_until(kept, 2 * PATIENCE_S)

@@ -16,8 +16,10 @@ _SCRIPT = '''\
 #     op("synth").par.{first} = {far}
 #     op("synth/oscout").sendOSC("/note/on", [60, 100])
 #     op("synth/oscout").sendOSC("/note/off", [60])
-# Answers with words (/fail) come into op("synth/answers"), the numbers of /status.floats and of
-# what is subscribed into the CHOP op("synth/values").
+# Answers come into the DAT op("synth/answers"). Numbers that stream go into a CHOP, which takes
+# numbers only, so they are asked for by a sender of their own:
+#     op("synth/subscriber").sendOSC("/subscribe", ["/meter/peak", 30.0])
+#     op("synth/values")["meter/peak"]
 
 HOST, PORT = "{host}", {port}
 REPLY_PORT, VALUES_PORT = 9012, 9013
@@ -68,7 +70,10 @@ def build(place):
 def add_operators(comp):
     """OSC out and in, and what sends a parameter when it changes."""
     out = comp.create(oscoutDAT, "oscout")
-    out.par.address, out.par.port = HOST, PORT
+    subscriber = comp.create(oscoutDAT, "subscriber")
+    for sender in (out, subscriber):
+        sender.par.address, sender.par.port = HOST, PORT
+        sender.par.shared = False
     answers = comp.create(oscinDAT, "answers")
     answers.par.port = REPLY_PORT
     values = comp.create(oscinCHOP, "values")
@@ -80,9 +85,10 @@ def add_operators(comp):
     watch.par.pars = "*"
     watch.par.custom, watch.par.builtin = True, False
     watch.par.valuechange, watch.par.onpulse = True, True
-    for index, made in enumerate((out, answers, values, watch)):
+    for index, made in enumerate((out, subscriber, answers, values, watch)):
         made.nodeX, made.nodeY = 0, -150 * index
     out.sendOSC("/replyport", [REPLY_PORT])
+    subscriber.sendOSC("/replyport", [VALUES_PORT])
 
 
 build(parent() if "parent" in globals() else op("/project1"))

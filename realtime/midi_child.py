@@ -95,9 +95,10 @@ class MidiChild:
             return None
         return self._client, self._api, name, virtual
 
-    def _receive(self, delivered: tuple[list[int], float], _: object = None) -> None:
-        at = self._arrivals.stamp(delivered[1], time.monotonic())
-        self._send("midi", data=bytes(delivered[0]).hex(), at=at)
+    def _receive(self, delivered: tuple[Any, ...], _: object = None) -> None:
+        data, delta, *ahead = delivered  # a third number: how much later than delivered it counts
+        at = self._arrivals.stamp(delta, time.monotonic()) + sum(ahead)
+        self._send("midi", data=bytes(data).hex(), at=at)
 
     def _speak(self, client: Any) -> None:
         """Send what the control process says, until it says no more."""

@@ -20,7 +20,7 @@ MAX_WAITING = 4_096
 CYCLE_S = 0.5  # now and then the server never calls a new client …
 STARTS = 3  # … and the next one it does
 
-Received = tuple[list[int], float]
+Received = tuple[list[int], float, float]
 
 
 def available() -> bool:
@@ -66,7 +66,9 @@ class JackInput:
         """System exclusive and active sensing are ignored always."""
 
     def set_callback(self, told: Callable[[Received, object], None]) -> None:
-        """Who is told, on a thread of this object: bytes, and seconds since the message before."""
+        """Who is told, on a thread of this object: bytes; seconds from the start of the cycle that
+        the message before came in to that of this one; seconds into the cycle. Messages are
+        delivered when their cycle starts."""
         self._told = told
 
     def open_port(self, index: int, name: str) -> None:
@@ -125,11 +127,11 @@ class JackInput:
             message = bytes(data)
             if not message or message[0] in (_SYSEX, _ACTIVE_SENSING):
                 continue
-            frame = (began + offset) % _WRAP
-            since = 0 if self._last is None else (frame - self._last) % _WRAP
-            self._last = frame
+            since = 0 if self._last is None else (began - self._last) % _WRAP
+            self._last = began
+            rate = self._client.samplerate
             try:
-                self._waiting.put_nowait((list(message), since / self._client.samplerate))
+                self._waiting.put_nowait((list(message), since / rate, offset / rate))
             except queue.Full:
                 self.lost += 1
 

@@ -11,7 +11,9 @@ from typing import Protocol
 from realtime.event import NOW
 
 MAX_DRIFT = 250e-6  # s/s between the driver's clock and the computer's
-LOST_S = 0.1  # more than this between them is a pause of the driver's clock, no late thread
+LOST_S = 0.1  # more than this between them is a pause of the driver's clock, no late thread;
+STEP_S = 0.005  # so is more than this …
+STEP_MESSAGES = 8  # … if it lasts for so many messages
 MARGIN_S = 0.001  # the way from the port to the engine
 NEAR = 4_800  # samples; two events further apart in the wrong order belong to different engines
 
@@ -21,12 +23,14 @@ class ArrivalClock:
 
     Drivers stamp messages when they come and deliver them when a thread gets to it: never early,
     often late. The earliest delivery tells how the clocks lie; it is followed at once, and given up
-    no faster than clocks drift apart.
+    no faster than clocks drift apart, unless the driver's clock stood still (as JACK's does when
+    its server stalls).
     """
 
     def __init__(self) -> None:
         self._driver = 0.0
         self._offset: float | None = None
+        self._lates: list[float] = []
 
     def stamp(self, delta: float, arrival: float) -> float:
         """When a message came, s; never after `arrival`.
@@ -39,8 +43,13 @@ class ArrivalClock:
         offset = arrival - self._driver
         expected = offset if self._offset is None else self._offset + MAX_DRIFT * delta
         late = offset - expected
-        self._offset = expected if 0.0 <= late < LOST_S else offset
-        return self._driver + self._offset
+        self._lates = [*self._lates, late] if late > STEP_S else []
+        if not 0.0 <= late < LOST_S:
+            expected, self._lates = offset, []
+        elif len(self._lates) >= STEP_MESSAGES:
+            expected, self._lates = expected + min(self._lates), []
+        self._offset = expected
+        return self._driver + expected
 
 
 class _Clock(Protocol):

@@ -12,14 +12,14 @@ from realtime.midi_time import ArrivalClock, SampleTimes
 
 
 def test_a_late_thread_changes_no_distance() -> None:
-    """Delivered up to 20 ms late, stamped by the driver: after some messages the stamps are the
-    driver's times on our clock, and never later than the delivery."""
+    """Delivered up to 20 ms late now and then, stamped by the driver: after some messages the
+    stamps are the driver's times on our clock, and never later than the delivery."""
     random_ = random.Random(2)
     clock, came, stamps, true = ArrivalClock(), 1_000.0, [], []
     before = came
     for _ in range(400):
         came += random_.uniform(0.001, 0.05)
-        arrival = came + (0.0002 if random_.random() < 0.1 else random_.uniform(0.0002, 0.02))
+        arrival = came + (0.0002 if random_.random() < 0.6 else random_.uniform(0.0002, 0.02))
         stamps.append(clock.stamp(came - before if true else 0.0, arrival))
         assert stamps[-1] <= arrival + 1e-9
         true.append(came)
@@ -41,6 +41,15 @@ def test_a_clock_that_stood_still_is_taken_up_anew() -> None:
     clock = ArrivalClock()
     clock.stamp(0.0, 10.0)
     assert clock.stamp(1.0, 500.0) == pytest.approx(500.0)
+
+
+def test_a_short_pause_of_the_driver_s_clock_is_found_out() -> None:
+    """It lost 60 ms: some messages later the stamps are right again."""
+    clock = ArrivalClock()
+    for n in range(40):
+        pause = 0.06 if n >= 20 else 0.0
+        stamp = clock.stamp(0.01 if n else 0.0, 5.0 + n * 0.01 + pause)
+    assert stamp == pytest.approx(5.0 + 39 * 0.01 + 0.06, abs=1e-3)
 
 
 def test_messages_keep_their_distances_behind_a_constant_delay() -> None:

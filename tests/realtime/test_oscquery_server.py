@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import http.client
 import json
+import random
 import socket
 import threading
 from collections.abc import Iterator
@@ -397,6 +398,37 @@ def test_garbage_is_not_http(rig: Rig) -> None:
             raw.shutdown(socket.SHUT_WR)
             answer = raw.recv(65_536)
             assert answer == b"" or answer.startswith(b"HTTP/1.1 4"), answer
+    assert rig.json("/gain")
+    assert rig.server.status["failures"] == 0
+
+
+def test_random_frames_and_requests_end_nothing(rig: Rig) -> None:
+    """Mutated commands, packets and requests: answered or dropped, and the next one works."""
+    random_ = random.Random(5)
+    command_text = json.dumps({"COMMAND": "LISTEN", "DATA": "/codec/position"})
+    sound = packet("/codec/latent", 0.5, -0.5, 0.25)
+    alphabet = '{}[]",:/LISTEN \\u0000é'
+    with rig.connect() as client:
+        for _ in range(500):
+            at = random_.randrange(len(command_text))
+            client.send(command_text[:at] + random_.choice(alphabet) + command_text[at + 1 :])
+            mutated = bytearray(sound)
+            mutated[random_.randrange(len(mutated))] = random_.randrange(256)
+            client.send(bytes(mutated))
+        client.send(packet("/sync", 1))
+        answers = [("", [])]
+        while answers[-1] != ("/synced", [1]):
+            answers.append(message(client))
+    request = f"GET /codec?VALUE HTTP/1.1\r\nHost: 127.0.0.1:{rig.server.port}\r\n\r\n".encode()
+    for _ in range(100):
+        broken = bytearray(request)
+        for _ in range(random_.randrange(1, 4)):
+            broken[random_.randrange(len(broken) - 4)] = random_.randrange(256)
+        with socket.create_connection(("127.0.0.1", rig.server.port), PATIENCE_S) as raw:
+            raw.sendall(broken)
+            raw.shutdown(socket.SHUT_WR)
+            with contextlib.suppress(ConnectionResetError):
+                assert raw.recv(65_536)[:9] in (b"", b"HTTP/1.1 ")
     assert rig.json("/gain")
     assert rig.server.status["failures"] == 0
 

@@ -4,10 +4,12 @@
 
 `synth play` holds a note on a dummy server. Bundles that are sent together open its gain at a
 moment to come, close it and open it again 100 ms after the first time; a JACK client knows the
-frames at which the sound begins. Told are the spread of the time from the tag to the sound (the
-latency itself is constant and declared), and by how many samples the second beginning is not where
-it should be, counted from the first. Rounds in which the server or the client lost cycles are left
-out.
+frames at which the sound begins. Told are by how many samples the second beginning is not where it
+should be, counted from the first; and how far frames are from a straight line over the times of the
+tags. The latency, constant and declared, is the line's place; its slope is how fast the server's
+clock runs. A server that stood still has frames missing: a step of more than half a period ends a
+stretch, and each stretch of five rounds or more has a line of its own. Rounds in which the server
+or the client lost cycles are left out.
 """
 
 from __future__ import annotations
@@ -114,14 +116,13 @@ def run(ear: Ear, options: argparse.Namespace) -> None:
         sender.send("/note/on", 60, 127)
         time.sleep(0.3)
     time.sleep(2.0)  # the clock has seen some heartbeats
-    late, apart, lost = [], [], 0
+    rounds, apart, lost = [], [], 0
     for _ in range(options.times):
         sender.send("/gain", CLOSED)
         ear.await_silence()
         ear.onsets.clear()
         ear.missed = False
         moment = time.time() + options.ahead + random_.random() * 0.01
-        frame, now = ear.client.frame_time, time.time()
         tag = round((moment + UNIX) * 2**32)
         for after, gain in ((0.0, OPEN), (CLOSE_S, CLOSED), (AGAIN_S, OPEN)):
             sender.at(tag + round(after * 2**32), "/gain", gain)
@@ -129,25 +130,33 @@ def run(ear: Ear, options: argparse.Namespace) -> None:
         if ear.missed:
             lost += 1
             continue
-        late.append(first - frame - (moment - now) * RATE)
+        rounds.append((moment, float(first)))
         apart.append(abs(second - first - AGAIN_S * RATE))
-    report(np.array(late), np.array(apart), lost)
+    report(np.array(rounds), np.array(apart), lost, options.period)
 
 
-def report(late: np.ndarray, apart: np.ndarray, lost: int) -> None:
+def report(rounds: np.ndarray, apart: np.ndarray, lost: int, period: int) -> None:
     """The figures."""
-    if not len(late):
+    if not len(rounds):
         sys.exit("cycles were lost in every round: nothing can be said")
-    middle = np.median(late)
-    away = np.abs(late - middle) * 1000 / RATE
-    print(
-        f"time tag to sound: {middle * 1000 / RATE:.2f} ms at the median; away from it p50"
-        f" {np.percentile(away, 50):.3f} ms, p99 {np.percentile(away, 99):.3f} ms, most"
-        f" {away.max():.3f} ms"
-    )
     print(
         f"distance of two bundles of a client: {np.mean(apart == 0):.0%} exact, error at most"
-        f" {apart.max():.0f} samples; {len(late)} rounds, {lost} left out"
+        f" {apart.max():.0f} samples; {len(apart)} rounds, {lost} left out"
+    )
+    seconds = rounds[:, 0] - rounds[0, 0]
+    offset = rounds[:, 1] - rounds[0, 1] - seconds * RATE
+    steps = np.flatnonzero(np.abs(np.diff(offset)) > period / 2) + 1
+    away: list[float] = []
+    for part in np.split(np.arange(len(rounds)), steps):
+        if len(part) >= 5:
+            slope, place = np.polyfit(seconds[part], offset[part], 1)
+            away += list(np.abs(offset[part] - slope * seconds[part] - place) * 1000 / RATE)
+    if not away:
+        sys.exit(f"the server stood still {len(steps)} times: nothing can be said of its clock")
+    print(
+        f"time of the sound against that of the tag: p50 {np.percentile(away, 50):.3f} ms, p99"
+        f" {np.percentile(away, 99):.3f} ms, most {max(away):.3f} ms from the line; {len(away)}"
+        f" rounds, between which the server stood still {len(steps)} times"
     )
 
 

@@ -14,6 +14,7 @@ import threading
 from realtime.event import NOW
 
 MAX_DRIFT = 250e-6  # s/s; sound cards and computers differ by up to 100 ppm each
+CORRECTION_S = 0.0005  # earlier than this: the map was wrong
 STEP_S = 0.003  # later than this is no late thread …
 STEP_PAIRS = 20  # … if it lasts for so many pairs, about a second
 
@@ -24,7 +25,7 @@ class SampleClock:
     Until the first pair of an engine's life, and after `reset`, it knows nothing and says `NOW`.
 
     Attributes:
-        steps: how often it jumped, because the engine stood still or the map was lost.
+        steps: how often it jumped: the engine stood still, or what it had been told since was late.
     """
 
     def __init__(self) -> None:
@@ -64,6 +65,7 @@ class SampleClock:
                 return
             risen = known[0] + MAX_DRIFT * max(0.0, monotonic - self._then)
             if offset <= risen:
+                self.steps += offset < risen - CORRECTION_S
                 self._learn(offset, monotonic, rate)
                 return
             self._later = [*self._later, offset] if offset > risen + STEP_S else []

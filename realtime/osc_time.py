@@ -143,7 +143,7 @@ class Timekeeper:
             self._anchors.move_to_end(client)
             sample = anchor.sample + _samples(timetag - anchor.timetag, rate)
             error = mapped - sample
-            # After a step of the clock (a gap, another engine) where it was says nothing.
+            # After a step of the clock (a gap, a correction) where it was says nothing.
             same = anchor.steps == self._clock.steps
             if abs(error) <= (STEP_S if same else SLACK_S) * rate:
                 anchor.steps = self._clock.steps

@@ -84,6 +84,18 @@ def test_a_lasting_step_is_followed_without_being_told() -> None:
     assert clock.steps == 1
 
 
+def test_what_was_learnt_too_late_after_a_gap_is_corrected_by_a_step() -> None:
+    """The first block after a gap is begun late by a busy machine: the next one corrects it, and
+    those who count from a sample that was wrong are told by `steps`."""
+    clock = SampleClock()
+    play(clock, 2.0, late=0.0)
+    clock.feed(2 * RATE, 102.007, RATE, gaps=1)
+    before = clock.steps
+    clock.feed(2 * RATE + 2_400, 102.05, RATE, gaps=1)
+    assert clock.steps == before + 1
+    assert abs(error_ms(clock, 103.0, 3.0 * RATE)) < 0.1
+
+
 def test_another_rate_is_another_engine() -> None:
     clock = SampleClock()
     play(clock, 2.0)

@@ -1,10 +1,11 @@
-"""How late `synth play` is: from start to first sound, and from OSC message to changed sample.
+"""How late `synth play` is: from start to first sound, from OSC or MIDI to the changed sample.
 
-    python bench/latency.py [--period 128] [--times 200] [--instrument FILE]
+    python bench/latency.py [--period 128] [--times 200] [--instrument FILE] [--midi]
 
-A JACK client sends OSC and watches the output of `synth play` on the same dummy server. `gain` is
-moved by the engine itself, `note` must pass the model: at most one of its hops and the filter of
-the sample rate more. Prints each figure beside what `synth play` declares.
+A JACK client sends OSC (with --midi, the notes as MIDI) and watches the output of `synth play` on
+the same dummy server. `gain` is moved by the engine itself, `note` must pass the model: at most one
+of its hops and the filter of the sample rate more. Prints each figure beside what `synth play`
+declares; MIDI is given a delay of one block and a millisecond.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,6 +40,8 @@ class Watcher:
     def __init__(self, server: str) -> None:
         self.client = jack.Client("watcher", servername=server)
         self.port = self.client.inports.register("in")
+        self.keys = self.client.midi_outports.register("keys")
+        self.played: deque[bytes] = deque()
         self.first = 0
         self.next = 0  # frame that the next cycle should begin with
         self.missed = False  # whether cycles were lost, by this client or by the server
@@ -51,6 +55,9 @@ class Watcher:
         block = self.port.get_array()
         loud = np.flatnonzero(np.abs(block) > 1e-6)
         now = self.client.last_frame_time
+        self.keys.clear_buffer()
+        while self.played:
+            self.keys.write_midi_event(0, self.played.popleft())
         self.missed |= now != self.next
         self.next = now + frames
         self.sounding = len(loud) > 0
@@ -92,6 +99,7 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=200)
     parser.add_argument("--lookahead", type=int, default=None)
     parser.add_argument("--instrument", default=None)
+    parser.add_argument("--midi", action="store_true")
     options = parser.parse_args()
     print(headline())
     with (
@@ -113,9 +121,12 @@ def start_player(options: argparse.Namespace) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-c", "from synth.cli import main; main()", "play"]
     command += [options.instrument] if options.instrument else []
     command += ["--osc-port", str(PORT), "--block", str(options.period)]
+    command += ["--midi", "watcher"] if options.midi else []
     if options.lookahead is not None:
         command += ["--lookahead", str(options.lookahead)]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, env=dict(os.environ))
+    return subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, env={**os.environ, "SYNTH_MIDI_API": "jack"}
+    )
 
 
 def run(
@@ -132,6 +143,12 @@ def run(
         with contextlib.suppress(ConnectionRefusedError):  # nobody listens yet
             udp.send(encode_message(address, list(args)))
 
+    def note() -> None:
+        if options.midi:
+            watcher.played.append(bytes((0x90, 60, 127)))
+        else:
+            send("/note/on", 60, 127)
+
     watcher.connect()
     while not watcher.sounding:
         send("/note/on", 60, 100)
@@ -139,11 +156,16 @@ def run(
     print(f"start to first sound: {time.perf_counter() - started:.2f} s")
     send("/panic")
     watcher.await_silence()
+    while not watcher.sounding:  # the MIDI port is opened after the first sound
+        note()
+        time.sleep(0.1)
+    send("/panic")
+    watcher.await_silence()
     notes, gains = [], []
     for turn in range(options.times):
         # Prime steps of time, so that blocks and hops are met at every phase.
         time.sleep(0.003 + turn * 0.0017 % 0.011)
-        notes.append(watcher.measure(lambda: send("/note/on", 60, 127)))
+        notes.append(watcher.measure(note))
         send("/panic")
         watcher.await_silence()
     name = Path(options.instrument).stem if options.instrument else "default"
@@ -157,7 +179,7 @@ def run(
         gains.append(watcher.measure(lambda: send("/gain", 0)))
         time.sleep(0.02)
     report("gain", gains, options)
-    report("note", notes, options)
+    report("note by MIDI" if options.midi else "note", notes, options)
     tree = [psutil.Process(player.pid), *psutil.Process(player.pid).children(recursive=True)]
     peak = sum(held(p.pid, "VmHWM") for p in tree)
     shared = sum(held(p.pid, "RssShmem") for p in tree)

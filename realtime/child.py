@@ -21,6 +21,8 @@ from realtime.devices import AudioDevice, find_device, list_devices
 from realtime.driver import DEFAULT_BLOCK, Driver, DriverSettings, Port, Renderer
 from realtime.event import Event
 from realtime.link import decode_events, encode, read_message, take_over_stdio
+from realtime.record_tap import Tap
+from realtime.recorder import Recorder
 from synth.contract import DeviceError, SynthError, config_from_dict
 
 TICK_S = 0.02
@@ -68,6 +70,8 @@ class Child:
         self._posting = threading.Lock()
         self._driver: Driver | None = None
         self._early: list[Event] = []
+        self._recorder: Recorder | None = None
+        self._record_early = ""
 
     def send(self, kind: str, **fields: Any) -> None:
         """Tell the control process. If that is gone, `_listen` notices."""
@@ -96,7 +100,9 @@ class Child:
         self.send("ready", engine=renderer.describe())
         self._wait(self._go)
         port = _open_port(settings, devices, renderer, rate)
-        driver = Driver(renderer, port, settings.block, settings.lookahead)
+        tap = Tap(renderer)
+        driver = Driver(tap, port, settings.block, settings.lookahead)
+        self._prepare_recorder(setup, tap, port)
         self._post(decode_events(self._restore), driver)
         _quieten_interpreter()
         driver.start()
@@ -106,6 +112,8 @@ class Child:
         self.send("playing", device=label, driver=driver.describe(), restored=driver.events)
         self._watch(driver, port)
         clean = driver.stop(STOP_S)
+        if self._recorder is not None:
+            self._recorder.close()
         self.send("stopped", clean=clean, stats=driver.stats())
 
     def _prepare(
@@ -134,6 +142,8 @@ class Child:
                 elif message["kind"] == "play":
                     self._restore = message
                     self._go.set()
+                elif message["kind"] == "record":
+                    self._record(str(message["path"]))
                 elif message["kind"] == "stop":
                     break
         except (OSError, SynthError) as error:
@@ -157,6 +167,24 @@ class Child:
                 self._early += events[: MAX_EARLY - len(self._early)]
             else:
                 self._driver.post(events)
+
+    def _prepare_recorder(self, setup: dict[str, Any], tap: Tap, port: Port) -> None:
+        """From here on recordings can be made; one that was asked for has the first sample."""
+        made = {"sample_rate": tap.sample_rate, "channels": tap.channels}
+        told = {"engine": {**setup["engine"], **made}, **made, "channels_in": port.channels_in}
+        with self._posting:
+            self._recorder = Recorder(
+                tap, told, lambda state, text: self.send("record", state=state, message=text)
+            )
+            if self._record_early:
+                self._recorder.record(self._record_early)
+
+    def _record(self, path: str) -> None:
+        with self._posting:
+            if self._recorder is None:
+                self._record_early = path
+            else:
+                self._recorder.record(path)
 
     def _wait(self, event: threading.Event, timeout: float | None = None) -> None:
         event.wait(timeout)
@@ -220,7 +248,9 @@ class Child:
                 cpu = time.process_time()
                 share = (cpu - cpu_before) / max(now - beat, BEAT_S) if beat else 0.0
                 beat, cpu_before = now, cpu
-                self.send("beat", stats={**driver.stats(), "cpu": round(share, 4)})
+                stats = {**driver.stats(), "cpu": round(share, 4)}
+                stats["recording"] = self._recorder.status() if self._recorder else {}
+                self.send("beat", stats=stats, moment=driver.moment())
 
 
 def _engine(settings: dict[str, Any]) -> Renderer:

@@ -179,7 +179,8 @@ class Driver:
         self.failure: BaseException | None = None
         self.rendering_since = math.inf
         self.events = self.dropped_events = self.discarded_input = 0
-        self._pending: deque[Event] = deque()
+        self._pending: deque[list[Event]] = deque()
+        self._posted = 0
         self._stopping, self._finished = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._guarded_run, name="render", daemon=True)
         self._stats_wanted = True
@@ -187,6 +188,8 @@ class Driver:
         self._gain = 0.0
         self._reviving = self._dry = False
         self._surplus = 0
+        self.rendered = self.gaps = 0
+        self._moment = (math.inf, 0, 0.0)
 
     def start(self) -> None:
         """Start the device, fill the ring, play; returns when the device takes sound.
@@ -208,12 +211,19 @@ class Driver:
         self._thread.start()
 
     def post(self, events: Iterable[Event]) -> None:
-        """Hand over events; any thread. Beyond 65 536 waiting ones they are dropped and counted."""
-        for event in events:
-            if len(self._pending) >= MAX_PENDING:
-                self.dropped_events += 1
-            else:
-                self._pending.append(event)
+        """Hand over events; one thread at a time.
+
+        Up to 1 024 of them reach the renderer before the same block. Beyond 65 536 waiting ones
+        they are dropped and counted.
+        """
+        batch = list(events)
+        room = MAX_PENDING - (self._posted - self.events)
+        if len(batch) > room:
+            self.dropped_events += len(batch) - room
+            batch = batch[:room]
+        self._posted += len(batch)
+        for start in range(0, len(batch), EVENTS_PER_BLOCK):
+            self._pending.append(batch[start : start + EVENTS_PER_BLOCK])
 
     def stop(self, timeout: float = 1.0) -> bool:
         """Fade out, let the last block out, close. Returns whether that was done in time (s)."""
@@ -229,6 +239,17 @@ class Driver:
     def latency(self) -> int:
         """Frames from an event's block to its sound, declared: ring, device and renderer."""
         return self.ring + self.port.latency + self.renderer.latency
+
+    def moment(self) -> tuple[int, float, int, int] | None:
+        """A sample, when (`time.monotonic()`) the block from it on was begun, the rate in Hz, and a
+        number that changes with every gap: of the block begun earliest since the last call.
+
+        None if there was no block. One reader, any thread; see `realtime.clock`.
+        """
+        (_, sample, began), self._moment = self._moment, (math.inf, 0, 0.0)
+        # Where the device stood still, samples and seconds are related anew as well.
+        gaps = self.gaps + self.ledger.lost_device
+        return (sample, began, self.sample_rate, gaps) if began else None
 
     def stats(self) -> dict[str, Any]:
         """Counters since the start, meters since the last call; one reader, any thread."""
@@ -295,12 +316,18 @@ class Driver:
         began = time.perf_counter()
         self.rendering_since = began
         pending, schedule = self._pending, self.renderer.schedule
-        due = min(len(pending), EVENTS_PER_BLOCK)
-        for _ in range(due):
-            schedule(pending.popleft())
+        due = 0
+        while pending and due + len(pending[0]) <= EVENTS_PER_BLOCK:
+            batch = pending.popleft()
+            for event in batch:
+                schedule(event)
+            due += len(batch)
         self.events += due
+        if not self._reviving:
+            self._mark()
         audio_in = self._take_input() if self.port.channels_in else None
         audio = self.renderer.render(self.block, audio_in)
+        self.rendered += self.block
         if not self._reviving and not self.port.playing():
             self._gain, self._dry = 0.0, True  # too late: this block is the first after the gap
         self._put(audio)
@@ -309,6 +336,13 @@ class Driver:
             self._renderer_stats = self.renderer.stats()
         self.rendering_since = math.inf
         self.meters.block(time.perf_counter() - began, late, self.duration)
+
+    def _mark(self) -> None:
+        """Keep the block that began earliest for its sample: all others were woken late."""
+        now = time.monotonic()
+        offset = now - self.rendered / self.sample_rate
+        if offset < self._moment[0]:
+            self._moment = (offset, self.rendered, now)
 
     def _count(self) -> None:
         asked, taken = self.port.counts()
@@ -367,6 +401,8 @@ class Driver:
         port = self.port
         if self.ledger.started:
             self.meters.underrun(late, self.duration)
+            self.gaps += 1
+            self._moment = (math.inf, 0, 0.0)
         if not port.fill():
             self._gain = 0.0
         blocks = (self.ring - port.fill()) // self.block

@@ -14,14 +14,18 @@ from typing import Any
 import numpy as np
 
 from realtime.event import Event
+from realtime.glide import PREFIX, Found, Glides, is_glide
 from realtime.guard import Guard
-from realtime.namespace import GLOBALS
+from realtime.namespace import GLOBALS, MODULATIONS
 from realtime.plugin import Array, Plugin
 from realtime.rack import load_rack
 from realtime.settings import EngineSettings
 from realtime.strip import Strip
+from realtime.transport import Transport
+from synth.contract import Control
 
 MAX_EVENTS = 65_536
+SOFTNESS = 2 / 3  # of the velocity, while the soft pedal is down
 GAIN = GLOBALS["/gain"][0]  # its lowest value is silence
 
 
@@ -35,27 +39,43 @@ class Engine:
     def __init__(self, plugins: Sequence[Plugin], settings: EngineSettings) -> None:
         self.settings = settings
         self.sample_rate, self.channels = settings.sample_rate, settings.channels
+        self.transport = Transport(settings.sample_rate)
         self.strips: dict[str, Strip] = {}
         for plugin in plugins:
             plugin.name = _unique(plugin.name, self.strips)
-            strip = Strip(plugin, settings.sample_rate, settings.voices, settings.channels)
+            strip = Strip(
+                plugin, settings.sample_rate, settings.voices, settings.channels, self.transport
+            )
             self.strips[plugin.name] = strip
         first = next(iter(self.strips.values()), None)
         # Nothing listens to the input behind a generator.
         self.channels_in = 0 if first is None or first.is_generator else first.manifest.channels_in
         self.guard = Guard(settings.sample_rate)
         self.now = 0
-        self.dropped = self.unknown = 0
+        self.dropped = self.unknown = self.late = 0
         self._queue: list[tuple[int, int, Event]] = []
         self._order = 0
         self._gain_db = GAIN.default[0]
-        self._bend = 0.0
+        self._soft = False
         self.guard.set_gain(_linear(self._gain_db))
+        self._glides = Glides(settings.sample_rate, self._find)
         self._handlers: dict[str, Callable[[tuple[float, ...]], None]] = {
             "/note/on": self._note_on,
             "/note/off": self._note_off,
+            "/note/bend": lambda value: self._express("bend", value),
+            "/note/pressure": lambda value: self._express("pressure", value),
+            "/note/timbre": lambda value: self._express("timbre", value),
             "/sustain": self._sustain,
+            "/sostenuto": self._sostenuto,
+            "/soft": self._soft_pedal,
             "/pitch_bend": self._pitch_bend,
+            "/pressure": lambda value: self._express_all("pressure", value),
+            "/timbre": lambda value: self._express_all("timbre", value),
+            "/tempo": lambda value: self.transport.set_tempo(self.now, value[0]),
+            "/transport/start": self._start,
+            "/transport/stop": lambda value: self.transport.run(self.now, False),
+            "/transport/continue": lambda value: self.transport.run(self.now, True),
+            "/transport/position": lambda value: self.transport.locate(self.now, value[0]),
             "/program": self._program,
             "/gain": self._gain,
             "/all_notes_off": self._all_notes_off,
@@ -73,9 +93,20 @@ class Engine:
     # -- audio ---------------------------------------------------------------------------------
 
     def schedule(self, event: Event) -> None:
-        """Take an event in; beyond 65536 waiting ones it is dropped and counted."""
+        """Take an event in; beyond 65536 waiting ones it is dropped and counted.
+
+        One whose time has passed takes effect at the next sample and is counted as late. The end of
+        a note is never dropped.
+        """
+        if event.target == "/clearSched":
+            self._clear_scheduled()
+            return
+        self.late += 0 <= event.time < self.now
         if len(self._queue) >= MAX_EVENTS:
-            self.dropped += 1
+            if event.target == "/note/off":
+                self._apply(event)
+            else:
+                self.dropped += 1
             return
         self._order += 1
         heapq.heappush(self._queue, (max(event.time, self.now), self._order, event))
@@ -112,6 +143,17 @@ class Engine:
 
     # -- events --------------------------------------------------------------------------------
 
+    def _clear_scheduled(self) -> None:
+        """Forget what was to happen later; but notes that were to end then end now."""
+        kept = []
+        for time, order, event in self._queue:
+            if time <= self.now or event.target == PREFIX:
+                kept.append((time, order, event))
+            elif event.target == "/note/off":
+                kept.append((self.now, order, event))
+        self._queue = kept
+        heapq.heapify(self._queue)
+
     def _apply_due(self) -> None:
         while self._queue and self._queue[0][0] <= self.now:
             self._apply(heapq.heappop(self._queue)[2])
@@ -120,6 +162,14 @@ class Engine:
         if not all(math.isfinite(v) for v in event.value):
             self.dropped += 1
             return
+        if is_glide(event.target):
+            self._glide(event)
+            return
+        if self._glides:
+            self._glides.forget(event.target)
+        self._set(event)
+
+    def _set(self, event: Event) -> None:
         handler = self._handlers.get(event.target)
         if handler is None:
             self._set_control(event)
@@ -129,36 +179,92 @@ class Engine:
         except (IndexError, ValueError):
             self.unknown += 1
 
+    def _glide(self, event: Event) -> None:
+        """A glide begins; or, without an address, all that glide take a step."""
+        idle = not self._glides
+        try:
+            if event.target == PREFIX:
+                events, idle = self._glides.steps(self.now), True
+            else:
+                address = event.target[len(PREFIX) :]
+                events = self._glides.begin(self.now, address, event.value)
+        except ValueError:
+            self.unknown += 1
+            return
+        for step in events:
+            self._set(step)
+        if idle and self._glides:
+            self._order += 1
+            later = self.now + self._glides.step
+            heapq.heappush(self._queue, (later, self._order, Event(later, PREFIX)))
+
+    def _find(self, address: str) -> Found | None:
+        """A control that can glide, and where it stands."""
+        if address == "/gain":
+            return GAIN, (self._gain_db,)
+        _, plugin, name, *rest = [*address.split("/"), "", ""]
+        strip = self.strips.get(plugin)
+        if strip is None or any(rest) or name not in strip.controls.controls:
+            return None
+        return strip.controls.controls[name], strip.controls.base[name].tolist()
+
     def _set_control(self, event: Event) -> None:
-        _, plugin, name, element, *_ = [*event.target.split("/"), "", "", ""]
+        parts = event.target.split("/")
+        what = parts.pop() if len(parts) > 3 and parts[-1] in MODULATIONS else ""
+        _, plugin, name, element, *_ = [*parts, "", "", ""]
         strip = self.strips.get(plugin)
         control = strip.controls.controls.get(name) if strip else None
         index = int(element) if element.isdecimal() else None
         whole = not element
         if strip is None or control is None or not (whole or _inside(index, control.size)):
             self.unknown += 1
-        else:
+        elif not what:
             strip.controls.set(name, event.value, index)
+        elif (whole and control.size > 1) or not _modulate(
+            strip, what, control, index or 0, event.value
+        ):
+            self.unknown += 1
 
     def _note_on(self, value: tuple[float, ...]) -> None:
         key = value[0]
         velocity = value[1] if len(value) > 1 else 100.0
+        ident = _ident(value, 2)
         if velocity <= 0:
-            self._note_off(value)
+            self._note_off((key, ident))
             return
+        velocity = min(velocity / 127.0, 1.0) * (SOFTNESS if self._soft else 1.0)
         for strip in self.strips.values():
-            strip.note_on(min(max(key, 0.0), 127.0), min(velocity / 127.0, 1.0))
+            strip.note_on(min(max(key, 0.0), 127.0), velocity, ident)
 
     def _note_off(self, value: tuple[float, ...]) -> None:
         for strip in self.strips.values():
-            strip.voices.note_off(value[0])
+            strip.voices.note_off(value[0], _ident(value, 1))
+
+    def _express(self, source: str, value: tuple[float, ...]) -> None:
+        key, amount, ident = value[0], value[1], _ident(value, 2)
+        for strip in self.strips.values():
+            strip.expression.set(source, strip.voices.slots_of(key, ident), amount)
+
+    def _express_all(self, source: str, value: tuple[float, ...]) -> None:
+        for strip in self.strips.values():
+            strip.expression.set_all(source, value[0])
 
     def _sustain(self, value: tuple[float, ...]) -> None:
         for strip in self.strips.values():
             strip.voices.set_sustain(value[0] >= 0.5)
 
+    def _sostenuto(self, value: tuple[float, ...]) -> None:
+        for strip in self.strips.values():
+            strip.voices.set_sostenuto(value[0] >= 0.5)
+
+    def _soft_pedal(self, value: tuple[float, ...]) -> None:
+        self._soft = value[0] >= 0.5
+
+    def _start(self, value: tuple[float, ...]) -> None:
+        self.transport.locate(self.now, 0.0)
+        self.transport.run(self.now, True)
+
     def _pitch_bend(self, value: tuple[float, ...]) -> None:
-        self._bend = value[0]
         self._set_everywhere("bend", value[0])
 
     def _program(self, value: tuple[float, ...]) -> None:
@@ -199,6 +305,9 @@ class Engine:
             "refused": sum(s.controls.refused for s in strips),
             "unknown_events": self.unknown,
             "dropped_events": self.dropped,
+            "late_events": self.late,
+            "tempo": self.transport.tempo,
+            "beat": self.transport.beat_at(self.now),
         }
 
     def describe(self) -> dict[str, Any]:
@@ -234,6 +343,28 @@ class Engine:
 def build_engine(settings: EngineSettings) -> Engine:
     """Load the rack of `settings`. Raises `ModelFileError` for a file that can't be played."""
     return Engine(load_rack(settings.instruments, trust=settings.trust), settings)
+
+
+def _ident(value: tuple[float, ...], place: int) -> int:
+    return int(value[place]) if len(value) > place else 0
+
+
+def _modulate(
+    strip: Strip, what: str, control: Control, element: int, value: tuple[float, ...]
+) -> bool:
+    """Let an element follow the beat, or the pressure or timbre of each note; False if the numbers
+    are too few or too many."""
+    low, high = control.minimum[element], control.maximum[element]
+    if what == "sync" and len(value) in (1, 3):
+        ends = value[1:] or (low, high)
+        first, last = (min(max(end, low), high) for end in ends)
+        strip.beats.follow(control.name, element, value[0], first, last)
+    elif what != "sync" and len(value) == 1:
+        depth = min(max(value[0], low - high), high - low)
+        strip.expression.route(what, control.name, element, depth)
+    else:
+        return False
+    return True
 
 
 def _linear(db: float) -> float:

@@ -99,14 +99,15 @@ def _size(shape: tuple[int, ...]) -> int:
 
 
 def list_everything() -> dict[str, Any]:
-    """Audio devices and MIDI inputs; `problems` says what could not be asked."""
-    found: dict[str, Any] = {"audio": [], "midi": [], "problems": []}
+    """Audio devices, MIDI inputs and outputs; `problems` says what could not be asked."""
+    found: dict[str, Any] = {"audio": [], "midi": [], "midi_out": [], "problems": []}
     try:
         found["audio"] = [d.to_dict() for d in list_devices()]
     except DeviceError as error:
         found["problems"].append(str(error))
     try:
-        found["midi"] = list(list_ports())
+        found["midi"] = list_ports()
+        found["midi_out"] = list_ports(direction="output")
     except DeviceError as error:
         found["problems"].append(str(error))
     return found
@@ -126,4 +127,6 @@ def format_devices(found: dict[str, Any]) -> str:
         lines.append("  none; `synth play --driver null` runs without, `synth render` writes files")
     lines.append("MIDI inputs:")
     lines += [f"  {name}" for name in found["midi"]] or ["  none"]
+    lines.append("MIDI outputs:")
+    lines += [f"  {name}" for name in found["midi_out"]] or ["  none"]
     return "\n".join(lines + found["problems"])

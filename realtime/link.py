@@ -1,7 +1,7 @@
 """What the control process and the engine process say to each other.
 
 One JSON object per line, over the child's stdin and stdout: readable, bounded, nothing that could
-run code, the same on every system. Events travel in batches.
+run code, the same on every system. Events travel in batches, which the engine takes in one piece.
 
     control -> engine   setup, play, events, stop
     engine -> control   waiting, ready, playing, beat, lost, error, stopped
@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, BinaryIO
 
 from realtime.event import NOW, Event
+from realtime.glide import landed
 from synth.contract import ProtocolError
 
 MAX_LINE = 1 << 24
@@ -25,7 +26,11 @@ COALESCE_ABOVE = 1_024
 MAX_WAITING = 16_384
 HUSH = Event(NOW, "/all_notes_off")
 # What must arrive in full and in order; everything else is a value of which the last one counts.
-MOMENTS = frozenset(("/note/on", "/note/off", "/sustain", "/program", "/all_notes_off", "/panic"))
+MOMENTS = frozenset((
+    "/note/on", "/note/off", "/sustain", "/sostenuto", "/soft", "/program", "/all_notes_off",
+    "/panic", "/transport/start", "/transport/stop", "/transport/continue",
+    "/clearSched",
+))  # fmt: skip
 
 
 def encode(kind: str, **fields: Any) -> bytes:
@@ -104,35 +109,47 @@ class Outbox:
         self.coalesced = self.dropped_values = self.dropped_moments = 0
         self._ready = threading.Condition()
         self._messages: deque[bytes] = deque()
-        self._events: deque[list[Any]] = deque()
-        self._latest: dict[str, list[Any]] = {}
+        self._events: deque[list[Event]] = deque()
+        self._latest: dict[object, list[Event]] = {}
         self._hush = self._closed = False
+        self._waiting = 0
 
     @property
     def waiting(self) -> int:
         """Events that wait."""
-        return len(self._events)
+        return self._waiting
 
     def put(self, event: Event) -> None:
         """Add an event; never waits."""
+        self.put_group((event,))
+
+    def put_group(self, events: Sequence[Event]) -> None:
+        """Add events that belong together; never waits.
+
+        They travel in one piece and are handed to the engine before the same block. Neither they
+        nor events with a time of their own are coalesced.
+        """
         with self._ready:
-            moment = event.target in MOMENTS
-            waiting = self._latest.get(event.target)
-            if len(self._events) >= COALESCE_ABOVE and waiting is not None and not moment:
-                waiting[0] = event
-                self.coalesced += 1
-            elif len(self._events) >= MAX_WAITING:
-                self.dropped_moments += moment
-                self.dropped_values += not moment
-                self._hush |= moment
-            else:
-                if self._hush:
-                    self._hush = False
-                    self._events.append([HUSH])
-                entry = [event]
-                self._events.append(entry)
-                self._latest[event.target] = entry
-                self._ready.notify()
+            alone = len(events) == 1 and events[0].time == NOW
+            if alone and self._coalesce(events[0]):
+                return
+            if self._waiting + len(events) > MAX_WAITING:
+                moments = sum(event.target in MOMENTS for event in events)
+                self.dropped_moments += moments
+                self.dropped_values += len(events) - moments
+                self._hush |= moments > 0
+                return
+            if self._hush:
+                self._hush = False
+                self._append([HUSH])
+            for event in events:
+                # What waits further ahead in the queue must not be given a later value.
+                self._latest.pop(_subject(event), None)
+            entry = list(events)
+            self._append(entry)
+            if alone:
+                self._latest[_subject(events[0])] = entry
+            self._ready.notify()
 
     def put_message(self, message: bytes) -> None:
         """Add a whole message, which goes before all events."""
@@ -145,6 +162,7 @@ class Outbox:
         with self._ready:
             self._events.clear()
             self._latest.clear()
+            self._waiting = 0
 
     def close(self) -> None:
         """Let `take` end."""
@@ -160,16 +178,39 @@ class Outbox:
                 return None
             if self._messages:
                 return self._messages.popleft()
-            count = min(len(self._events), MAX_BATCH)
-            batch = [self._events.popleft()[0] for _ in range(count)]
-            for event in batch:
-                entry = self._latest.get(event.target)
-                if entry is not None and entry[0] is event:
-                    del self._latest[event.target]
+            batch: list[Event] = []
+            while self._events and len(batch) < MAX_BATCH:
+                entry = self._events.popleft()
+                batch += entry
+                if self._latest.get(_subject(entry[0])) is entry:
+                    del self._latest[_subject(entry[0])]
+            self._waiting -= len(batch)
             if self._hush and not self._events:
                 self._hush = False
                 batch.append(HUSH)
         return encode_events("events", batch)
+
+    def _append(self, entry: list[Event]) -> None:
+        self._events.append(entry)
+        self._waiting += len(entry)
+
+    def _coalesce(self, event: Event) -> bool:
+        """Whether a waiting value about the same thing could be replaced."""
+        if len(self._events) < COALESCE_ABOVE or event.target in MOMENTS:
+            return False
+        waiting = self._latest.get(_subject(event))
+        if waiting is None:
+            return False
+        waiting[0] = event
+        self.coalesced += 1
+        return True
+
+
+def _subject(event: Event) -> object:
+    """What an event is about: of two about the same, the later one counts."""
+    if event.target.startswith("/note/"):
+        return (event.target, event.value[:1], event.value[2:])
+    return landed(event).target
 
 
 def _plain(value: Any) -> Any:

@@ -1,10 +1,10 @@
-"""The process of a MIDI port: `python -m realtime.midi_child`, started by `realtime.midi_input`.
+"""The process of a MIDI port: `python -m realtime.midi_child`, started by `realtime.midi_port`.
 
 One life is one port: it is opened (or waited for), its messages are passed on, and when it vanishes
 the process ends. A library that hangs is thereby ended from outside, and nothing is left of it.
 
-    control -> here   setup {port, api, wait}
-    here -> control   open {name, api, virtual}, midi {data}, beat, error
+    control -> here   setup {port, api, wait, direction}, send {data}
+    here -> control   open {name, api, virtual}, midi {data, at}, beat, error
 """
 
 from __future__ import annotations
@@ -13,13 +13,16 @@ import faulthandler
 import os
 import sys
 import threading
-from typing import Any, BinaryIO, NoReturn
+import time
+from typing import Any, BinaryIO, NoReturn, cast
 
 from realtime.link import encode, read_message, take_over_stdio
 from realtime.midi_ports import names, new_client, open_port
+from realtime.midi_time import ArrivalClock
 from synth.contract import DeviceError, SynthError
 
 LOOK_S = 0.5
+LOOKS_OF_A_CLIENT = 4
 LEAVE_S = 0.4
 
 
@@ -34,9 +37,12 @@ class MidiChild:
         self._reader, self._writer = reader, writer
         self._sending = threading.Lock()
         self._ended = threading.Event()
+        self._arrivals = ArrivalClock()
+        self._api, self._client = "", cast(Any, None)
+        self._looks = 0
 
     def run(self) -> None:
-        """Open a port and pass on what it sends, until it vanishes or nobody listens.
+        """Open a port and pass on what it sends or takes, until it vanishes or nobody listens.
 
         Raises:
             SynthError: there is no such port, and it is not waited for.
@@ -44,7 +50,9 @@ class MidiChild:
         setup = read_message(self._reader)
         if setup is None:
             return
-        threading.Thread(target=self._end_with_parent, daemon=True).start()
+        output = setup["direction"] == "output"
+        if not output:
+            threading.Thread(target=self._end_with_parent, daemon=True).start()
         opened = self._open(setup)
         while opened is None:
             self._send("beat")
@@ -52,6 +60,8 @@ class MidiChild:
                 return
             opened = self._open(setup)
         client, api, name, virtual = opened
+        if output:
+            threading.Thread(target=self._speak, args=(client,), daemon=True).start()
         self._send("open", name=name, api=api, virtual=virtual)
         while virtual or name in names(client):
             self._send("beat")
@@ -65,22 +75,40 @@ class MidiChild:
 
     def _open(self, setup: dict[str, Any]) -> tuple[Any, str, str, bool] | None:
         """The open port, or None if it isn't there and shall be waited for."""
-        client = None
+        self._looks += 1
         try:
-            api, client = new_client(setup["api"])
-            client.ignore_types(sysex=True, timing=True, active_sense=True)
-            client.set_callback(self._receive)
-            name, virtual = open_port(client, api, setup["port"])
+            if self._client is None:
+                self._api, self._client = new_client(setup["api"], setup["direction"])
+                if setup["direction"] == "input":
+                    self._client.ignore_types(sysex=True, timing=False, active_sense=True)
+                    self._client.set_callback(self._receive)
+            name, virtual = open_port(self._client, self._api, setup["port"])
         except DeviceError:
-            if client is not None:
-                client.delete()
+            # A client of a server that is gone sees nothing for ever, and a server stumbles over
+            # clients that come and go all the time: one serves for some looks.
+            done = not setup["wait"] or self._looks % LOOKS_OF_A_CLIENT == 0
+            if done and self._client is not None:
+                self._client.delete()
+                self._client = None
             if not setup["wait"]:
                 raise
             return None
-        return client, api, name, virtual
+        return self._client, self._api, name, virtual
 
-    def _receive(self, delivered: tuple[list[int], float], _: object = None) -> None:
-        self._send("midi", data=bytes(delivered[0]).hex())
+    def _receive(self, delivered: tuple[Any, ...], _: object = None) -> None:
+        data, delta, *ahead = delivered  # a third number: how much later than delivered it counts
+        at = self._arrivals.stamp(delta, time.monotonic()) + sum(ahead)
+        self._send("midi", data=bytes(data).hex(), at=at)
+
+    def _speak(self, client: Any) -> None:
+        """Send what the control process says, until it says no more."""
+        try:
+            while (message := read_message(self._reader)) is not None:
+                if message["kind"] == "send":
+                    client.send_message(list(bytes.fromhex(message["data"])))
+        except Exception as error:  # noqa: BLE001 - the library's own errors share no base class
+            print(f"sending ends: {error}", file=sys.stderr)  # noqa: T201 - the parent keeps it
+        self._ended.set()
 
     def _send(self, kind: str, **fields: Any) -> None:
         line = encode(kind, **fields)

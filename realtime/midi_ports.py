@@ -12,6 +12,7 @@ import re
 import sys
 from typing import Any
 
+from realtime import midi_jack
 from synth.contract import ConfigError, DeviceError
 
 CLIENT = "synth"
@@ -35,14 +36,14 @@ def available_apis() -> list[str]:
     return [name for name, constant in APIS.items() if getattr(rtmidi, constant, None) in built]
 
 
-def list_ports(api: str = "") -> list[str]:
-    """Names of the MIDI inputs; empty where there are none.
+def list_ports(api: str = "", direction: str = "input") -> list[str]:
+    """Names of the MIDI ports of a direction, "input" or "output"; empty where there are none.
 
     Raises:
         ConfigError: the API's name is unknown.
         DeviceError: no MIDI system runs here.
     """
-    _, port = new_client(api)
+    _, port = new_client(api, direction)
     try:
         return names(port)
     finally:
@@ -62,8 +63,9 @@ def check_api(api: str) -> str:
     return wanted
 
 
-def new_client(api: str) -> tuple[str, Any]:
-    """The API in use and an unopened rtmidi input: of the wanted API, or of the first that works.
+def new_client(api: str, direction: str = "input") -> tuple[str, Any]:
+    """The API in use and an unopened rtmidi client of a direction ("input" or "output"): of the
+    wanted API, or of the first that works.
 
     Raises:
         ConfigError: the API's name is unknown.
@@ -78,8 +80,11 @@ def new_client(api: str) -> tuple[str, Any]:
             reasons.append("alsa: no /dev/snd/seq")  # asking it would print to the terminal
             continue
         try:
-            return name, rtmidi.MidiIn(getattr(rtmidi, APIS[name]), name=CLIENT)
-        except rtmidi.RtMidiError as error:
+            if name == "jack" and direction == "input" and midi_jack.available():
+                return name, midi_jack.JackInput(CLIENT)
+            kind = rtmidi.MidiOut if direction == "output" else rtmidi.MidiIn
+            return name, kind(getattr(rtmidi, APIS[name]), name=CLIENT)
+        except (rtmidi.RtMidiError, DeviceError) as error:
             reasons.append(f"{name}: {error}")
     raise DeviceError(
         f"no MIDI system runs here ({'; '.join(reasons) or 'none is built in'}); load ALSA's"
@@ -110,8 +115,13 @@ def open_port(client: Any, api: str, wanted: str | None) -> tuple[str, bool]:
     """
     found = names(client)
     if wanted is None:
-        # ALSA's "Midi Through" is a loop for programs, never somebody's keyboard.
-        players = [name for name in found if "through" not in name.lower()]
+        # ALSA's "Midi Through" is a loop for programs, never somebody's keyboard; and what we send
+        # must not come back to us.
+        players = [
+            name
+            for name in found
+            if "through" not in name.lower() and not name.startswith(f"{CLIENT}:")
+        ]
         if not players and api not in _NO_VIRTUAL_PORTS:
             client.open_virtual_port(CLIENT)
             return CLIENT, True
@@ -132,5 +142,5 @@ def _choose(found: list[str], wanted: str, api: str) -> int:
     known = ", ".join(found) or "none"
     raise DeviceError(
         f"MIDI port {wanted or 'any'!r} is not there ({api}); ports are: {known}; plug one in or"
-        " choose another --midi"
+        " choose another --midi or --midi-out"
     )

@@ -14,7 +14,9 @@ import soxr
 from realtime.bundled import instrument_path
 from realtime.engine import Engine, build_engine
 from realtime.event import Event
-from realtime.mapping import default_mapping, read_mapping
+from realtime.mapping import default_mapping
+from realtime.mapping_file import read_mapping
+from realtime.mapping_live import Mapper, is_own
 from realtime.namespace import Namespace
 from realtime.plugin import Array
 from realtime.score import demo_score, read_log, read_midi
@@ -56,7 +58,7 @@ def render_files(
     """
     require_within("--tail", tail_s, 0.0, 600.0)
     require_within("--block", block, 1, 1 << 20)
-    _check_place(Path(out))
+    check_place(Path(out))
     source = None if audio is None else _input(audio, sample_rate)
     settings = EngineSettings(
         (str(instrument_path(instrument)),),
@@ -121,21 +123,27 @@ def _score(
 ) -> list[Event]:
     namespace = engine_namespace(engine)
     chosen = default_mapping(namespace) if mapping is None else read_mapping(mapping, namespace)
-    events: list[Event] = []
+    mapper = Mapper(chosen, namespace)
+    events = [event._replace(time=0) for event in chosen.settings]
     if midi is not None:
-        events += read_midi(midi, engine.sample_rate, chosen)
+        events += read_midi(midi, engine.sample_rate, chosen, chosen.mpe)
     if osc is not None:
-        events += read_log(osc, engine.sample_rate, namespace)
+        events += read_log(osc, engine.sample_rate, mapper.namespace)
     if midi is None and osc is None and demo:
         generators = [s for s in engine.strips.values() if s.is_generator]
-        events = demo_score(
+        events += demo_score(
             engine.sample_rate, generators[0].manifest.key_range if generators else None
         )
-    return events
+    events.sort(key=lambda event: event.time)
+    return [each for e in events for each in mapper.outcome(e) if not is_own(each)]
 
 
-def _check_place(out: Path) -> None:
-    """What would fail after all the work is found before it."""
+def check_place(out: Path) -> None:
+    """What would fail after all the work is found before it.
+
+    Raises:
+        ConfigError: the suffix is neither .wav nor .flac; DataError: there is no such folder.
+    """
     if out.suffix.lower() not in (".wav", ".flac"):
         raise ConfigError(f"--out is {str(out)!r}; a name that ends in .wav or .flac is needed")
     if not out.parent.is_dir():

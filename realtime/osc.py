@@ -1,4 +1,4 @@
-"""Strict, linear, bounded decoding of OSC 1.0 packets. No I/O: bytes in, messages out.
+"""Strict, linear, bounded decoding of OSC 1.0 and 1.1 packets. No I/O: bytes in, messages out.
 
 What comes over the wire is not to be trusted: every size is checked before it is used, every byte
 is looked at a fixed number of times, nothing recurses, and all that is wrong with a packet is a
@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 from synth.contract import ProtocolError
@@ -30,9 +31,10 @@ _NUMBERS = {
     "h": struct.Struct(">q"),
     "d": struct.Struct(">d"),
     "t": struct.Struct(">Q"),
+    "r": struct.Struct(">I"),
 }
 _CONSTANTS: dict[str, bool | None] = {"T": True, "F": False, "N": None, "I": True}
-_TYPES = "i f h d t s S b T F N I"
+_TYPES = "i f h d t s S c r m b T F N I [ ]"
 
 
 class NotFiniteError(ProtocolError):
@@ -48,8 +50,10 @@ class OscMessage(NamedTuple):
 
     Args:
         address: printable ASCII, begins with "/".
-        args: in order: `i h t` as int, `f d` as finite float, `s S` as str, `b` as bytes, `T F`
-            as bool, `N` as None, `I` (an impulse: do it) as True.
+        args: in order: `i h t` as int, `r` (RGBA) as int, `f d` as finite float, `s S` and `c` (one
+            character) as str, `b` and `m` (port, status, two data bytes of MIDI) as bytes, `T F` as
+            bool, `N` as None, `I` (an impulse: do it) as True. The elements of an array `[ ]` are
+            arguments like all others; brackets have to match.
         timetag: of the innermost bundle around it, 64-bit NTP; `IMMEDIATELY` without a bundle.
     """
 
@@ -120,19 +124,43 @@ def _message(packet: bytes, start: int, end: int, timetag: int) -> OscMessage:
         raise ProtocolError(
             f"{_short(address)}: {len(tags) - 1} arguments; at most {MAX_ARGS} are allowed"
         )
-    args: list[OscArg] = []
-    for tag in tags[1:]:
-        if tag in _CONSTANTS:
-            args.append(_CONSTANTS[tag])
-            continue
-        value, at = _argument(address, tag, packet, at, end)
-        args.append(value)
-    if at != end:
-        raise ProtocolError(f"{_short(address)}: {end - at} bytes too many after the arguments")
+    layout = _layout(tags)
+    args: tuple[OscArg, ...]
+    if layout is not None and layout.size == end - at:
+        args = layout.unpack_from(packet, at)
+    else:
+        args = _arguments(address, tags, packet, at, end)
     for index, value in enumerate(args):
         if isinstance(value, float) and not math.isfinite(value):
             raise NotFiniteError(address, index, value)
-    return OscMessage(address, tuple(args), timetag)
+    return OscMessage(address, args, timetag)
+
+
+@lru_cache(maxsize=256)
+def _layout(tags: str) -> struct.Struct | None:
+    """How numbers lie behind a type tag that names nothing else: read at once, as most are."""
+    formats = [_NUMBERS[tag].format[1:] for tag in tags[1:] if tag in _NUMBERS]
+    return struct.Struct(">" + "".join(formats)) if len(formats) == len(tags) - 1 else None
+
+
+def _arguments(address: str, tags: str, packet: bytes, at: int, end: int) -> tuple[OscArg, ...]:
+    args: list[OscArg] = []
+    arrays = 0
+    for tag in tags[1:]:
+        if tag in "[]":
+            arrays += 1 if tag == "[" else -1
+            if arrays < 0:
+                break
+        elif tag in _CONSTANTS:
+            args.append(_CONSTANTS[tag])
+        else:
+            value, at = _argument(address, tag, packet, at, end)
+            args.append(value)
+    if arrays:
+        raise ProtocolError(f"{_short(address)}: the brackets of an array don't match")
+    if at != end:
+        raise ProtocolError(f"{_short(address)}: {end - at} bytes too many after the arguments")
+    return tuple(args)
 
 
 def _argument(address: str, tag: str, packet: bytes, at: int, end: int) -> tuple[OscArg, int]:
@@ -147,6 +175,8 @@ def _argument(address: str, tag: str, packet: bytes, at: int, end: int) -> tuple
         reader = _string
     elif tag == "b":
         reader = _blob
+    elif tag in "cm":
+        reader = _character if tag == "c" else _midi
     else:
         raise ProtocolError(f"{_short(address)}: type {tag!r} is unknown; known are {_TYPES}")
     return reader(packet, at, end)
@@ -175,6 +205,19 @@ def _blob(packet: bytes, at: int, end: int) -> tuple[bytes, int]:
     if size < 0 or after > end or any(packet[begin + size : after]):
         raise ProtocolError(f"blob of {size} bytes does not fit or is not filled up with zeros")
     return packet[begin : begin + size], after
+
+
+def _character(packet: bytes, at: int, end: int) -> tuple[str, int]:
+    code = _NUMBERS["r"].unpack_from(packet, at)[0] if end - at >= 4 else -1
+    if not 0 <= code < 128:
+        raise ProtocolError("a character (type c) is one of ASCII, in 4 bytes")
+    return chr(code), at + 4
+
+
+def _midi(packet: bytes, at: int, end: int) -> tuple[bytes, int]:
+    if end - at < 4:
+        raise ProtocolError("packet ends inside a MIDI message (type m), which has 4 bytes")
+    return packet[at : at + 4], at + 4
 
 
 def _short(text: str, limit: int = 80) -> str:

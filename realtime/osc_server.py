@@ -1,4 +1,4 @@
-"""`OscServer`: one UDP socket, one thread; packets in, events out, short answers back.
+"""`OscServer`: a UDP and a TCP port, one thread; packets in, events out, short answers back.
 
 What the network sends can be wrong, but never worse than counted: the thread ends by `close` only.
 """
@@ -7,49 +7,32 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-import math
+import selectors
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
-from pythonosc.osc_message_builder import BuildError, OscMessageBuilder
-
+from realtime.clock import SampleClock
+from realtime.commands import Commands
 from realtime.event import Event
 from realtime.namespace import Namespace
-from realtime.osc import MAX_PACKET, NotFiniteError, OscArg, OscMessage, decode_packet
-from synth import __version__
-from synth.contract import ConfigError, DeviceError, ProtocolError
+from realtime.osc import MAX_PACKET, OscArg
+from realtime.osc_clients import Client, Clients
+from realtime.osc_dispatch import Dispatcher, Sync
+from realtime.osc_encode import encode_message as encode_message
+from realtime.osc_sockets import DEFAULT_PORT, open_tcp, open_udp, overflowed
+from realtime.osc_tcp import MAX_CONNECTIONS, TcpConnection, accept
+from realtime.osc_time import Timekeeper
+from realtime.values import Values
 
-DEFAULT_PORT = 9000
-MAX_CLIENTS = 16  # that get notifications
-FAILS_PER_SECOND = 50
-REPLIES_PER_SECOND = 2_000
-MAX_REASON = 240  # characters of a /fail
-_RECEIVE_BUFFER = 1 << 20
-_FLOAT32_MAX = 3.4028234e38
-# Never answered, or two servers would talk to each other for ever.
-_ANSWERS = ("/fail", "/done", "/synced")
-
-Sender = tuple[Any, ...]
-
-
-class _Allowance:
-    """So many a second, bursts up to one second's worth."""
-
-    def __init__(self, per_second: float) -> None:
-        self._rate = self._left = per_second
-        self._then = time.monotonic()
-
-    def take(self) -> bool:
-        now = time.monotonic()
-        self._left = min(self._rate, self._left + (now - self._then) * self._rate)
-        self._then = now
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
+_AT_ONCE = 64  # datagrams acted upon between two looks at the sockets
+_MAX_BACKLOG = 4_096  # datagrams taken from the system and not yet acted upon
+_CROWDED = 256  # of them, above which values that newer ones replace are left out
+_IDLE_S = 1.0
+_SOON_S = 0.02
+_SLOW_AFTER = 100  # failures of the socket in a row
 
 
 class OscServer:
@@ -59,13 +42,20 @@ class OscServer:
         namespace: what addresses mean. The attribute can be replaced while the server runs.
         sink: takes each event, in order, on the server's thread; must not block. What it raises is
             counted as `dropped`.
-        host, port: where to listen, 0 … 65535; port 0 takes a free one (see `port`).
+        host, port: where to listen, 0 … 65535; port 0 takes a free one (see `port`). TCP is served
+            on the same port where no other program has it (see `tcp_port`).
         status: numbers for `/status.reply`, always in the same order; must not block.
         sync: called for `/sync` with a function to be called (from any thread) once all events
             given to `sink` before have taken effect; without it that is at once.
+        commands: what is answered besides, see there.
+        group: takes, instead of `sink`, the events of a packet that belong together, and who sent
+            them ("osc host:port").
+        clock: of the engine; without it time tags mean now. timetags: see `Timekeeper`.
+        values: what can be subscribed to.
+        reply_port: where UDP answers go, instead of to the port that was sent from; 0: there.
 
     Raises:
-        ConfigError: the port is out of range.
+        ConfigError: a port is out of range, or `timetags` is unknown.
         DeviceError: the port is occupied or the host is not this machine's; says what to do.
     """
 
@@ -76,24 +66,50 @@ class OscServer:
         host: str = "127.0.0.1",
         port: int = DEFAULT_PORT,
         status: Callable[[], Mapping[str, float | int]] | None = None,
-        sync: Callable[[Callable[[], None]], None] | None = None,
+        sync: Sync | None = None,
+        commands: Commands | None = None,
+        *,
+        group: Callable[[Sequence[Event], str], None] | None = None,
+        clock: SampleClock | None = None,
+        timetags: str = "trust",
+        values: Values | None = None,
+        reply_port: int = 0,
     ) -> None:
-        self._namespace = namespace
-        self._sink = sink
-        self._status = status or self._own_status
-        self._sync = sync
-        self._counters = dict.fromkeys(
-            ("received", "parsed", "rejected", "dropped", "refused", "clamped", "unsent"), 0
+        self.clients = Clients(reply_port)
+        if clock is None:
+            clock, timetags = SampleClock(), "immediate"
+        self.timekeeper = Timekeeper(clock, timetags)
+        self._dispatcher = Dispatcher(
+            namespace,
+            sink,
+            group,
+            self._send,
+            self.clients,
+            self.timekeeper,
+            commands=commands,
+            status=status or (lambda: self.counters),
+            sync=sync,
+            values=values,
         )
-        self._clients: dict[Sender, None] = {}
-        self._lock = threading.Lock()
-        self._fails, self._replies = _Allowance(FAILS_PER_SECOND), _Allowance(REPLIES_PER_SECOND)
         self._stop = threading.Event()
-        self.last_error = ""
-        self._socket = _open(host, port)
+        self._failures = 0
+        self._backlog: deque[tuple[bytes, Client]] = deque()
+        self._crowded = _CROWDED
+        self._socket = open_udp(host, port)
         self.host, self.port = self._socket.getsockname()[:2]
+        self._listener = open_tcp(host, self.port)
+        self._connections: list[TcpConnection] = []
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._socket, selectors.EVENT_READ, self._receive)
+        if self._listener is not None:
+            self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
         self._thread = threading.Thread(target=self._run, name="osc", daemon=True)
         self._thread.start()
+
+    @property
+    def tcp_port(self) -> int:
+        """Where TCP is served; 0 if another program has that port."""
+        return 0 if self._listener is None else int(self.port)
 
     @property
     def warning(self) -> str:
@@ -108,37 +124,45 @@ class OscServer:
     @property
     def counters(self) -> dict[str, int]:
         """Since the start: `received` packets, `parsed` messages, `rejected` packets and messages,
-        `dropped` events that the sink did not take, `clamped` and `refused` values, `unsent`
-        answers."""
-        counted = dict(self._counters)
-        for name, count in self._namespace.counters.items():
+        `dropped` events that the sink did not take, values left out in a flood because newer ones
+        had come (`coalesced`), `clamped` and `refused` values, `unsent`
+        answers, connections `turned_away`, `late` bundles and those dropped because they were too
+        `far` ahead, and packets that the system lost by an overflow (`overflowed`)."""
+        counted = dict(self._dispatcher.counters)
+        for name, count in self.namespace.counters.items():
             counted[name] += count
-        return counted
+        counted["rejected"] += sum(connection.broken for connection in list(self._connections))
+        counted |= {"late": self.timekeeper.late, "far": self.timekeeper.far}
+        return counted | {"overflowed": overflowed(self._socket)}
 
     @property
     def namespace(self) -> Namespace:
         """What addresses mean now."""
-        return self._namespace
+        return self._dispatcher.namespace
 
     @namespace.setter
     def namespace(self, namespace: Namespace) -> None:
-        old, self._namespace = self._namespace, namespace
+        old, self._dispatcher.namespace = self._dispatcher.namespace, namespace
         if old is not namespace:
             for name, count in old.counters.items():
-                self._counters[name] += count
+                self._dispatcher.counters[name] += count
+
+    @property
+    def last_error(self) -> str:
+        """The latest thing that was wrong, "" if nothing was."""
+        return self._dispatcher.last_error
 
     def notify(self, address: str, args: Sequence[OscArg]) -> None:
         """Send to all who asked for it by `/notify 1`. From any thread; never raises on a dead
         client."""
-        with self._lock:
-            clients = list(self._clients)
+        clients = self.clients.notified
         if clients:
             packet = encode_message(address, args)
             for client in clients:
-                self._send_packet(client, packet)
+                self._send(client, packet)
 
     def close(self) -> None:
-        """Stop listening and give the port back. May be called twice."""
+        """Stop listening and give the ports back. May be called twice."""
         self._stop.set()
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
             host = str(self.host)
@@ -146,7 +170,13 @@ class OscServer:
             with contextlib.suppress(OSError):
                 self._socket.sendto(b"", (here, self.port))  # wakes the thread
             self._thread.join(2.0)
+        for connection in self._connections:
+            connection.close()
+        if self._listener is not None:
+            self._listener.close()
         self._socket.close()
+        self._selector.close()
+        self._dispatcher.dump.close()
 
     def __enter__(self) -> OscServer:
         return self
@@ -154,170 +184,93 @@ class OscServer:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    # The server's thread.
+
     def _run(self) -> None:
-        failures = 0
-        while not self._stop.wait(0.1) if failures > 100 else not self._stop.is_set():
+        while not self._stop.is_set():
+            if self._failures > _SLOW_AFTER:
+                self._stop.wait(0.1)
+            waiting = any(connection.waiting for connection in self._connections)
+            longest = _SOON_S if waiting else _IDLE_S
+            longest = min(longest, self._dispatcher.streams.wait(time.monotonic()))
+            for key, _ in self._selector.select(0 if self._backlog else longest):
+                try:
+                    key.data(key.fileobj)
+                except Exception as error:  # noqa: BLE001 - the last line of defence
+                    self._count("dropped", error)
+            self._work()
+            self._dispatcher.send_streams()
+            if waiting:
+                for connection in self._connections:
+                    connection.flush()
+
+    def _receive(self, sock: socket.socket) -> None:
+        """Take from the system what there is: its buffer holds a few hundred datagrams only."""
+        backlog = self._backlog
+        while len(backlog) < _MAX_BACKLOG:
             try:
-                packet, sender = self._socket.recvfrom(MAX_PACKET + 1)
-            except TimeoutError:
-                continue
+                backlog.append(sock.recvfrom(MAX_PACKET + 1))
+            except (BlockingIOError, InterruptedError):
+                break
             except OSError as error:
                 # Windows reports a too long datagram, or that an earlier answer found nobody.
-                failures += 1
-                self._counters["rejected"] += 1
-                self.last_error = f"{type(error).__name__}: {error}"
-                continue
-            failures = 0
-            if not self._stop.is_set():
-                self._take(packet, sender)
+                self._failures += 1
+                self._count("rejected", error)
+                return
+            self._failures = 0
+        if len(backlog) > self._crowded:
+            kept = self._dispatcher.thinned(backlog)
+            self._backlog = deque(kept)
+            self._crowded = max(_CROWDED, 2 * len(kept))
+        elif len(backlog) < _CROWDED:
+            self._crowded = _CROWDED
 
-    def _take(self, packet: bytes, sender: Sender) -> None:
-        self._counters["received"] += 1
-        try:
-            messages = decode_packet(packet)
-        except NotFiniteError as error:
-            self._counters["refused"] += 1
-            self._fail(sender, error.address, error)
-            return
-        except ProtocolError as error:
-            self._fail(sender, "-", error)
-            return
-        self._counters["parsed"] += len(messages)
-        for message in messages:
+    def _work(self) -> None:
+        """Act upon some of it."""
+        for _ in range(min(_AT_ONCE, len(self._backlog))):
+            if self._stop.is_set():
+                return
+            packet, sender = self._backlog.popleft()
             try:
-                self._act(message, sender)
-            except ProtocolError as error:
-                self._fail(sender, message.address, error)
-            except Exception as error:  # noqa: BLE001 - a sink's fault must not end the thread
-                self._counters["dropped"] += 1
-                self.last_error = f"{message.address[:80]}: {type(error).__name__}: {error}"
+                self._dispatcher.take(packet, sender)
+            except Exception as error:  # noqa: BLE001 - the last line of defence
+                self._count("dropped", error)
 
-    def _act(self, message: OscMessage, sender: Sender) -> None:
-        address, args = message.address, message.args
-        if address == "/status":
-            self._answer(sender, "/status.reply", [_plain(v) for v in self._status().values()])
-        elif address == "/status/names":
-            self._answer(sender, "/status/names.reply", list(self._status()))
-        elif address == "/version":
-            self._answer(sender, "/version.reply", ["synth", __version__])
-        elif address == "/sync":
-            (ident,) = _integers(args, "an id")
-            done = _Once(lambda: self._answer(sender, "/synced", [ident]))
-            (self._sync or _at_once)(done)
-        elif address == "/notify":
-            (wanted,) = _integers(args, "1 or 0")
-            self._register(sender, bool(wanted))
-            self._answer(sender, "/done", ["/notify", int(bool(wanted))])
-        else:
-            self._sink(self._namespace.resolve(address, args))
-
-    def _register(self, sender: Sender, wanted: bool) -> None:
-        with self._lock:
-            self._clients.pop(sender, None)
-            if wanted:
-                # A client that died without a word leaves its place to the newest.
-                if len(self._clients) == MAX_CLIENTS:
-                    del self._clients[next(iter(self._clients))]
-                self._clients[sender] = None
-
-    def _fail(self, sender: Sender, address: str, error: ProtocolError) -> None:
-        self._counters["rejected"] += 1
-        if address in _ANSWERS or address.endswith(".reply") or not self._fails.take():
+    def _accept(self, listener: socket.socket) -> None:
+        connection = accept(listener)
+        if connection is None:
             return
-        reason = str(error)
-        self.last_error = f"{address[:80]}: {reason}"
-        self._answer(sender, "/fail", [address[:80], reason[:MAX_REASON]])
+        if len(self._connections) >= MAX_CONNECTIONS:
+            self._dispatcher.counters["turned_away"] += 1
+            connection.close()
+            return
+        self._connections.append(connection)
+        self._selector.register(
+            connection.socket, selectors.EVENT_READ, lambda _: self._read(connection)
+        )
 
-    def _answer(self, sender: Sender, address: str, args: Sequence[OscArg]) -> None:
-        if self._replies.take():
-            self._send_packet(sender, encode_message(address, args))
+    def _read(self, connection: TcpConnection) -> None:
+        sock = connection.socket
+        packets = connection.receive()
+        if connection.closed:
+            self._selector.unregister(sock)
+            self._connections.remove(connection)
+            self._dispatcher.counters["rejected"] += connection.broken
+            self._dispatcher.streams.remove(connection)
+            self.clients.forget(connection)
+        for packet in packets:
+            self._dispatcher.take(packet, connection)
+
+    def _send(self, client: Client, packet: bytes) -> None:
+        sent = False
+        if isinstance(client, TcpConnection):
+            sent = client.send(packet)
         else:
-            self._counters["unsent"] += 1
+            with contextlib.suppress(OSError):
+                self._socket.sendto(packet, self.clients.place(client))
+                sent = True
+        self._dispatcher.counters["unsent"] += not sent
 
-    def _send_packet(self, client: Sender, packet: bytes) -> None:
-        try:
-            self._socket.sendto(packet, client)
-        except OSError:
-            self._counters["unsent"] += 1
-
-    def _own_status(self) -> Mapping[str, float | int]:
-        return self.counters
-
-
-class _Once:
-    """Calls a function at the first call only."""
-
-    def __init__(self, function: Callable[[], None]) -> None:
-        self._function: Callable[[], None] | None = function
-
-    def __call__(self) -> None:
-        function, self._function = self._function, None
-        if function is not None:
-            function()
-
-
-def encode_message(address: str, args: Sequence[OscArg]) -> bytes:
-    """One message as a datagram. Text outside ASCII is sent with "?" in its place.
-
-    Raises:
-        ProtocolError: the address is empty or a value has no OSC type or does not fit it.
-    """
-    builder = OscMessageBuilder(_ascii(address))
-    try:
-        for arg in args:
-            builder.add_arg(_ascii(arg) if isinstance(arg, str) else arg)
-        return bytes(builder.build().dgram)
-    except (BuildError, ValueError) as error:
-        raise ProtocolError(f"{address}: can't be sent as OSC ({error})") from None
-
-
-def _ascii(text: str) -> str:
-    return text.replace("…", "..").encode("ascii", "replace").decode("ascii")
-
-
-def _plain(value: float | int) -> float | int:
-    """A number that receivers of int32 and float32 understand; infinities as the largest float."""
-    if isinstance(value, int) and abs(value) < 1 << 31:
-        return int(value)
-    if math.isnan(value):
-        return 0.0
-    return max(-_FLOAT32_MAX, min(_FLOAT32_MAX, float(value)))
-
-
-def _integers(args: Sequence[OscArg], what: str) -> tuple[int]:
-    """The only argument, a whole number; Max and TouchDesigner may send it as a float."""
-    value = args[0] if len(args) == 1 else None
-    if not isinstance(value, int | float) or value != int(value) or abs(value) >= 1 << 31:
-        raise ProtocolError(f"needs {what} as the only argument, a whole number")
-    return (int(value),)
-
-
-def _at_once(done: Callable[[], None]) -> None:
-    done()
-
-
-def _open(host: str, port: int) -> socket.socket:
-    if not 0 <= port <= 65535:
-        raise ConfigError(f"OSC port {port} is not in 0 … 65535; use --osc-port {DEFAULT_PORT}")
-    sock: socket.socket | None = None
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[
-            0
-        ]
-        sock = socket.socket(family, kind, protocol)
-        exclusive = getattr(socket, "SO_EXCLUSIVEADDRUSE", None)  # Windows lets others steal a port
-        if exclusive is not None:
-            sock.setsockopt(socket.SOL_SOCKET, exclusive, 1)
-        with contextlib.suppress(OSError):
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
-        sock.settimeout(1.0)  # only in case the packet that wakes the thread is lost
-        sock.bind(address)
-    except (OSError, UnicodeError) as error:
-        if sock is not None:
-            sock.close()
-        reason = getattr(error, "strerror", None) or str(error)
-        raise DeviceError(
-            f"OSC can't listen on {host} port {port} ({reason}); choose another one with"
-            f" --osc-port {port + 1 if port < 65535 else 9000}, or 0 for any, or another --osc-host"
-        ) from None
-    return sock
+    def _count(self, what: str, error: Exception) -> None:
+        self._dispatcher.counters[what] += 1
+        self._dispatcher.last_error = f"{type(error).__name__}: {error}"

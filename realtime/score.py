@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from realtime.event import Event
-from realtime.mapping import MidiMapping
+from realtime.mapping import ControlMap
 from realtime.midi import MidiDecoder
 from realtime.namespace import Namespace
+from realtime.sources import Mover
 from synth.contract import DataError, ProtocolError
 
 MAX_EVENTS = 1_000_000
@@ -32,20 +33,23 @@ _SMPTE_29 = 30_000 / 1_001  # frames a second that a division of -29 stands for
 
 
 def read_midi(
-    path: str | Path, sample_rate: int, mapping: MidiMapping | None = None
+    path: str | Path, sample_rate: int, mapping: Mover | None = None, members: int = 0
 ) -> list[Event]:
     """The events of a Standard MIDI File of type 0 or 1, its tempo map honoured.
+
+    Its music begins at time 0: the transport is started there, and told every tempo.
 
     Args:
         path: at most 1 MB, 24 hours and a million events.
         sample_rate: Hz of the engine's clock.
         mapping: what controllers move; None moves nothing by them but pedal and note ends.
+        members: of a lower MPE zone that is there from the start, 0 … 15.
 
     Raises:
         DataError: missing, damaged, of type 2 or too large; names the file.
     """
-    decoder = MidiDecoder(mapping or MidiMapping())
-    events: list[Event] = []
+    decoder = MidiDecoder(mapping or ControlMap(), members)
+    events = [Event(0, "/transport/start")]
     for seconds, message in _timed_messages(path):
         time = round(seconds * sample_rate)
         if seconds > MAX_SECONDS or len(events) >= MAX_EVENTS:
@@ -53,7 +57,11 @@ def read_midi(
                 f"{path}: longer than {MAX_SECONDS / 3600:g} hours or {MAX_EVENTS} events;"
                 " cut the file"
             )
-        events.extend(event._replace(time=time) for event in decoder.decode(message))
+        if isinstance(message, float):
+            events.append(Event(time, "/tempo", (message,)))
+        else:
+            said = decoder.decode(message, seconds)
+            events.extend(event._replace(time=time) for event in said)
     return events
 
 
@@ -154,8 +162,9 @@ def _into(key: int, low: int, high: int) -> int:
     return max(low, min(high, key))
 
 
-def _timed_messages(path: str | Path) -> Iterator[tuple[float, bytes]]:
-    """Channel messages of all tracks with their times in seconds."""
+def _timed_messages(path: str | Path) -> Iterator[tuple[float, bytes | float]]:
+    """Channel messages of all tracks, and tempos (quarters a minute), with their times in
+    seconds."""
     import mido
 
     file = _load(path)
@@ -165,6 +174,7 @@ def _timed_messages(path: str | Path) -> Iterator[tuple[float, bytes]]:
         seconds += message.time * per_tick
         if message.type == "set_tempo":
             per_tick = _seconds_per_tick(path, ticks_per_beat, message.tempo)
+            yield seconds, 6e7 / max(message.tempo, 1)
         elif not message.is_meta and message.type != "sysex":
             yield seconds, bytes(message.bytes())
 

@@ -10,22 +10,31 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from realtime.bundled import instrument_path
+from realtime.commands import Commands
+from realtime.desk import Desk, Places, check_free
 from realtime.devices import list_devices
 from realtime.driver import DriverSettings
 from realtime.event import NOW, Event
-from realtime.mapping import default_mapping, read_mapping
-from realtime.midi_input import MidiInput
+from realtime.mapping_live import is_own
+from realtime.midi_session import MidiSettings, SessionMidi
 from realtime.namespace import Namespace
+from realtime.osc import OscArg
 from realtime.osc_server import OscServer
 from realtime.score import demo_score
 from realtime.settings import EngineSettings
 from realtime.supervisor import ENDS, Status, Supervisor
+from realtime.values import Values
 from synth.contract import ConfigError, Control, DeviceError
 
+if TYPE_CHECKING:
+    from realtime.oscquery import OscQuery
+
 LAST_EVENTS = 6
+ENGINE_METERS = ("peak", "rms_db", "active_voices")
+DRIVER_METERS = ("load", "load_max", "cpu", "lost_frames")
 DEMO_RATE = 48_000  # Hz, unless the settings say another
 
 
@@ -40,19 +49,33 @@ class SessionSettings:
     Args:
         instruments: files in series, empty for the bundled one; voices: notes at a time.
         driver: device, block, look-ahead.
-        midi: None for no MIDI, "" for the first port (or a virtual one), else part of its name.
+        midi: the ports, and when they take effect.
         osc_host, osc_port: where OSC is taken; port None for no OSC.
-        mapping: YAML file of MIDI controllers, or None for the default.
+        oscquery, oscquery_port: whether OSCQuery is served beside OSC, and on which port (None: the
+            one after OSC's); a taken one is replaced by a free one.
+        osc_reply_port: where answers go, instead of to the port that was sent from; 0: there.
+        timetags: what a bundle's time means: "trust", "clamp" or "immediate".
+        mapping: YAML file of what moves which control, the name of a saved one, or None for the
+            default.
+        record: file to record to from the first sample on, or None.
+        snapshots, recordings: folders; "" for those in the user's data folder.
         trust: whether TorchScript files may be opened.
     """
 
     instruments: tuple[str, ...] = ()
     voices: int = 8
     driver: DriverSettings = field(default_factory=DriverSettings)
-    midi: str | None = None
+    midi: MidiSettings = field(default_factory=MidiSettings)
     osc_host: str = "127.0.0.1"
     osc_port: int | None = 9000
+    oscquery: bool = True
+    oscquery_port: int | None = None
+    osc_reply_port: int = 0
+    timetags: str = "trust"
     mapping: str | None = None
+    record: str | None = None
+    snapshots: str = ""
+    recordings: str = ""
     trust: bool = False
 
 
@@ -61,6 +84,11 @@ class Session:
 
     Args:
         settings: see there.
+
+    Attributes:
+        clock: maps `time.monotonic()` to the samples of the engine; values: the last value of
+            every control and meter, and who hears of changes; notices: what people should know
+            though it plays.
 
     Raises (on entering):
         NoOutputError: there is nothing to play on; see `demo_instead`.
@@ -72,11 +100,18 @@ class Session:
         paths = tuple(str(instrument_path(p)) for p in (settings.instruments or (None,)))
         engine = EngineSettings(paths, voices=settings.voices, trust=settings.trust)
         self._stack = contextlib.ExitStack()
-        self.supervisor = Supervisor(engine.to_dict(), settings.driver)
+        self.values = Values()
+        self.supervisor = Supervisor(engine.to_dict(), settings.driver, heard=self._meter)
+        self.clock = self.supervisor.clock
         self.osc: OscServer | None = None
-        self.midi: MidiInput | None = None
+        self.oscquery: OscQuery | None = None
+        self.notices: list[str] = []
+        self.midi: SessionMidi | None = None
+        self.commands = Commands()
+        self.desk: Desk | None = None
         self.events: deque[Event] = deque(maxlen=LAST_EVENTS)
         self.taken = 0
+        self._recording_problem = ""
         self._phase = ""
         self._device_losses = 0
         self._ended = threading.Event()
@@ -93,21 +128,31 @@ class Session:
                         settings.osc_host,
                         settings.osc_port,
                         self.osc_status,
+                        group=self.take_all,
+                        clock=self.clock,
+                        timetags=settings.timetags,
+                        values=self.values,
+                        reply_port=settings.osc_reply_port,
+                        commands=self.commands,
                     )
                 )
+            if settings.record is not None:
+                check_free(Path(settings.record))
+                self.supervisor.record(Path(settings.record).absolute())
             self._start_engine()
-            namespace = self.namespace()
-            if self.osc is not None:
-                self.osc.namespace = namespace
-            mapping = (
-                default_mapping(namespace)
-                if settings.mapping is None
-                else read_mapping(settings.mapping, namespace)
+            self.desk = self._make_desk()
+            self._publish()
+            self.take_all(self.desk.mapper.mapping.settings, "map")
+            self.midi = SessionMidi(
+                settings.midi,
+                self.desk.mapper,
+                lambda event: self.take(event, "midi"),
+                self.values.get,
+                self.clock,
+                lambda: self.status().driver,
             )
-            if settings.midi is not None:
-                self.midi = self._stack.enter_context(
-                    MidiInput(settings.midi or None, self.take, mapping)
-                )
+            self._stack.callback(self.midi.close)
+            self._start_oscquery(self.namespace())
             self._stack = self._stack.pop_all()
         return self
 
@@ -118,13 +163,27 @@ class Session:
         trace: TracebackType | None,
     ) -> None:
         self._ended.set()
+        if self.oscquery is not None:
+            self.oscquery.leave()
         self._stack.close()
 
-    def take(self, event: Event) -> None:
-        """Pass an event on to the engine; any thread, never waits."""
-        self.taken += 1
-        self.events.append(event)
-        self.supervisor.send(event)
+    def take(self, event: Event, source: str = "") -> None:
+        """Pass an event on to the engine; any thread, never waits.
+
+        Args:
+            event: see there; source: who it is from, for those who hear of changes.
+        """
+        self.take_all((event,), source)
+
+    def take_all(self, events: Sequence[Event], source: str = "") -> None:
+        """Pass on events that belong together: those for now take effect at the same sample."""
+        self.taken += len(events)
+        self.events.extend(events)
+        if self.desk is not None:
+            events = [each for event in events for each in self.desk.mapper.outcome(event)]
+        self.supervisor.send_group([event for event in events if not is_own(event)])
+        for event in events:
+            self.values.note(event, source)
 
     def perform(self, score: Sequence[Event], sample_rate: int) -> None:
         """Play a score from now on, beside whatever else comes in; returns at once."""
@@ -150,7 +209,10 @@ class Session:
         return self.supervisor.status()
 
     def namespace(self) -> Namespace:
-        """The addresses of the rack that plays."""
+        """The addresses of the rack that plays, of macros and of pads."""
+        return self._rack() if self.desk is None else self.desk.mapper.namespace
+
+    def _rack(self) -> Namespace:
         plugins: Sequence[Mapping[str, Any]] = self.status().engine.get("plugins", ())
         return Namespace(
             {p["name"]: tuple(Control.from_dict(c) for c in p["controls"]) for p in plugins}
@@ -175,6 +237,10 @@ class Session:
             "dropped": counters.get("dropped", 0),
             "clamped": counters.get("clamped", 0),
             "refused": counters.get("refused", 0),
+            "late": counters.get("late", 0),
+            "far": counters.get("far", 0),
+            "overflowed": counters.get("overflowed", 0),
+            "late_events": int(engine.get("late_events", 0)),
         }
 
     def watch(self, seconds: float) -> None:
@@ -190,14 +256,85 @@ class Session:
             self.osc.notify("/phase", [self._phase])
         if status.error is not None:
             raise status.error
+        if self.desk is not None:
+            self.desk.look()
+        if status.recording_problem != self._recording_problem:
+            self._recording_problem = status.recording_problem
+            if self._recording_problem:
+                self._tell("/fail", ["/record/start", self._recording_problem])
         losses = status.restarts.get("device", 0)
-        if losses != self._device_losses and status.phase == "playing":
+        returned = losses != self._device_losses and status.phase == "playing"
+        if returned:
             self._device_losses = losses
-            # A JACK server that went took its MIDI ports along, without a word to their owners.
-            if self.midi is not None and self.midi.api == "jack":
-                self.midi.renew()
-        elif self.midi is not None:
-            self.midi.check()
+        if self.midi is not None:
+            self.midi.look(returned)
+
+    def _make_desk(self) -> Desk:
+        """All that is asked for in words; listens to OSC from now on."""
+        settings = self.settings
+        plugins = self.status().engine.get("plugins", ())
+        desk = Desk(
+            self._rack(),
+            "+".join(p["name"] for p in plugins)[:64] or "synth",
+            Places.usual(settings.mapping, settings.snapshots, settings.recordings),
+            self.values,
+            lambda events: self.take_all(events, "desk"),
+            self.supervisor.record,
+            self._tell,
+            self._publish,
+        )
+        desk.register(self.commands)
+        return desk
+
+    def _publish(self) -> None:
+        """Let everybody know the addresses there are."""
+        namespace = self.namespace()
+        self.values.rack(namespace)
+        if self.osc is not None:
+            self.osc.namespace = namespace
+        if self.oscquery is not None:
+            self.oscquery.rack(namespace)
+
+    def _tell(self, address: str, args: Sequence[OscArg]) -> None:
+        if self.osc is not None:
+            self.osc.notify(address, args)
+
+    def _meter(self, stats: Mapping[str, Any]) -> None:
+        """Keep what a heartbeat measured, for those who watch it."""
+        engine = stats.get("engine", {})
+        for name in ENGINE_METERS:
+            self.values.meter(f"/meter/{name}", float(engine.get(name, 0.0)))
+        for name in DRIVER_METERS:
+            self.values.meter(f"/meter/{name}", float(stats.get(name, 0.0)))
+
+    def _start_oscquery(self, namespace: Namespace) -> None:
+        """After the engine plays, because nobody waits for it; without it, it plays as well."""
+        settings, osc = self.settings, self.osc
+        if osc is None or not settings.oscquery:
+            return
+        from realtime.oscquery import OscQuery  # with asyncio, which takes a moment
+
+        port = settings.oscquery_port
+        if port is None:  # next to OSC's, unless that one was left to chance
+            port = osc.port + 1 if settings.osc_port and osc.port < 65_535 else 0
+        plugins = self.status().engine.get("plugins", ())
+        try:
+            self.oscquery = OscQuery(
+                namespace,
+                self.values,
+                (osc.host, osc.port),
+                host=osc.host,
+                port=port,
+                name=plugins[0]["name"] if plugins else "synth",
+                meters=[f"/meter/{name}" for name in (*ENGINE_METERS, *DRIVER_METERS)],
+                commands=self.commands,
+            )
+        except DeviceError as error:
+            self.notices.append(str(error))
+        else:
+            self._stack.callback(self.oscquery.close)
+            if self.oscquery.warning:
+                self.notices.append(self.oscquery.warning)
 
     def _start_engine(self) -> None:
         # On the stack first: a signal may end the start, and the process must not outlive it.

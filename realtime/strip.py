@@ -11,8 +11,10 @@ import math
 import numpy as np
 
 from realtime.controls import ControlState
+from realtime.expression import Expression
 from realtime.plugin import Array, Plugin, Rows
 from realtime.resampler import StreamResampler
+from realtime.transport import BeatSync, Transport
 from realtime.voices import Voices
 
 QUIET_PEAK = 1e-4  # -80 dBFS
@@ -83,7 +85,7 @@ class Strip:
 
     Args:
         plugin: what makes the sound; sample_rate: of the device, Hz; voices: notes at a time
-            (generators); channels: of the device.
+            (generators); channels: of the device; transport: the beat that controls can follow.
 
     Attributes:
         latency: device samples. Effects: exact, input to output. Generators: from an event to the
@@ -91,7 +93,14 @@ class Strip:
         muted, errors: hops replaced by silence because they were not finite, or failed.
     """
 
-    def __init__(self, plugin: Plugin, sample_rate: int, voices: int, channels: int) -> None:
+    def __init__(
+        self,
+        plugin: Plugin,
+        sample_rate: int,
+        voices: int,
+        channels: int,
+        transport: Transport | None = None,
+    ) -> None:
         self.plugin, self.manifest = plugin, plugin.manifest
         manifest = self.manifest
         self.is_generator = manifest.kind == "generator"
@@ -100,6 +109,10 @@ class Strip:
         slots = self.voices.slots if self.is_generator else 1
         self.hop_s = manifest.hop / manifest.sample_rate
         self.controls = ControlState(manifest.controls, slots, self.hop_s)
+        self.expression = Expression(manifest.controls, slots, self.hop_s)
+        self.beats = BeatSync(manifest.controls)
+        self._transport = transport or Transport(sample_rate)
+        self._hops, self._hop_samples = 0, manifest.hop * sample_rate / manifest.sample_rate
         plugin.prepare(slots)
         self._only_row = np.zeros(1, np.int64)
         same = manifest.sample_rate == sample_rate
@@ -165,6 +178,7 @@ class Strip:
                 for voice in active:
                     self.controls.set_gate(voice.slot, float(voice.sounds))
             made = self._run(rows, None)
+        self._hops += 1
         if made is None:
             return self._dc.process(self._silence)
         hop, peaks = made
@@ -188,6 +202,7 @@ class Strip:
 
     def _step(self, rows: Rows, audio: Array) -> Array:
         made = self._run(rows, audio)
+        self._hops += 1
         return self._dc.process(self._silence if made is None else made[0][0])
 
     def _run(self, rows: Rows, audio: Array | None) -> tuple[Array, Array] | None:
@@ -196,7 +211,7 @@ class Strip:
             self._rest_hops -= 1
             return None
         try:
-            made = self.plugin.process(rows, self.controls.rows(rows), audio)
+            made = self.plugin.process(rows, self._values(rows), audio)
         except Exception:  # noqa: BLE001 - the boundary to foreign code; counted, muted, reset
             self.errors += 1
             self._fail(rows)
@@ -211,6 +226,14 @@ class Strip:
         self._fail(rows)
         return None
 
+    def _values(self, rows: Rows) -> dict[str, Array]:
+        """What the controls of these rows are in the next hop."""
+        values = self.controls.rows(rows)
+        self.expression.apply(rows, values)
+        if self.beats.used:
+            self.beats.apply(self._transport, self._hops * self._hop_samples, values)
+        return values
+
     def _fail(self, rows: Rows) -> None:
         """Start over from a fresh state; after several failures in a row, rest for a second."""
         self._failures += 1
@@ -221,11 +244,12 @@ class Strip:
 
     # -- events --------------------------------------------------------------------------------
 
-    def note_on(self, key: float, velocity: float) -> None:
-        """Start a note; velocity 0 … 1."""
+    def note_on(self, key: float, velocity: float, ident: int = 0) -> None:
+        """Start a note; velocity 0 … 1; `ident` tells notes of one key apart."""
         if self.is_generator:
-            voice = self.voices.note_on(key, velocity)
+            voice = self.voices.note_on(key, velocity, ident)
             self.plugin.reset(np.array([voice.slot]))
+            self.expression.begin(voice.slot)
             self.controls.set_note(voice.slot, key=key, velocity=velocity, gate=1.0)
 
     def panic(self) -> None:

@@ -11,17 +11,21 @@ import queue
 import threading
 import time
 from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import synth.contract as contract
+from realtime.clock import SampleClock
 from realtime.driver import DriverSettings
 from realtime.event import Event
 from realtime.link import encode, encode_events
 from realtime.process import ChildProcess, Note
 from realtime.recall import Recall
+from realtime.record_log import further_take
 from synth.contract import DeviceError, SynthError
 
 TICK_S = 0.05
@@ -90,6 +94,8 @@ class Status:
         link: events coalesced and dropped on the way, and values too many to be remembered.
         happenings: the latest changes of phase, oldest first.
         error: why it gave up.
+        recording: the file that is being recorded to, "" for none; recording_problem: why the
+            latest recording failed.
     """
 
     phase: Phase = Phase.IDLE
@@ -103,6 +109,8 @@ class Status:
     link: dict[str, int] = field(default_factory=dict)
     happenings: tuple[Happening, ...] = ()
     error: SynthError | None = None
+    recording: str = ""
+    recording_problem: str = ""
 
 
 class _Loss(Exception):
@@ -120,6 +128,10 @@ class Supervisor:
         driver: how to play.
         patience: waiting times.
         renderer: "module:function" that makes another renderer from `engine`, for tests.
+        heard: called with each heartbeat's stats, on the supervisor's thread; must not block.
+
+    Attributes:
+        clock: maps the computer's clock to the samples of the engine that plays.
 
     Example::
 
@@ -133,7 +145,10 @@ class Supervisor:
         driver: DriverSettings | None = None,
         patience: Patience | None = None,
         renderer: str = "",
+        heard: Callable[[dict[str, Any]], None] | None = None,
     ) -> None:
+        self.clock = SampleClock()
+        self._heard = heard
         self._engine_settings, self._renderer = engine, renderer
         self._driver_settings = driver or DriverSettings()
         self._patience = patience or Patience()
@@ -145,6 +160,7 @@ class Supervisor:
         self._stopping = threading.Event()
         self._process: ChildProcess | None = None
         self._listening = False
+        self._record_to: Path | None = None
         self._refused = 0
         self._crashes: deque[float] = deque()
         self._lost_at = 0.0
@@ -171,13 +187,31 @@ class Supervisor:
 
         Events with numbers that are not finite are refused and counted.
         """
-        if not all(map(math.isfinite, event.value)):
-            self._refused += 1
+        self.send_group((event,))
+
+    def send_group(self, events: Sequence[Event]) -> None:
+        """Pass on events that belong together: those for now take effect at the same sample."""
+        finite = [event for event in events if all(map(math.isfinite, event.value))]
+        self._refused += len(events) - len(finite)
+        if not finite:
             return
         with self._changed:
-            self._recall.note(event)
+            for event in finite:
+                self._recall.note(event)
             if self._listening and self._process is not None:
-                self._process.outbox.put(event)
+                self._process.outbox.put_group(finite)
+
+    def record(self, path: Path | None) -> None:
+        """Record to a file from the next block on, or (None) end that; any thread, never waits.
+
+        Before `start` it means from the first sample on. When the engine is replaced, a recording
+        goes on in a further file, whose name gets "-2" and so on. What becomes of it is in
+        `Status.recording` and `Status.recording_problem`.
+        """
+        with self._changed:
+            self._record_to = path
+            if self._listening and self._process is not None:
+                self._process.outbox.put_message(encode("record", path=str(path or "")))
 
     def status(self) -> Status:
         """The latest state; cheap, any thread."""
@@ -293,7 +327,9 @@ class Supervisor:
     def _hear(self, process: ChildProcess, message: dict[str, Any], first: bool) -> None:
         kind = message["kind"]
         if kind == "beat":
-            self._update(stats=message["stats"])
+            self._beat(message)
+        elif kind == "record":
+            self._hear_of_recording(message["state"], message["message"])
         elif kind == "waiting" and self._status.phase is not Phase.WAITING:
             self._enter(Phase.WAITING, message["message"])
         elif kind == "ready":
@@ -320,10 +356,28 @@ class Supervisor:
             last = process.stderr[-1] if process.stderr else "no message"
             raise _Loss("crash", f"the engine process ended with code {code} ({last})")
 
+    def _beat(self, message: dict[str, Any]) -> None:
+        self._update(stats=message["stats"])
+        if message.get("moment"):
+            self.clock.feed(*message["moment"])
+        if self._heard is not None:
+            self._heard(message["stats"])
+
+    def _hear_of_recording(self, state: str, message: str) -> None:
+        if state == "recording":
+            self._update(recording=message, recording_problem="")
+        elif state == "recorded":
+            self._update(recording="")
+        else:
+            self._update(recording="", recording_problem=message)
+
     def _tell_all(self, process: ChildProcess, first: bool) -> None:
         """Let it play, beginning with all that was said so far; from here on it hears all."""
         with self._changed:
             events = self._recall.events()
+            if self._record_to is not None:
+                path = self._record_to if first else further_take(self._record_to)
+                process.outbox.put_message(encode("record", path=str(path)))
             process.outbox.put_message(encode_events("play", events))
             self._listening = True
         if not first:
@@ -331,6 +385,7 @@ class Supervisor:
 
     def _mourn(self, loss: _Loss, before: str) -> str:
         """Take note of a loss, clear up, and say what caused it."""
+        self.clock.reset()
         playing = self._status.phase is Phase.PLAYING
         if playing:
             self._lost_at = time.monotonic()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -13,7 +14,10 @@ from rich.text import Text
 
 from realtime.event import Event
 from realtime.session import Session, late_blocks, latency_ms
-from realtime.supervisor import ENDS
+from realtime.supervisor import ENDS, Status
+
+if TYPE_CHECKING:
+    from realtime.oscquery import OscQuery
 
 REFRESH_S = 0.1
 METER_CELLS = 30
@@ -76,10 +80,24 @@ def render_view(session: Session) -> RenderableType:
     )
     if session.osc is not None:
         table.add_row("osc", f"udp {session.osc.host}:{session.osc.port}  {_counters(session)}")
-    if session.midi is not None:
-        table.add_row("midi", session.midi.name)
+    if session.oscquery is not None:
+        table.add_row("oscquery", _oscquery(session.oscquery))
+    midi = session.midi
+    if midi is not None and midi.input is not None:
+        table.add_row("midi", midi.input.name)
+    if midi is not None and midi.output is not None:
+        table.add_row("midi out", midi.output.name)
+    if status.recording or status.recording_problem:
+        table.add_row("recording", _recording(status))
     events = [Text(_event_line(e), style="cyan") for e in list(session.events)]
     return Group(table, Text("last events", style="dim"), *events, Text("Ctrl-C ends", style="dim"))
+
+
+def _recording(status: Status) -> str:
+    about = status.stats.get("recording", {})
+    seconds = about.get("frames", 0) / status.driver.get("sample_rate", 1)
+    lost = f", lost {about['lost_frames']} frames" if about.get("lost_frames") else ""
+    return status.recording_problem or f"{status.recording}  {seconds:.0f} s{lost}"
 
 
 def _engine(session: Session, name: str) -> float | int:
@@ -91,6 +109,13 @@ def _counters(session: Session) -> str:
     counters = session.osc.counters if session.osc is not None else {}
     shown = {k: v for k, v in counters.items() if v or k == "received"}
     return ", ".join(f"{k} {v}" for k, v in shown.items())
+
+
+def _oscquery(oscquery: OscQuery) -> str:
+    status = oscquery.status
+    shown = {k: v for k, v in status.items() if v and k not in ("running", "last_error")}
+    counted = ", ".join(f"{k} {v}" for k, v in shown.items())
+    return f"{oscquery.url}  {counted if status['running'] else status['last_error']}"
 
 
 def _event_line(event: Event) -> str:

@@ -12,7 +12,7 @@ import pytest
 from synth.cli import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[1]
-PLAYING = ["play", "render", "info", "doctor", "devices", "bench"]
+PLAYING = ["play", "render", "clients", "info", "doctor", "devices", "bench"]
 
 
 def run(code: str) -> subprocess.CompletedProcess[str]:

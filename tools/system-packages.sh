@@ -16,7 +16,8 @@ play)
     packages=(libportaudio2)
     brew=() ;; # the wheel of sounddevice holds PortAudio
 test)
-    packages=(libportaudio2 jackd2 puredata-core liblo-tools fluidsynth fluid-soundfont-gm)
+    packages=(libportaudio2 jackd2 puredata-core liblo-tools fluidsynth fluid-soundfont-gm
+        supercollider-language)
     brew=(jack liblo fluid-synth) ;;
 venv)
     if "${2:-python3}" -c 'import ensurepip, venv' 2>/dev/null; then exit 0; fi
@@ -37,7 +38,7 @@ print_command() {
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
     if [ "$(uname -s)" = Darwin ]; then
         if [ ${#brew[@]} -gt 0 ]; then
-            echo "Where one is missing: brew install ${brew[*]}; brew install --cask pd" >&2
+            echo "Where one is missing: brew install ${brew[*]}; brew install --cask pd supercollider" >&2
         fi
     else
         echo "Debian calls what is needed here ${packages[*]}; install its like if missing." >&2

@@ -18,6 +18,7 @@ from synth.contract.errors import SynthError
 # Name of the command -> module under synth.cli that holds a function of the same name.
 COMMANDS = {
     "bench": "bench",
+    "clients": "clients",
     "devices": "devices",
     "doctor": "doctor",
     "export": "export",

@@ -17,15 +17,32 @@ import click
 @click.option("--input", "input_", default="", help="Input device, for effects.")
 @click.option("--midi", is_flag=False, flag_value="", default=None, metavar="[PORT]",
               help="Take MIDI from PORT, or from the first port.")  # fmt: skip
+@click.option("--midi-out", is_flag=False, flag_value="", default=None, metavar="[PORT]",
+              help="Send moved controls to PORT, or to the first port.")  # fmt: skip
+@click.option("--midi-delay", type=float, default=None, metavar="MS",
+              help="Constant delay of MIDI.  [default: a block and 1 ms]")  # fmt: skip
+@click.option("--mpe", is_flag=True, help="Start with an MPE zone: a channel for each note.")
 @click.option("--osc-host", default="127.0.0.1", show_default=True, help="Address for OSC.")
 @click.option("--osc-port", default=9000, show_default=True, help="UDP port for OSC; 0 picks one.")
+@click.option("--osc-reply-port", default=0, metavar="PORT",
+              help="Send OSC answers to PORT.  [default: the sender's]")  # fmt: skip
+@click.option("--timetags", default="trust", show_default=True, metavar="POLICY",
+              help="Times of OSC bundles: trust, clamp (to 1 s) or immediate.")  # fmt: skip
 @click.option("--no-osc", is_flag=True, help="Take no OSC.")
+@click.option("--oscquery-port", type=click.IntRange(0, 65535), default=None,
+              help="Port of OSCQuery and of the web page; 0 picks one."
+              "  [default: the one after OSC's]")  # fmt: skip
+@click.option("--no-oscquery", is_flag=True, help="Serve no OSCQuery.")
 @click.option("--block", default=0, help="Frames per block.  [default: the device's]")
 @click.option("--lookahead", default=None, type=int,
               help="Blocks rendered ahead: latency for safety.")  # fmt: skip
 @click.option("--voices", default=8, show_default=True, help="Notes at a time.")
 @click.option("--rate", default=0, help="Sample rate, Hz.  [default: the device's]")
-@click.option("--map", "mapping", type=click.Path(), help="YAML file of MIDI controllers.")
+@click.option("--map", "mapping", type=click.Path(),
+              help="YAML file of what moves what, or the name of a saved one.")  # fmt: skip
+@click.option("--record", type=click.Path(), help="Record to a WAV or FLAC file from the start.")
+@click.option("--recordings", default="", type=click.Path(), help="Folder of /record/start.")
+@click.option("--snapshots", default="", type=click.Path(), help="Folder of /snapshot/store.")
 @click.option("--driver", type=click.Choice(["device", "null"]), default="device",
               show_default=True, help="null plays without a device, in real time.")  # fmt: skip
 @click.option("--demo", is_flag=True, help="Play a phrase at the start.")
@@ -53,6 +70,8 @@ def play(**options: Any) -> None:
         with Session(settings) as session:
             if session.osc is not None and session.osc.warning:
                 click.echo(session.osc.warning, err=True)
+            for notice in session.notices:
+                click.echo(notice, err=True)
             if demo:
                 session.demo()
             run_view(session, seconds)
@@ -71,9 +90,15 @@ def _settings(
     driver: str,
     no_osc: bool,
     osc_port: int,
+    no_oscquery: bool,
+    midi: str | None,
+    midi_out: str | None,
+    midi_delay: float | None,
+    mpe: bool,
     **rest: Any,
 ) -> Any:
     from realtime.driver import DEFAULT_LOOKAHEAD, DriverSettings
+    from realtime.midi_session import MidiSettings
     from realtime.session import SessionSettings
 
     return SessionSettings(
@@ -87,6 +112,8 @@ def _settings(
             lookahead=DEFAULT_LOOKAHEAD if lookahead is None else lookahead,
         ),
         osc_port=None if no_osc else osc_port,
+        oscquery=not no_oscquery,
+        midi=MidiSettings(midi, midi_out, midi_delay, mpe),
         **rest,
     )
 

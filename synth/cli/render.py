@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
+
+if TYPE_CHECKING:
+    from realtime.offline import Rendered
 
 
 @click.command()
 @click.argument("instrument", required=False, type=click.Path())
 @click.option("--midi", type=click.Path(), help="MIDI file to play.")
 @click.option("--osc", type=click.Path(), help="Event log (JSON lines) to play.")
+@click.option("--session", type=click.Path(), help="Recording, or the log beside it, to replay.")
 @click.option("--input", "audio", type=click.Path(), help="Audio file for an effect.")
 @click.option("-o", "--out", required=True, type=click.Path(), help="WAV or FLAC to write.")
 @click.option("--map", "mapping", type=click.Path(), help="YAML file of MIDI controllers.")
@@ -21,6 +27,7 @@ def render(
     instrument: str | None,
     midi: str | None,
     osc: str | None,
+    session: str | None,
     audio: str | None,
     out: str,
     mapping: str | None,
@@ -32,10 +39,22 @@ def render(
 ) -> None:
     """Play a score through INSTRUMENT (by default the bundled one) into a file.
 
-    The engine is the live one; the same input gives the same bytes, whatever the block size.
+    The engine is the live one; the same input gives the same bytes, whatever the block size. With
+    --session, what `synth play` recorded is played again, to the same samples, with the settings
+    of the recording.
     """
     from realtime.offline import render_files
+    from realtime.replay import replay_files
 
+    if session is not None:
+        if midi or osc or audio or mapping:
+            raise click.UsageError(
+                "--session brings events and input of its own; leave out --midi, --osc, --input"
+                " and --map"
+            )
+        done = replay_files(session, out, instrument=instrument, trust=trust)
+        _report(out, done)
+        return
     done = render_files(
         instrument,
         out,
@@ -49,6 +68,10 @@ def render(
         block=block,
         trust=trust,
     )
+    _report(out, done)
+
+
+def _report(out: str, done: Rendered) -> None:
     click.echo(
         f"{out}  {done.seconds:.2f} s, peak {done.peak_db:.1f} dBFS,"
         f" {done.realtime_factor:.1f} times real time"

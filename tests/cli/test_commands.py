@@ -226,7 +226,8 @@ def test_what_plays_needs_no_torch(tmp_path: Path) -> None:
 
 
 def test_devices_and_doctor_speak_json(synth: Synth) -> None:
-    assert set(json.loads(synth("devices", "--json").out)) == {"audio", "midi", "problems"}
+    parts = {"audio", "midi", "midi_out", "problems"}
+    assert set(json.loads(synth("devices", "--json").out)) == parts
     checks = json.loads(synth("doctor", "--json").out)
     assert {"name", "ok", "detail", "remedy", "needed"} == set(checks[0])
     assert all(check["remedy"] for check in checks if check["needed"] and not check["ok"])

@@ -174,6 +174,38 @@ class Keyboard(Peer):
         self.ask("play", hexadecimal)
 
 
+class Pianist(Peer):
+    """A JACK client with a MIDI output that plays at exact frames.
+
+    Args:
+        client: its name.
+    """
+
+    def __init__(self, client: str = "pianist") -> None:
+        super().__init__("pianist", client)
+        self.sample_rate = int(self.greeting)
+
+    def play(self, distances: list[int], hexadecimal: str) -> None:
+        """Play a message again and again, so many frames after the one before, and wait."""
+        self.ask("play", distances, hexadecimal)
+        assert wait_until(lambda: not self.ask("left"))
+
+
+class Desk(Peer):
+    """A JACK client with a MIDI input, as a desk with motor faders has one.
+
+    Args:
+        client: its name.
+    """
+
+    def __init__(self, client: str = "desk") -> None:
+        super().__init__("desk", client)
+
+    def came(self) -> list[str]:
+        """The messages that came so far, in hexadecimal."""
+        return list(self.ask("came"))
+
+
 def sine_fit(audio: Samples, frequency_hz: float, sample_rate: int) -> tuple[float, float]:
     """Amplitude of the sine of that frequency that fits best, and the largest deviation from it."""
     phase = 2 * np.pi * frequency_hz * np.arange(len(audio)) / sample_rate

@@ -1,4 +1,4 @@
-"""JACK clients as a process of their own: `python jack_program.py listen|speak|keys ARGUMENTS`.
+"""JACK clients as a process of their own: `python jack_program.py KIND ARGUMENTS`.
 
 A call into libjack can wait for ever on a server that stalls, with the interpreter held, so none is
 made in the process of a test. Started and asked by `jack_peers`: one command a line on stdin, one
@@ -122,8 +122,65 @@ class Keys:
         self._port.send_message(list(bytes.fromhex(hexadecimal)))
 
 
+class Pianist:
+    """A MIDI output that plays at frames of the server's clock."""
+
+    def __init__(self, client: str) -> None:
+        import jack
+
+        self._due: list[tuple[int, bytes]] = []
+        self._client = jack.Client(client, no_start_server=True)
+        self._port = self._client.midi_outports.register("keys")
+        self._client.set_process_callback(self._process)
+        self._client.activate()
+        self.greeting = self._client.samplerate
+
+    def leave(self) -> None:
+        self._client.deactivate()
+        self._client.close()
+
+    def play(self, distances: list[int], hexadecimal: str) -> None:
+        """The same message again and again, so many frames after the one before."""
+        at = self._client.frame_time + 4 * self._client.blocksize
+        due = []
+        for distance in distances:
+            at += distance
+            due.append((at, bytes.fromhex(hexadecimal)))
+        self._due = due
+
+    def left(self) -> int:
+        return len(self._due)
+
+    def _process(self, frames: int) -> None:
+        self._port.clear_buffer()
+        began = self._client.last_frame_time
+        while self._due and self._due[0][0] < began + frames:
+            at, message = self._due.pop(0)
+            self._port.write_midi_event(max(at - began, 0), message)
+
+
+class Desk:
+    """A MIDI input that others connect to; remembers what came, in hexadecimal."""
+
+    def __init__(self, client: str) -> None:
+        import rtmidi
+
+        self._came: list[str] = []
+        self._port = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, name=client)
+        self._port.set_callback(lambda delivered, _: self._came.append(bytes(delivered[0]).hex()))
+        self._port.open_virtual_port("faders")
+        self.greeting = 0
+
+    def leave(self) -> None:
+        self._port.close_port()
+        self._port.delete()
+
+    def came(self) -> list[str]:
+        return list(self._came)
+
+
 def main() -> None:
-    kinds = {"listen": Listen, "speak": Speak, "keys": Keys}
+    kinds = {"listen": Listen, "speak": Speak, "keys": Keys, "desk": Desk, "pianist": Pianist}
     peer = kinds[sys.argv[1]](*sys.argv[2:])
     print(json.dumps(peer.greeting), flush=True)
     for line in sys.stdin:

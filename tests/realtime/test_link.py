@@ -119,6 +119,52 @@ def test_a_lost_note_is_counted_and_leaves_none_hanging() -> None:
     assert [e.target for e in got] == ["/note/on"] * MAX_WAITING + ["/all_notes_off"]
 
 
+def test_what_belongs_together_travels_in_one_piece() -> None:
+    """However full the batches are: an engine that takes a batch at once tears no group."""
+    outbox, groups = Outbox(), []
+    for number in range(200):
+        groups.append([Event(NOW, f"/{number}/{i}", (1.0,)) for i in range(number % 23 + 1)])
+        outbox.put_group(groups[-1])
+    batches = []
+    while outbox.waiting:
+        line = outbox.take()
+        assert line is not None
+        batches.append({e.target for e in decode_events(json.loads(line))})
+    for group in groups:
+        assert sum({e.target for e in group} <= batch for batch in batches) == 1
+
+
+def test_groups_and_events_with_a_time_are_not_coalesced() -> None:
+    """In a flood a waiting value is not replaced by a later one where a group lies between them:
+    the group's would come last."""
+    outbox = Outbox()
+    for _ in range(COALESCE_ABOVE):
+        outbox.put(Event(NOW, "/note/on", (60.0, 1.0)))
+    outbox.put(Event(NOW, "/a", (1.0,)))
+    outbox.put_group([Event(NOW, "/a", (2.0,)), Event(NOW, "/b", (2.0,))])
+    outbox.put(Event(NOW, "/a", (3.0,)))
+    outbox.put(Event(NOW, "/a", (4.0,)))
+    for time in (100, 200, 100):
+        outbox.put(Event(time, "/a", (5.0,)))
+    outbox.put(Event(NOW, "/a", (6.0,)))
+    values = [(e.time, e.value) for e in drain(outbox) if e.target == "/a"]
+    assert values == [
+        (NOW, (1.0,)), (NOW, (2.0,)), (NOW, (4.0,)), (100, (5.0,)), (200, (5.0,)), (100, (5.0,)),
+        (NOW, (6.0,)),
+    ]  # fmt: skip
+    assert outbox.coalesced == 1
+
+
+def test_a_group_is_dropped_as_a_whole() -> None:
+    outbox = Outbox()
+    for number in range(MAX_WAITING - 1):
+        outbox.put(Event(number, "/a", (1.0,)))
+    outbox.put_group([Event(NOW, "/note/on", (60.0, 1.0)), Event(NOW, "/b", (2.0,))])
+    assert (outbox.dropped_moments, outbox.dropped_values) == (1, 1)
+    targets = [e.target for e in drain(outbox)]
+    assert targets == ["/a"] * (MAX_WAITING - 1) + ["/all_notes_off"]
+
+
 def test_close_frees_the_writer() -> None:
     """A thread that waits for events ends when the process it writes for is gone."""
     outbox = Outbox()
@@ -129,3 +175,14 @@ def test_close_frees_the_writer() -> None:
     writer.join(5.0)
     assert not writer.is_alive()
     assert lines == [None]
+
+
+def test_the_expression_of_two_notes_is_never_taken_for_one() -> None:
+    """Values of the same note replace each other, those of another key or id don't."""
+    box = Outbox()
+    for _ in range(COALESCE_ABOVE):
+        box.put(Event(NOW, "/gain", (0.0,)))
+    for bend in (1.0, 2.0):
+        for note in ((60.0, bend), (60.0, bend, 2.0), (61.0, bend, 2.0)):
+            box.put(Event(NOW, "/note/bend", note))
+    assert box.coalesced == 3

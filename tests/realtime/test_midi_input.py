@@ -14,16 +14,16 @@ from typing import Any
 import psutil
 import pytest
 from jack_peers import Keyboard
+from midi_maps import Map
 
 from realtime.event import NOW, Event
-from realtime.mapping import CcTarget, MidiMapping
 from realtime.midi_input import MidiInput
 from realtime.midi_ports import API_VARIABLE, available_apis, list_ports
 from synth.contract import ConfigError, DeviceError
 from tests.conftest import JackServer
 
 PATIENCE_S = 10.0
-MAPPING = MidiMapping({1: CcTarget("/codec/position", tuple(v / 127 for v in range(128)))})
+MAPPING = Map({("cc", 1): "/codec/position"})
 needs_jack = pytest.mark.skipif(
     "jack" not in available_apis(), reason="python-rtmidi is built without JACK"
 )
@@ -91,13 +91,13 @@ def test_plays_what_the_port_sends(new_keyboard: Callable[..., Keyboard]) -> Non
             ("b07b00", Event(NOW, "/all_notes_off")),
         ):
             assert hear(keyboard.play, events, message) == event
-        midi.mapping = MidiMapping(bend_range=12.0)
+        midi.mapping = Map(bend_range=12.0)
         assert hear(keyboard.play, events, "e07f7f") == Event(NOW, "/pitch_bend", (12.0,))
         assert midi.counters["messages"] >= 8
         assert midi.counters["malformed"] == midi.counters["ignored"] == 0
     assert take(events, 3) == [  # whatever was held
-        Event(NOW, "/sustain", (0.0,)),
         Event(NOW, "/pitch_bend", (0.0,)),
+        Event(NOW, "/sustain", (0.0,)),
         Event(NOW, "/all_notes_off"),
     ]
     midi.close()
@@ -140,8 +140,8 @@ def test_unplugged_ends_notes_and_plugged_in_again_plays(
         keyboard.leave()
         wait_until(lambda: not midi.check())
         assert take(events, 3) == [
-            Event(NOW, "/sustain", (0.0,)),  # or the pedal would hold what is ended
             Event(NOW, "/pitch_bend", (0.0,)),
+            Event(NOW, "/sustain", (0.0,)),  # or the pedal would hold what is ended
             Event(NOW, "/all_notes_off"),
         ]
         assert not midi.check()
@@ -159,7 +159,7 @@ def test_a_library_that_hangs_or_crashes_is_replaced(
     new_keyboard: Callable[..., Keyboard], monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     """Neither holds up who asks for it, and notes don't hang."""
-    monkeypatch.setattr("realtime.midi_input.SILENCE_S", 1.0)
+    monkeypatch.setattr("realtime.midi_port.SILENCE_S", 1.0)
     keyboard = new_keyboard()
     events: Queue[Event] = Queue()
     with MidiInput("keyboard", events.put, MAPPING) as midi:
@@ -181,7 +181,7 @@ def test_a_library_that_hangs_or_crashes_is_replaced(
 @needs_jack
 def test_missing_port_is_named_with_those_there_are(new_keyboard: Callable[..., Keyboard]) -> None:
     new_keyboard()
-    with pytest.raises(DeviceError, match=r"'organ' is not there.*keyboard:keys.*--midi"):
+    with pytest.raises(DeviceError, match=r"'organ' is not there.*keyboard:keys.*--midi or"):
         MidiInput("organ", lambda event: None, MAPPING)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import struct
 import time
 from pathlib import Path
 
@@ -53,6 +54,16 @@ def namespace() -> Namespace:
         ("/sustain", [1], "/sustain", (1.0,)),
         ("/pitch_bend", [-1.5], "/pitch_bend", (-1.5,)),
         ("/program", [3], "/program", (3.0,)),
+        ("/note/on", [60, 90, 7], "/note/on", (60.0, 90.0, 7.0)),
+        ("/note/on", [60, 0, 7], "/note/off", (60.0, 7.0)),
+        ("/note/off", [60, 7], "/note/off", (60.0, 7.0)),
+        ("/note/bend", [60, -0.5], "/note/bend", (60.0, -0.5)),
+        ("/note/pressure", [60, 0.5, 7], "/note/pressure", (60.0, 0.5, 7.0)),
+        ("/codec/position/pressure", [-2.5], "/codec/position/pressure", (-2.5,)),
+        ("/codec/latent/03/timbre", [1], "/codec/latent/3/timbre", (1.0,)),
+        ("/codec/latent/1/sync", [4], "/codec/latent/1/sync", (4.0,)),
+        ("/codec/latent/1/sync", [4, -1, 2], "/codec/latent/1/sync", (4.0, -1.0, 2.0)),
+        ("/transport/start", [1], "/transport/start", ()),
     ],
 )
 def test_meaning(
@@ -76,6 +87,9 @@ def test_meaning(
         ("/codec/levels", [99], (16.0,)),
         ("/note/on", [128, 200], (127.0, 127.0)),
         ("/gain", [100], (12.0,)),
+        ("/note/bend", [60, 97], (60.0, 96.0)),
+        ("/codec/position/pressure", [-3], (-2.5,)),
+        ("/codec/latent/1/sync", [-1, -3, 3], (0.0, -2.0, 2.0)),
         ("/codec/position", [10**400], None),
     ],
 )
@@ -122,7 +136,13 @@ def test_not_finite_is_refused_and_counted(
         ("/codec/position", [None], "argument 0 is of type nil"),
         ("/note/on", [], r"needs key \(0 … 127\) and velocity \(0 … 127\), got 0"),
         ("/note/on", [60.5, 1], "60.5 is not a whole number in 0 … 127"),
-        ("/note/on", [60, 1, 2], "got 3"),
+        ("/note/on", [60, 1, 2, 3], "got 4"),
+        ("/note/bend", [60], r"needs key \(0 … 127\) and bend \(-96 … 96 semitones\), got 1"),
+        ("/codec/position/pressure", [], "needs 1 number, got 0"),
+        ("/codec/position/sync", [1, 2], "needs 1 or 3 numbers, got 2"),
+        ("/codec/latent/pressure", [1], "0 … 3 is allowed"),
+        ("/codec/latent/9/pressure", [1], "nothing has the address"),
+        ("/gain/pressure", [1], "nothing has the address"),
         ("/gain", [], r"needs gain \(-80 … 12 dB\)"),
         ("/panic", [1, 2], "needs no argument, got 2"),
         ("/panic", ["now"], "of type str"),
@@ -187,6 +207,17 @@ def test_the_documentation_names_every_address_and_range() -> None:
     rows = dict(re.findall(r"^\| `(/[a-z_/]+)` \| ([^|]*) \|", text, re.MULTILINE))
     for address, specs in GLOBALS.items():
         for spec in specs:
-            ends = (f"{spec.minimum[0]:g}", f"{spec.maximum[0]:g}")
+            ends = (f"{spec.minimum[0]:.9g}", f"{spec.maximum[0]:.9g}")
             assert re.search(rf"{ends[0]} (…|or) {ends[1]}\b", rows[address]), address
         assert specs or rows[address] == "none"
+
+
+def test_the_ends_of_a_range_as_float32_are_inside() -> None:
+    """0.01 arrives as 0.0099999998: brought to the end, and not counted."""
+    namespace = Namespace({"codec": (Control("release", 1, (0.01,), (0.3,), (0.1,)),)})
+    for value in (0.01, 0.3):
+        sent = struct.unpack(">f", struct.pack(">f", value))[0]
+        assert namespace.resolve("/codec/release", [sent]).value[0] == pytest.approx(value)
+    assert namespace.counters["clamped"] == 0
+    namespace.resolve("/codec/release", [0.00999])
+    assert namespace.counters["clamped"] == 1

@@ -23,6 +23,8 @@ from realtime.osc import (
     decode_packet,
 )
 from synth.contract import ProtocolError
+from tests.realtime.osc_hostile import PLAY, build, mutate, nested
+from tests.realtime.osc_peer import bundle
 
 VALUES = st.one_of(
     st.integers(-(2**31), 2**31 - 1).map(lambda v: ("i", v)),
@@ -39,34 +41,11 @@ ADDRESSES = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), max_s
 MESSAGES = st.tuples(ADDRESSES, st.lists(VALUES, max_size=12))
 
 
-def build(address: str, values: list[tuple[str, object]]) -> bytes:
-    """A message as python-osc writes it."""
-    builder = OscMessageBuilder(address)
-    for tag, value in values:
-        builder.add_arg(value, tag)  # type: ignore[arg-type]
-    return bytes(builder.build().dgram)
-
-
-def bundle(*elements: bytes, timetag: int = 1) -> bytes:
-    """A bundle around elements, by hand."""
-    framed = b"".join(struct.pack(">i", len(e)) + e for e in elements)
-    return b"#bundle\0" + struct.pack(">Q", timetag) + framed
-
-
-PLAY = b"/note/on\0\0\0\0,if\0" + struct.pack(">if", 60, 100.0)
 KILLERS = {
     "element size -4": b"#bundle\0" + struct.pack(">Qi", 1, -4),
     "element size 0": b"#bundle\0" + struct.pack(">Qi", 1, 0),
     "element size 2^31-1": b"#bundle\0" + struct.pack(">Qi", 1, 2**31 - 1),
 }
-
-
-def nested(depth: int) -> bytes:
-    """A message inside `depth` bundles."""
-    packet = PLAY
-    for _ in range(depth):
-        packet = bundle(packet)
-    return packet
 
 
 def test_bytes_of_a_message() -> None:
@@ -93,6 +72,18 @@ def test_every_type() -> None:
     assert message.args == (
         -2, 0.5, -(2**40), 0.1, 7, "abc", "x", b"\xff", True, False, None, True,
     )  # fmt: skip
+
+
+def test_arrays_characters_colours_and_midi() -> None:
+    """OSC 1.0, "less often used types": `c` an ascii character sent as 32 bits, `r` a 32 bit RGBA
+    color, `m` 4 byte MIDI message (port id, status byte, data1, data2), `[ ]` begin and end of an
+    array."""
+    packet = b"/a\0\0,[f[ci]r]m\0\0" + struct.pack(
+        ">f4sII4s", 0.5, b"\0\0\0A", 7, 0xFF8000FF, b"\0\x90\x3c\x64"
+    )
+    (message,) = decode_packet(packet)
+    assert message.args == (0.5, "A", 7, 0xFF8000FF, b"\0\x90\x3c\x64")
+    assert decode_packet(b"/a\0\0,[]\0")[0].args == ()
 
 
 @given(MESSAGES)
@@ -164,8 +155,13 @@ def test_empty_bundle_says_nothing() -> None:
         b"/a\0\0,b\0\0\0\0\0\x01abcd",
         b"/a\0\0,b\0\0\x7f\xff\xff\xff",
         b"/a\0\0,h\0\0\0\0\0\1",
-        b"/a\0\0,[i]\0\0\0\0\0\0\0\1",
-        b"/a\0\0,r\0\0\0\0\0\0",
+        b"/a\0\0,[i\0\0\0\0\1",
+        b"/a\0\0,i]\0\0\0\0\1",
+        b"/a\0\0,]i[\0\0\0\0\0\0\0\1",
+        b"/a\0\0,r\0\0\0\0",
+        b"/a\0\0,c\0\0\0\0\0\x80",
+        b"/a\0\0,c\0\0",
+        b"/a\0\0,m\0\0",
         b"/a\0\0,Q\0\0\0\0\0\0",
         b"#bundle\0",
         b"#bundlE\0\0\0\0\0\0\0\0\1",
@@ -236,28 +232,6 @@ def test_any_bytes_are_decoded_or_refused(packet: bytes) -> None:
     except ProtocolError:
         return
     assert all(m.address.startswith("/") for m in messages)
-
-
-def mutate(random_: random.Random, packet: bytes) -> bytes:
-    """A packet with one to four wounds: bytes changed, cut, doubled, sizes overwritten."""
-    data = bytearray(packet)
-    for _ in range(random_.randint(1, 4)):
-        at = random_.randrange(len(data) + 1)
-        kind = random_.randrange(5)
-        if kind == 0 and data:
-            data[at % len(data)] = random_.randrange(256)
-        elif kind == 1:
-            del data[at : at + random_.choice((1, 4, 8))]
-        elif kind == 2:
-            data[at:at] = data[at : at + random_.choice((4, 8, 16))]
-        elif kind == 3:
-            place = at // 4 * 4
-            data[place : place + 4] = struct.pack(
-                ">i", random_.choice((-4, -1, 0, 1, 4, 8, 2**31 - 1, -(2**31)))
-            )
-        else:
-            data[at:at] = random_.choice((b"\0\0\0\0", b"#bundle\0", b"/a\0\0", b",ff\0", b"\xff"))
-    return bytes(data[: 2 * MAX_PACKET])
 
 
 def test_two_hundred_thousand_wounded_packets() -> None:

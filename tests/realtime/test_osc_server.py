@@ -17,7 +17,10 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 
 from realtime.event import NOW, Event
 from realtime.namespace import Namespace
-from realtime.osc_server import FAILS_PER_SECOND, MAX_CLIENTS, OscServer, encode_message
+from realtime.osc_clients import MAX_NOTIFIED
+from realtime.osc_dispatch import FAILS_PER_SECOND
+from realtime.osc_encode import encode_message
+from realtime.osc_server import OscServer
 from synth import __version__
 from synth.contract import ConfigError, Control, DeviceError, ProtocolError
 
@@ -203,7 +206,7 @@ def test_notify_reaches_those_who_asked(session: Session) -> None:
 
 
 def test_the_newest_clients_are_notified_when_there_are_too_many(session: Session) -> None:
-    peers = [session.peer, *(Peer(session.server.port) for _ in range(MAX_CLIENTS))]
+    peers = [session.peer, *(Peer(session.server.port) for _ in range(MAX_NOTIFIED))]
     for peer in peers:
         assert peer.ask("/notify", 1)[0] == "/done"
     peers[1].socket.close()  # a dead client does no harm

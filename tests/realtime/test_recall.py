@@ -59,6 +59,42 @@ def test_a_new_rack_becomes_the_old_one(told: list[tuple[str, tuple[float, ...]]
     assert list(new.held.items()) == list(old.held.items())
 
 
+def test_notes_return_with_their_ids_and_their_expression() -> None:
+    """What is said of one note goes with it; what names no id is for all notes of the key."""
+    recall = Recall()
+    for target, value in (
+        ("/note/on", (60.0, 90.0, 2.0)),
+        ("/note/on", (60.0, 80.0, 3.0)),
+        ("/note/bend", (60.0, 1.5, 3.0)),
+        ("/note/pressure", (60.0, 0.5)),
+        ("/note/timbre", (61.0, 0.5)),  # nothing sounds there
+        ("/note/on", (62.0, 70.0)),
+        ("/note/off", (62.0,)),
+    ):
+        recall.note(Event(NOW, target, value))
+    first = [
+        Event(NOW, "/note/on", (60.0, 90.0, 2.0)),
+        Event(NOW, "/note/pressure", (60.0, 0.5, 2.0)),
+    ]
+    second = [
+        Event(NOW, "/note/on", (60.0, 80.0, 3.0)),
+        Event(NOW, "/note/bend", (60.0, 1.5, 3.0)),
+        Event(NOW, "/note/pressure", (60.0, 0.5, 3.0)),
+    ]
+    assert recall.events() == first + second
+    recall.note(Event(NOW, "/note/off", (60.0, 3.0)))
+    assert recall.events() == first
+
+
+def test_a_running_transport_runs_on() -> None:
+    recall = Recall()
+    recall.note(Event(NOW, "/tempo", (90.0,)))
+    recall.note(Event(NOW, "/transport/start"))
+    assert recall.events() == [Event(NOW, "/tempo", (90.0,)), Event(NOW, "/transport/continue")]
+    recall.note(Event(NOW, "/transport/stop"))
+    assert recall.events() == [Event(NOW, "/tempo", (90.0,))]
+
+
 def test_memory_is_bounded_and_says_so() -> None:
     """Endless new targets or notes don't fill the memory; what is left out is counted."""
     recall = Recall()

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from realtime import score
 from realtime.event import NOW, Event
-from realtime.mapping import CcTarget, MidiMapping
+from realtime.mapping import Binding, ControlMap
 from realtime.namespace import Namespace
 from realtime.score import demo_score, merge, read_log, read_midi, write_log
+from realtime.sources import Source
 from synth.contract import Control, DataError
 
 RATE = 48_000
@@ -53,17 +54,20 @@ def song() -> mido.MidiFile:
 def test_tempo_map_is_honoured(tmp_path: Path) -> None:
     path = tmp_path / "song.mid"
     song().save(path)
-    mapping = MidiMapping({1: CcTarget("/codec/position", tuple(v / 127 for v in range(128)))})
+    mapping = ControlMap((Binding(Source("cc", 1), "/codec/position"),))
     # One quarter at 120 a minute, then quarters at 60: 0.5 s, then 1 s each.
     assert read_midi(path, RATE, mapping) == [
+        Event(0, "/transport/start"),
+        Event(0, "/tempo", (120.0,)),
         Event(0, "/program", (5.0,)),
         Event(0, "/note/on", (60.0, 100.0)),
+        Event(24_000, "/tempo", (60.0,)),
         Event(72_000, "/note/off", (60.0,)),
         Event(96_000, "/codec/position", (1.0,)),
         Event(96_000, "/note/on", (62.0, 100.0)),
         Event(120_000, "/note/off", (62.0,)),
     ]
-    assert len(read_midi(path, RATE)) == 5  # without a mapping controllers move nothing
+    assert len(read_midi(path, RATE)) == 8  # without a mapping controllers move nothing
 
 
 def test_times_are_those_of_mido(tmp_path: Path) -> None:
@@ -85,7 +89,7 @@ def test_times_are_those_of_mido(tmp_path: Path) -> None:
         clock += message.time
         if message.type == "note_on":
             expected.append((clock * RATE, float(message.note)))
-    events = read_midi(path, RATE)
+    events = [e for e in read_midi(path, RATE) if e.target.startswith("/note/")]
     assert [e.value[0] for e in events] == [key for _, key in expected]
     assert [e.time for e in events] == pytest.approx([t for t, _ in expected], abs=0.51)
 
@@ -93,7 +97,7 @@ def test_times_are_those_of_mido(tmp_path: Path) -> None:
 def test_smpte_time(tmp_path: Path) -> None:
     path = tmp_path / "smpte.mid"
     path.write_bytes(_midi_bytes(division=struct.pack(">bB", -25, 40)))  # a tick is 1 ms
-    assert [e.time for e in read_midi(path, 1_000)] == [0, 96]
+    assert [e.time for e in read_midi(path, 1_000)] == [0, 0, 96]
 
 
 def _midi_bytes(division: bytes = b"\0\x60", kind: int = 0) -> bytes:

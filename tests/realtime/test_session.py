@@ -17,6 +17,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 
 from realtime.driver import DriverSettings
 from realtime.event import NOW, Event
+from realtime.midi_session import MidiSettings
 from realtime.session import NoOutputError, Session, SessionSettings, demo_instead
 from synth.contract import ConfigError, DeviceError, ModelFileError
 from tests.conftest import JackServer
@@ -180,7 +181,8 @@ def plays(keyboard: Keyboard, session: Session) -> bool:
 
 def midi_there(session: Session) -> bool:
     session.watch(0)
-    return session.midi is not None and session.midi.check()
+    assert session.midi is not None
+    return session.midi.input is not None and session.midi.input.check()
 
 
 @pytest.mark.peers
@@ -192,7 +194,9 @@ def test_midi_plays_again_when_jack_is_back(
     server = new_jack_server(period=512)
     monkeypatch.setenv("JACK_DEFAULT_SERVER", server.name)
     monkeypatch.setenv("SYNTH_MIDI_API", "jack")
-    settings = SessionSettings((str(write_sampler(tmp_path)),), osc_port=None, midi="keyboard")
+    settings = SessionSettings(
+        (str(write_sampler(tmp_path)),), osc_port=None, midi=MidiSettings("keyboard")
+    )
     with Keyboard() as before, Session(settings) as session:
         assert plays(before, session)
         server.kill()

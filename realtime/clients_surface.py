@@ -1,0 +1,70 @@
+"""`Surface`: the faders and buttons that a generated client has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SWEEP = 0.3  # of a fader's range, in the phrase that the clients play
+
+
+@dataclass(frozen=True)
+class Fader:
+    """One number that can be set.
+
+    Args:
+        address: where it is sent; minimum, maximum, default: its range.
+        whole: whether only whole numbers make sense; text: what it does.
+    """
+
+    address: str
+    minimum: float
+    maximum: float
+    default: float
+    whole: bool = False
+    text: str = ""
+
+    @property
+    def name(self) -> str:
+        """The last part of the address, of an element with its control: `latent/0`."""
+        parts = self.address.split("/")
+        return "/".join(parts[-2:]) if parts[-1].isdigit() else parts[-1]
+
+    @property
+    def label(self) -> str:
+        """The address without its first slash."""
+        return self.address[1:]
+
+    @property
+    def sweep(self) -> tuple[float, float]:
+        """A stretch of the range to move over and be heard: from the default, 30 % upwards, or as
+        far downwards where there is no room."""
+        step = SWEEP * (self.maximum - self.minimum)
+        far = self.default + step if self.default + step <= self.maximum else self.default - step
+        return float(self.default), float(round(far, 6))
+
+
+@dataclass(frozen=True)
+class Surface:
+    """What a client shows.
+
+    Args:
+        name: of the instrument; host, port: where it takes OSC.
+        faders: at least one; buttons: addresses that need no number.
+    """
+
+    name: str
+    host: str
+    port: int
+    faders: tuple[Fader, ...]
+    buttons: tuple[str, ...]
+
+    @property
+    def mover(self) -> Fader:
+        """The fader that moves in the phrase."""
+        return next((f for f in self.faders if not f.whole), self.faders[0])
+
+
+def number(value: float) -> str:
+    """A number in the shortest form that every language reads: 0.5, 12, -80."""
+    text = f"{value:.9g}"
+    return f"{value:.9f}".rstrip("0").rstrip(".") if "e" in text else text

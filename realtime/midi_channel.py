@@ -1,0 +1,151 @@
+"""What MIDI channels remember: controllers, parameter numbers, wheels, and which keys are down; and
+which channels belong together, as MIDI Polyphonic Expression has it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+DATA_MSB, DATA_LSB, DATA_UP, DATA_DOWN = 6, 38, 96, 97
+NRPN_LSB, NRPN_MSB, RPN_LSB, RPN_MSB = 98, 99, 100, 101
+BEND_RANGE, FINE_TUNING, COARSE_TUNING, MPE_CONFIGURATION = 0, 1, 2, 6  # registered parameters
+NULL = 0x3FFF
+MEMBER_BEND_RANGE = 48.0
+LOWER, UPPER = 1, 16  # the manager channels of the two zones
+_SELECTS = {NRPN_LSB: "nrpn", NRPN_MSB: "nrpn", RPN_LSB: "rpn", RPN_MSB: "rpn"}
+_MAX_PARAMETERS = 256  # values of so many are remembered by each channel, for increments
+
+
+class Parameter(NamedTuple):
+    """A parameter that data entry has moved: "rpn" or "nrpn", 0 … 16382, and its 14 bits."""
+
+    kind: str
+    number: int
+    value: int
+
+
+@dataclass
+class Channel:
+    """The state of one channel.
+
+    Args:
+        number: 1 … 16.
+        wheel: pitch wheel, -1 … 1; bend_range: semitones at its ends, None until it was told.
+        fine, coarse: tuning, semitones.
+        pressure: 0 … 1; timbre: controller 74 as 0 … 1, the middle at rest.
+        keys: that are down, in order.
+        controllers: the last values of all.
+    """
+
+    number: int
+    wheel: float = 0.0
+    bend_range: float | None = None
+    fine: float = 0.0
+    coarse: float = 0.0
+    pressure: float = 0.0
+    timbre: float = 0.5
+    keys: dict[int, None] = field(default_factory=dict)
+    controllers: bytearray = field(default_factory=lambda: bytearray(128))
+    _kind: str = "rpn"
+    _selected: dict[str, int] = field(default_factory=lambda: {"rpn": NULL, "nrpn": NULL})
+    _values: dict[tuple[str, int], int] = field(default_factory=dict)
+
+    def control(self, number: int, value: int) -> int:
+        """Remember a controller; the 14 bits of the pair that it belongs to, if it is below 64."""
+        self.controllers[number] = value
+        if number < 32:
+            self.controllers[number + 32] = 0
+        pair = number % 32
+        return self.controllers[pair] << 7 | self.controllers[pair + 32]
+
+    def parameter(self, number: int, value: int) -> Parameter | None:
+        """Take one of the controllers 6, 38 and 96 to 101; the parameter that it moved, if any."""
+        kind = _SELECTS.get(number)
+        if kind is not None:
+            upper = number in (NRPN_MSB, RPN_MSB)
+            old = self._selected[kind]
+            self._kind = kind
+            self._selected[kind] = value << 7 | old & 0x7F if upper else old & 0x3F80 | value
+            return None
+        selected = self._selected[self._kind]
+        if selected == NULL:
+            return None
+        key = (self._kind, selected)
+        moved = self._entered(number, value, key)
+        self._values.pop(key, None)
+        if len(self._values) >= _MAX_PARAMETERS:
+            del self._values[next(iter(self._values))]
+        self._values[key] = moved
+        return Parameter(self._kind, selected, moved)
+
+    def bend(self, usual_range: float) -> float:
+        """Semitones by wheel and tuning; `usual_range` where no range was told."""
+        reach = usual_range if self.bend_range is None else self.bend_range
+        return self.wheel * reach + self.fine + self.coarse
+
+    def rest(self) -> None:
+        """What "reset all controllers" brings back (recommended practice RP-015): wheel, pressure,
+        pedals, expression, and no parameter selected; not volume, pan, bank, tuning or ranges."""
+        self.wheel, self.pressure, self.timbre = 0.0, 0.0, 0.5
+        self._selected = {"rpn": NULL, "nrpn": NULL}
+
+    def _entered(self, number: int, value: int, key: tuple[str, int]) -> int:
+        old = self._values.get(key, _INITIAL.get(key, 0))
+        if number == DATA_MSB:
+            return value << 7
+        if number == DATA_LSB:
+            return old & 0x3F80 | value
+        step = 1 if number == DATA_UP else -1
+        if key == ("rpn", BEND_RANGE):  # semitones and cents
+            cents = min(max(100 * (old >> 7) + (old & 0x7F) + step, 0), 12_799)
+            return cents // 100 << 7 | cents % 100
+        if key == ("rpn", COARSE_TUNING):  # its lower half means nothing
+            step *= 128
+        return min(max(old + step, 0), NULL)
+
+
+_INITIAL = {
+    ("rpn", BEND_RANGE): 2 << 7,
+    ("rpn", FINE_TUNING): 64 << 7,
+    ("rpn", COARSE_TUNING): 64 << 7,
+}
+
+
+class Zones:
+    """The lower and the upper zone of MPE (MIDI Polyphonic Expression 1.0): a manager channel, 1 or
+    16, and the member channels next to it, each for one note.
+
+    Args:
+        lower, upper: how many members, 0 … 15; 0 is no zone.
+    """
+
+    def __init__(self, lower: int = 0, upper: int = 0) -> None:
+        self._members = {LOWER: lower, UPPER: upper}
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Members of the lower and of the upper zone."""
+        return self._members[LOWER], self._members[UPPER]
+
+    def configure(self, manager: int, members: int) -> None:
+        """Make a zone so large; the other one gives way: each channel belongs to one zone."""
+        members = min(members, 15)
+        other = UPPER if manager == LOWER else LOWER
+        self._members[manager] = members
+        if members:
+            self._members[other] = min(self._members[other], max(14 - members, 0))
+
+    def manager_of(self, channel: int) -> int | None:
+        """The manager of the zone that a channel belongs to (itself, if it is one), or None."""
+        lower, upper = self.sizes
+        if lower and channel <= LOWER + lower:
+            return LOWER
+        return UPPER if upper and channel >= UPPER - upper else None
+
+    def channels(self, manager: int) -> range:
+        """The channels of a zone, manager included."""
+        members = self._members[manager]
+        if not members:
+            return range(0)
+        return range(1, 2 + members) if manager == LOWER else range(16 - members, 17)

@@ -1,0 +1,160 @@
+// Builds faders, buttons and keys from the OSCQuery tree and moves them over one WebSocket.
+"use strict";
+
+const FIRST_KEY = 54, LAST_KEY = 78, VELOCITY = 100, MOST_FADERS = 64;
+const BLACK = new Set([1, 3, 6, 8, 10]);
+const faders = new Map(); // address -> function that shows an array of values
+let socket = null;
+
+function pad(text) {
+  const bytes = new TextEncoder().encode(text);
+  const padded = new Uint8Array(bytes.length + 4 - bytes.length % 4);
+  padded.set(bytes);
+  return padded;
+}
+
+function encode(address, types, values) {
+  const head = pad(address), tags = pad("," + types);
+  const packet = new Uint8Array(head.length + tags.length + 4 * values.length);
+  packet.set(head);
+  packet.set(tags, head.length);
+  const view = new DataView(packet.buffer, head.length + tags.length);
+  values.forEach((v, i) => types[i] === "i" ? view.setInt32(4 * i, v) : view.setFloat32(4 * i, v));
+  return packet;
+}
+
+function text(view, at) {
+  let end = at;
+  while (view.getUint8(end)) end++;
+  const bytes = new Uint8Array(view.buffer, at, end - at);
+  return [new TextDecoder().decode(bytes), end + 4 - end % 4];
+}
+
+function decode(buffer) {
+  const view = new DataView(buffer), [address, tagsAt] = text(view, 0);
+  let [tags, at] = text(view, tagsAt);
+  const values = [];
+  for (const tag of tags.slice(1)) {
+    if (tag === "i") values.push(view.getInt32(at));
+    else if (tag === "f") values.push(view.getFloat32(at));
+    else break;
+    at += 4;
+  }
+  return [address, values];
+}
+
+function send(address, types, values) {
+  if (socket && socket.readyState === WebSocket.OPEN) socket.send(encode(address, types, values));
+}
+
+function shown(value, type) {
+  return type === "i" ? String(value) : Number(value).toPrecision(4);
+}
+
+function addFader(place, node, index) {
+  const type = node.TYPE[index], range = node.RANGE[index];
+  const name = node.TYPE.length > 1 ? `${node.FULL_PATH}/${index}` : node.FULL_PATH;
+  const row = document.createElement("label");
+  const input = document.createElement("input"), output = document.createElement("output");
+  row.className = "control";
+  row.title = node.DESCRIPTION || "";
+  row.append(name, input, output);
+  Object.assign(input, { type: "range", min: range.MIN, max: range.MAX });
+  input.step = type === "i" ? 1 : (range.MAX - range.MIN) / 1000;
+  const show = value => {
+    if (input.matches(":active")) return; // what is being dragged is ahead of what comes back
+    input.value = value;
+    output.value = shown(value, type);
+  };
+  show(node.VALUE[index]);
+  input.addEventListener("input", () => {
+    output.value = shown(input.value, type);
+    send(name, type, [Number(input.value)]);
+  });
+  place.append(row);
+  return show;
+}
+
+function addNode(place, node) {
+  if (node.ACCESS === 3 && node.RANGE && node.TYPE.length <= MOST_FADERS) {
+    const shows = node.RANGE.map((_, index) => addFader(place, node, index));
+    faders.set(node.FULL_PATH, values => values.forEach((v, i) => shows[i] && shows[i](v)));
+  } else if (node.ACCESS === 2 && node.TYPE === "I" && !node.TAGS.includes("command")) {
+    const button = document.createElement("button");
+    button.textContent = node.FULL_PATH;
+    button.title = node.DESCRIPTION || "";
+    button.addEventListener("click", () => send(node.FULL_PATH, "", []));
+    document.getElementById("buttons").append(button, " ");
+  } else {
+    for (const child of Object.values(node.CONTENTS || {})) addNode(place, child);
+  }
+}
+
+function addKeys() {
+  const keys = document.getElementById("keys");
+  keys.replaceChildren();
+  for (let key = FIRST_KEY; key <= LAST_KEY; key++) {
+    const button = document.createElement("button");
+    button.setAttribute("aria-label", `key ${key}`);
+    if (BLACK.has(key % 12)) button.classList.add("black");
+    const strike = () => { button.classList.add("down"); send("/note/on", "ii", [key, VELOCITY]); };
+    const lift = () => {
+      if (!button.classList.contains("down")) return;
+      button.classList.remove("down");
+      send("/note/off", "i", [key]);
+    };
+    button.addEventListener("pointerdown", strike);
+    for (const end of ["pointerup", "pointerleave", "pointercancel"]) {
+      button.addEventListener(end, lift);
+    }
+    keys.append(button);
+  }
+}
+
+function build(tree) {
+  const place = document.getElementById("controls");
+  faders.clear();
+  place.replaceChildren();
+  document.getElementById("buttons").replaceChildren();
+  for (const [name, node] of Object.entries(tree.CONTENTS)) {
+    const title = document.createElement("h2");
+    title.textContent = name;
+    if (node.CONTENTS && !["note", "meter"].includes(name)) place.append(title);
+    addNode(place, node);
+  }
+  addKeys();
+}
+
+async function connect() {
+  const state = document.getElementById("state");
+  try {
+    build(await (await fetch("/", { headers: { Accept: "application/json" } })).json());
+  } catch {
+    state.textContent = "synth doesn't answer; trying again …";
+    setTimeout(connect, 1000);
+    return;
+  }
+  socket = new WebSocket(`ws://${location.host}/`);
+  socket.binaryType = "arraybuffer";
+  socket.onopen = () => {
+    state.textContent = "connected";
+    for (const address of faders.keys()) {
+      socket.send(JSON.stringify({ COMMAND: "LISTEN", DATA: address }));
+    }
+  };
+  socket.onmessage = message => {
+    if (typeof message.data === "string") {
+      if (message.data.includes("PATH_")) socket.close();
+      return;
+    }
+    const [address, values] = decode(message.data);
+    if (address === "/fail") state.textContent = "refused";
+    if (faders.has(address)) faders.get(address)(values);
+  };
+  socket.onclose = () => {
+    state.textContent = "connection lost; trying again …";
+    setTimeout(connect, 1000);
+  };
+}
+
+connect();

@@ -1,0 +1,111 @@
+"""Generated clients of instruments that nobody thought of when the generators were written."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from builders import write_effect, write_sampler
+from jack_peers import wait_until
+
+from realtime.clients import GENERATORS, MAX_ELEMENTS, MAX_FADERS, surface_of, write_clients
+from realtime.clients_surface import Surface, number
+from realtime.namespace import Namespace
+from realtime.oscquery_tree import Tree
+from synth.contract import Control, DataError, ModelFileError
+
+PATIENCE_S = 20.0
+ODD = (
+    Control("wild", 40, (-1e-7,), (3e38,), (0.0,), description='say "hi"; {x}, \\ $1 \'\n# end'),
+    Control("steps", 1, (-3.0,), (3.0,), (3.0,), curve="integer"),
+    Control("many", 1, (0.0,), (1e6,), (0.0,), curve="integer"),
+    *(Control(f"c{i}", unit="Hz") for i in range(80)),
+)
+
+
+def surface(*controls: Control) -> Surface:
+    tree = Tree(Namespace({"odd": controls})).node("/")
+    return surface_of(tree, "odd", "127.0.0.1", 9000)
+
+
+def test_faders_are_those_that_make_sense() -> None:
+    """No notes, no number of a million steps; of a long vector the first elements; the sweep goes
+    where there is room."""
+    shown = surface(*ODD, Control("gate"), Control("bend"))
+    names = [f.name for f in shown.faders]
+    assert len(names) == MAX_FADERS
+    assert names[:MAX_ELEMENTS] == [f"wild/{i}" for i in range(MAX_ELEMENTS)]
+    assert {"gate", "bend", "many"}.isdisjoint(names)
+    steps = next(f for f in shown.faders if f.name == "steps")
+    assert steps.sweep == (3.0, pytest.approx(1.2))
+    assert {"/panic", "/all_notes_off"} <= set(shown.buttons)
+    assert surface().mover.address == "/gain"
+
+
+@pytest.mark.parametrize(
+    "controls", [ODD, (), (Control("x1", unit="s"),)], ids=["odd", "none", "one"]
+)
+def test_all_addresses_and_values_are_taken(controls: tuple[Control, ...]) -> None:
+    """What stands in the tables of a client can be sent, as float32, and nothing is clamped."""
+    namespace = Namespace({"odd": controls})
+    shown = surface(*controls)
+    for name, generate in GENERATORS.items():
+        text = generate(shown)
+        rows = re.findall(
+            r'^ +[\[(](?:"\w+", )?"(/[^"]+)", ([^,]+), ([^,]+), ([^,\])]+)', text, re.M
+        )
+        assert len(rows) == (0 if name.endswith(("pd", "maxpat")) else len(shown.faders)), name
+        for address, *values in rows:
+            for value in values:
+                namespace.resolve(address, [float(np.float32(value))])
+        if name.endswith("py"):
+            ast.parse(text)
+        if name.endswith("maxpat"):
+            json.loads(text)
+        for address in re.findall(r"(?<![\w/])/odd(?:/\w+)+", text):
+            assert namespace.find(address), f"{name}: {address}"
+    assert namespace.counters["clamped"] == 0
+
+
+def test_numbers_are_plain() -> None:
+    """No exponents: Pure Data and Max read those as words."""
+    for value in (0.0, 1.0, -80.0, 0.1, 1e-7, 3e38, 123456.789, np.float32(0.1)):
+        text = number(value)
+        assert re.fullmatch(r"-?\d+(\.\d+)?", text)
+        assert float(text) == pytest.approx(value, rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("write", [write_sampler, write_effect])
+def test_pure_data_opens_the_patch_of_any_instrument(write: type, tmp_path: Path) -> None:
+    """Pd complains on its error output of what it can't make or connect."""
+    pd = shutil.which("pd")
+    if pd is None:
+        pytest.skip("pd is not installed (Debian: apt install puredata-core)")
+    write_clients(str(write(tmp_path)), tmp_path, port=9)
+    patch = tmp_path / "puredata" / "play.pd"
+    log = tmp_path / "pd.log"
+    command = [pd, "-nogui", "-nosound", "-nomidi", "-stderr", "-noprefs", "-open", str(patch)]
+    with log.open("wb") as stream:
+        process = subprocess.Popen([*command, "-send", "pd quit"], stdout=stream, stderr=stream)
+        try:
+            assert wait_until(lambda: process.poll() is not None, PATIENCE_S)
+        finally:
+            process.kill()
+            process.wait()
+    assert log.read_text() == ""
+
+
+def test_what_can_not_be_made_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ModelFileError, match=r"nothing\.onnx"):
+        write_clients(str(tmp_path / "nothing.onnx"), tmp_path)
+    blocked = tmp_path / "blocked"
+    blocked.write_text("a file")
+    with pytest.raises(DataError, match=r"blocked.*--out"):
+        write_clients(None, blocked)

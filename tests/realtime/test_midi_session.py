@@ -1,0 +1,80 @@
+"""MIDI through JACK into a session that plays, and its controls back out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from jack_peers import Desk, Keyboard, wait_until
+from sine_instrument import write_sine
+
+from realtime.driver import DriverSettings
+from realtime.event import NOW, Event
+from realtime.midi_ports import API_VARIABLE, available_apis
+from realtime.midi_session import MidiSettings
+from realtime.session import Session, SessionSettings
+from synth.contract import ConfigError
+from tests.conftest import JackServer
+
+PATIENCE_S = 10.0
+needs_jack = pytest.mark.skipif(
+    "jack" not in available_apis(), reason="python-rtmidi is built without JACK"
+)
+
+
+def settings(folder: Path, midi: MidiSettings) -> SessionSettings:
+    return SessionSettings(
+        (str(write_sine(folder)),),
+        driver=DriverSettings(kind="null", sample_rate=48_000, block=512),
+        osc_port=None,
+        midi=midi,
+        snapshots=str(folder / "snapshots"),
+        recordings=str(folder / "recordings"),
+    )
+
+
+@pytest.mark.peers
+@needs_jack
+def test_a_desk_plays_and_is_shown_what_moves(
+    new_jack_server: Callable[..., JackServer], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """MPE notes sound side by side at samples of the engine's clock; the volume comes back."""
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", new_jack_server(period=1024).name)
+    monkeypatch.setenv(API_VARIABLE, "jack")
+    with (
+        Keyboard() as keyboard,
+        Desk() as desk,
+        Session(settings(tmp_path, MidiSettings("keyboard", "desk", mpe=True))) as session,
+    ):
+
+        def voices() -> int:
+            return int(session.status().stats.get("engine", {}).get("active_voices", 0))
+
+        def both() -> bool:
+            """JACK loses MIDI before a connection has reached its graph."""
+            keyboard.play("913c64")
+            keyboard.play("923c64")
+            return wait_until(lambda: voices() == 2, 0.5)
+
+        assert wait_until(both, PATIENCE_S)
+        last = session.events[-1]
+        assert last.target == "/note/on"
+        assert last.value[2] in (2.0, 3.0)
+        assert last.time != NOW  # the clock of the engine is known by then
+
+        def told() -> bool:
+            session.take(Event(NOW, "/gain", (-80.0,)))
+            session.take(Event(NOW, "/gain", (0.0,)))
+            return wait_until(lambda: "b0077f" in desk.came(), 0.5)
+
+        assert wait_until(told, PATIENCE_S)
+        session.watch(0.0)
+        keyboard.leave()
+        assert wait_until(lambda: session.watch(0.05) or voices() == 0, PATIENCE_S)
+
+
+@pytest.mark.parametrize("delay_ms", [-1.0, 1001.0, float("nan")])
+def test_a_delay_out_of_its_range_is_refused(delay_ms: float) -> None:
+    with pytest.raises(ConfigError, match="--midi-delay"):
+        MidiSettings(delay_ms=delay_ms)

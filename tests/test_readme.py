@@ -41,7 +41,8 @@ def fences(page: Path, language: str) -> list[str]:
 def commands(page: Path) -> list[list[str]]:
     """Every `synth …` line in fenced shell blocks and in blocks indented by four spaces."""
     text = page.read_text("utf-8")
-    lines = [line for block in fences(page, "sh") for line in block.splitlines()]
+    shell = [block.replace("\\\n", " ") for block in fences(page, "sh")]  # one line each
+    lines = [line for block in shell for line in block.splitlines()]
     lines += re.findall(r"^ {4}(synth .*)$", FENCE.sub("", text), re.MULTILINE)
     return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("synth ")]
 

@@ -59,7 +59,7 @@ def import_wandb() -> Any:
             raise
         raise ConfigError(
             "wandb asks for the package wandb, which is not installed; install it:"
-            " pip install 'synth[wandb]', or leave out --wandb"
+            " pip install wandb, or leave out --wandb"
         ) from None
 
 

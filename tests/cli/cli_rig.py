@@ -161,4 +161,5 @@ class Player:
 STATUS = (
     "playing", "load", "active_voices", "peak", "lost_frames", "late_blocks", "restarts",
     "latency_ms", "received", "rejected", "dropped", "clamped", "refused",
+    "late", "far", "overflowed", "late_events",
 )  # fmt: skip

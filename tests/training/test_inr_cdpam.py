@@ -17,7 +17,7 @@ from training.inr.cdpam import CDPAM, FULL_SCALE, HEAD, LAYERS, RATE, CDPAMLoss,
 from training.inr.cdpam_weights import find_weights, installed_weights, read_weights
 
 needs_package = pytest.mark.skipif(
-    not any(metadata.distributions(name="cdpam")), reason="pip install 'synth[cdpam]'"
+    not any(metadata.distributions(name="cdpam")), reason="pip install cdpam"
 )
 
 

@@ -217,7 +217,7 @@ def test_a_package_that_is_missing_is_said_before_a_folder_is_made(
 ) -> None:
     done = training_rig.run(rig.arguments(sines, tmp_path / "run", wandb="1"), tmp_path / "log")
     assert done.wait() == 2
-    assert "pip install 'synth[wandb]'" in done.said
+    assert "pip install wandb" in done.said
     assert not (tmp_path / "run").exists()
 
 

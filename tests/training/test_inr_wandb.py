@@ -20,7 +20,7 @@ PLAN = Plan(
     "inr", INRConfig(), INRTrainConfig(note="mine"), "notes", Library((), (), 16_000, 1), (), ()
 )
 needs_package = pytest.mark.skipif(
-    importlib.util.find_spec("wandb") is None, reason="pip install 'synth[wandb]'"
+    importlib.util.find_spec("wandb") is None, reason="pip install wandb"
 )
 
 

@@ -41,7 +41,7 @@ def find_weights() -> Path:
     except metadata.PackageNotFoundError:
         raise ConfigError(
             "cdpam asks for the package cdpam, which is not installed; install it:"
-            " pip install 'synth[cdpam]', or --cdpam 0"
+            " pip install cdpam, or --cdpam 0"
         ) from None
     path = Path(str(installed.locate_file(FILE)))
     if not path.is_file():

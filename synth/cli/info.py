@@ -12,7 +12,7 @@ import click
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def info(file: str | None, as_json: bool) -> None:
     """What FILE is and what can be moved in it: a file, or a bundled instrument by its name
-    (default, bassoon; without any, default)."""
+    (default, bassoon, morph; without any, default)."""
     from realtime.inspection import describe_file, format_description
 
     description = describe_file(file)

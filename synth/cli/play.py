@@ -53,7 +53,8 @@ import click
 def play(**options: Any) -> None:
     """Play INSTRUMENTS (files in series) from MIDI and OSC.
 
-    A bundled instrument goes by its name, default or bassoon; without any, default plays.
+    A bundled instrument goes by its name: default, bassoon or morph; without any,
+    default plays.
     """
     from realtime.session import NoOutputError, Session, demo_instead
     from realtime.view import run_view

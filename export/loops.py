@@ -164,7 +164,8 @@ def _take_tables(
 ) -> None:
     names, looked_up = dict(outer), {n.input[0] for n in graph.node if n.op_type == "Gather"}
     for tensor in [t for t in graph.initializer if t.name in looked_up]:
-        content = f"{tensor.data_type} {tensor.dims}".encode() + tensor.raw_data
+        values = onnx.numpy_helper.to_array(tensor)  # however they are stored
+        content = f"{tensor.data_type} {tensor.dims}".encode() + values.tobytes()
         if content not in kept:
             kept[content] = tensor.name
             if graph is not outermost:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -121,14 +122,19 @@ class Mixtures:
         """Pairs `[mixtures, 2]` and the second one's shares `[mixtures, 1]`, 0 … 1."""
         count = round(self.share * len(items)) if len(self.keys) > 1 else 0
         first = random.permutation(np.resize(items, count))
-        second = [int(random.choice(self._partners(int(item)))) for item in first]
+        second = [int(random.choice(self._partners[int(item)])) for item in first]
         pairs = np.stack([first, np.array(second, np.int64)], axis=1).reshape(-1, 2)
         return pairs, random.random((count, 1), np.float32)
 
-    def _partners(self, item: int) -> list[int]:
-        others = [i for i in range(len(self.keys)) if i != item]
-        alike = [i for i in others if self.keys[i] == self.keys[item] >= 0]
-        return alike or others
+    @cached_property
+    def _partners(self) -> list[Indices]:
+        """For each sound those that it may be mixed with, found once: steps are many."""
+        keys = np.array(self.keys)
+        own = np.arange(len(keys))
+        alike = [
+            np.flatnonzero((keys == key) & (own != i) & (key >= 0)) for i, key in enumerate(keys)
+        ]
+        return [found if len(found) else own[own != i] for i, found in enumerate(alike)]
 
 
 class SoundStream:

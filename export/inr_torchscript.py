@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from export.graph import PARITY_LIMIT, Run, largest_difference, state_name
+from export.nn_tilde import ramp
 from export.torchscript import archive, load, one_thread
 from synth.contract import Control, Manifest, ModelFileError
 from synth.models.inr.instrument import LATENT_AT, SHAPE, INRInstrument
@@ -187,11 +188,9 @@ class INRScript(nn.Module):
         return float(10.0 ** (self.values[-1].item() / 20.0))
 
     def _levelled(self, y: Tensor) -> Tensor:
-        """A new level is reached over one block, so that it does not click."""
         before, now = self.gain, self._level()
         self.gain = now
-        steps = torch.arange(1, y.size(2) + 1, device=y.device) / y.size(2)
-        return y * (before + (now - before) * steps)
+        return ramp(y, before, now)
 
     @torch.jit.export
     def get_reset(self) -> tuple[bool]:

@@ -25,6 +25,15 @@ MAX_AXES = 8
 BOOL, INT, FLOAT = 0, 1, 2  # type ids of nn~
 
 
+def ramp(y: Tensor, before: float, now: float) -> Tensor:
+    """`y` `[batch, channels, samples]` at a new level, which is reached over the block, so that it
+    does not click."""
+    if before == now:
+        return y * now
+    steps = torch.arange(1, y.size(2) + 1, device=y.device) / y.size(2)
+    return y * (before + (now - before) * steps)
+
+
 class Axes:
     """Latent coordinates: the principal axes of the training data, or the latent itself.
 
@@ -207,8 +216,8 @@ class NnTilde(nn.Module):
         self.forward_state = left
         y, dry, gain = queue[:, :, :n], dry[:, :, :n], self._gain()
         if self.mix < 1.0 or self.forward_mix < 1.0:
-            y = dry + self._ramp(y - dry, self.forward_mix, self.mix)
-        y = self._ramp(y, self.forward_gain, gain)
+            y = dry + ramp(y - dry, self.forward_mix, self.mix)
+        y = ramp(y, self.forward_gain, gain)
         self.forward_gain, self.forward_mix = gain, self.mix
         return y
 
@@ -246,7 +255,7 @@ class NnTilde(nn.Module):
         n = x.size(2) * self.ratio
         self.decode_state = [pending[:, :, whole:], decoder, queue[:, :, n:]]
         gain = self._gain()
-        y = self._ramp(queue[:, :, :n], self.decode_gain, gain)
+        y = ramp(queue[:, :, :n], self.decode_gain, gain)
         self.decode_gain = gain
         return y
 
@@ -274,13 +283,6 @@ class NnTilde(nn.Module):
 
     def _gain(self) -> float:
         return float(10.0 ** (self.gain_db / 20.0))
-
-    def _ramp(self, y: Tensor, before: float, now: float) -> Tensor:
-        """A new level is reached over one block, so that it does not click."""
-        if before == now:
-            return y * now
-        steps = torch.arange(1, y.size(2) + 1, device=y.device) / y.size(2)
-        return y * (before + (now - before) * steps)
 
     @torch.jit.export
     def get_reset(self) -> tuple[bool]:

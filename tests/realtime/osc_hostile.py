@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import random
 import struct
+import time
 
 from pythonosc.osc_message_builder import OscMessageBuilder
 
+from realtime.clock import SampleClock
+from realtime.namespace import Namespace
 from realtime.osc import MAX_PACKET
+from realtime.osc_clients import Clients
+from realtime.osc_dispatch import Dispatcher
+from realtime.osc_time import Timekeeper
+from realtime.values import Values
+from synth.contract import Control
 from tests.realtime.osc_peer import bundle, in_seconds
+
+CONTROLS = (Control("position"), Control("latent", 3, (-1.0,), (1.0,), (0.0,)))
+RATE = 48_000
 
 PLAY = b"/note/on\0\0\0\0,if\0" + struct.pack(">if", 60, 100.0)
 
@@ -109,3 +120,16 @@ def grammar(random_: random.Random, depth: int = 0) -> bytes:
 
 def pad(text: str) -> bytes:
     return text.encode("ascii") + bytes(4 - len(text) % 4)
+
+
+def fuzzed_dispatcher(answers: list[bytes]) -> Dispatcher:
+    """A dispatcher of a rack, that gives its answers there."""
+    namespace = Namespace({"codec": CONTROLS, "room": CONTROLS})
+    values = Values()
+    values.rack(namespace)
+    clock = SampleClock()
+    clock.feed(0, time.monotonic(), RATE)
+    return Dispatcher(
+        namespace, print, lambda events, source: None, lambda client, sent: answers.append(sent),
+        Clients(), Timekeeper(clock), values=values,
+    )  # fmt: skip

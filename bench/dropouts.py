@@ -22,11 +22,11 @@ from pathlib import Path
 import numpy as np
 from jack_server import Server, headline, jack_server
 
-from realtime.driver import DriverSettings
-from realtime.event import NOW, Event
-from realtime.ledger import Ledger
-from realtime.session import Session, SessionSettings
-from realtime.supervisor import Status
+from realtime.device.driver import DriverSettings
+from realtime.device.ledger import Ledger
+from realtime.namespace.event import NOW, Event
+from realtime.session.session import Session, SessionSettings
+from realtime.supervisor.supervisor import Status
 
 OSC_PER_SECOND = 100
 

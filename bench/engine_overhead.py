@@ -14,10 +14,10 @@ import time
 
 import numpy as np
 
-from realtime.engine import Engine
-from realtime.event import NOW, Event
-from realtime.plugin import Array, Rows
-from realtime.settings import EngineSettings
+from realtime.engine.engine import Engine
+from realtime.engine.plugin import Array, Rows
+from realtime.engine.settings import EngineSettings
+from realtime.namespace.event import NOW, Event
 from synth.contract import Control, Manifest
 
 RATE, BLOCK, VOICES = 48_000, 128, 16

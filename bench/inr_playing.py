@@ -31,8 +31,8 @@ import torch
 
 from export.graph import make_session, state_name, trace
 from export.inr import as_integers, round_to_int8
-from realtime.rack import load_rack
-from realtime.strip import Strip
+from realtime.engine.strip import Strip
+from realtime.plugins.rack import load_rack
 from synth.models.inr import INR, INRConfig
 from synth.models.inr.heads import HeadReader
 from synth.models.inr.instrument import INRInstrument

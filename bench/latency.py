@@ -29,7 +29,7 @@ import numpy as np
 import psutil
 from jack_server import headline, jack_server
 
-from realtime.osc_server import encode_message
+from realtime.osc.server import encode_message
 
 PORT = 9371
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from jack_server import headline, jack_server
 from pythonosc.osc_message import OscMessage
 
-from realtime.osc_encode import encode_message
+from realtime.protocol.osc_encode import encode_message
 
 PORT = 9373
 STEPS = 1_000

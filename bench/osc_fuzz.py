@@ -22,13 +22,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from jack_server import headline
 
-from realtime.clock import SampleClock
-from realtime.namespace import Namespace
-from realtime.osc_clients import Clients
-from realtime.osc_dispatch import Dispatcher
-from realtime.osc_pattern import AddressBook
-from realtime.osc_time import Timekeeper
-from realtime.values import Values
+from realtime.namespace.namespace import Namespace
+from realtime.namespace.values import Values
+from realtime.osc.dispatch import Dispatcher
+from realtime.osc.listeners import Clients
+from realtime.osc.timekeeper import Timekeeper
+from realtime.process.clock import SampleClock
+from realtime.protocol.osc_pattern import AddressBook
 from synth.contract import Control, ProtocolError
 from tests.realtime.osc_hostile import PLAY, build, grammar, hostile, mutate, nested
 from tests.realtime.osc_peer import bundle

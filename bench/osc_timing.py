@@ -28,7 +28,7 @@ import numpy as np
 from jack_server import headline, jack_server
 from latency import PORT, Watcher, start_player
 
-from realtime.osc_encode import encode_message
+from realtime.protocol.osc_encode import encode_message
 
 RATE = 48_000
 UNIX = 2_208_988_800

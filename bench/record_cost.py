@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from realtime.event import NOW, Event
-from realtime.record_tap import Tap
-from realtime.record_writer import RecordWriter
+from realtime.namespace.event import NOW, Event
+from realtime.record.tap import Tap
+from realtime.record.writer import RecordWriter
 
 RATE, BLOCK = 48_000, 128
 

@@ -18,9 +18,9 @@ from pathlib import Path
 
 from jack_server import Server, headline, jack_server
 
-from realtime.driver import DriverSettings
-from realtime.event import NOW, Event
-from realtime.session import Session, SessionSettings
+from realtime.device.driver import DriverSettings
+from realtime.namespace.event import NOW, Event
+from realtime.session.session import Session, SessionSettings
 
 TIMEOUT_S = 20.0
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from export.tuning import measure_cents
-from realtime.bundled import bundled_instrument
-from realtime.engine import Engine, build_engine
-from realtime.event import NOW, Event
-from realtime.loader import read_instrument
-from realtime.settings import EngineSettings
+from realtime.engine.engine import Engine, build_engine
+from realtime.engine.settings import EngineSettings
+from realtime.namespace.event import NOW, Event
+from realtime.plugins.bundled import bundled_instrument
+from realtime.plugins.onnx.file import read_instrument
 
 RATE = 24_000
 _, MANIFEST = read_instrument(bundled_instrument())

@@ -19,18 +19,18 @@ import pytest
 import soundfile
 from builders import instrument_bytes, small_sampler
 
-from realtime.bundled import bundled_instrument
-from realtime.clients import write_clients
-from realtime.driver import DriverSettings
-from realtime.loader import read_instrument
-from realtime.mapping_file import read_mapping
-from realtime.namespace import GLOBALS, Namespace
-from realtime.offline import render_files
-from realtime.onnx_plugin import osc_name
-from realtime.score import read_log, read_midi
-from realtime.session import Session, SessionSettings
-from realtime.sources import Source
-from realtime.values import Change
+from realtime.clients.write import write_clients
+from realtime.device.driver import DriverSettings
+from realtime.mapping.file import read_mapping
+from realtime.namespace.namespace import GLOBALS, Namespace
+from realtime.namespace.sources import Source
+from realtime.namespace.values import Change
+from realtime.plugins.bundled import bundled_instrument
+from realtime.plugins.onnx.file import read_instrument
+from realtime.plugins.onnx.plugin import osc_name
+from realtime.session.offline import render_files
+from realtime.session.score import read_log, read_midi
+from realtime.session.session import Session, SessionSettings
 from tests.realtime.jack_peers import wait_until
 
 EXAMPLES = Path(__file__).parents[1] / "examples"

@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pytest
 
-from realtime.bundled import bundled_instruments
-from realtime.engine import Engine, build_engine
-from realtime.event import NOW, Event
-from realtime.loader import read_instrument
-from realtime.settings import EngineSettings
+from realtime.engine.engine import Engine, build_engine
+from realtime.engine.settings import EngineSettings
+from realtime.namespace.event import NOW, Event
+from realtime.plugins.bundled import bundled_instruments
+from realtime.plugins.onnx.file import read_instrument
 from synth.dsp.features import extract
 
 RATE = 16_000

@@ -17,7 +17,7 @@ import pytest
 import soundfile
 from builders import effect_bytes, sampler_bytes, tone
 
-from realtime.onnx_plugin import OnnxPlugin
+from realtime.plugins.onnx.plugin import OnnxPlugin
 from synth.cli import cli
 
 ROOT = Path(__file__).parents[1]

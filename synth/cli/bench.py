@@ -25,7 +25,7 @@ def bench(
     trust: bool,
 ) -> None:
     """How fast INSTRUMENT is here, and how late: declared, and measured by impulse."""
-    from realtime.measurement import format_report, measure
+    from realtime.session.bench import format_report, measure
 
     report = measure(
         instrument, sample_rate=rate, block=block, voices=voices, seconds=seconds, trust=trust

@@ -16,7 +16,7 @@ import click
 def clients(instrument: str | None, out: str, osc_host: str, osc_port: int, trust: bool) -> None:
     """Patches and scripts with the controls of INSTRUMENT for Pure Data, SuperCollider, Python, Max
     and TouchDesigner (INSTRUMENT: a file or a bundled name; without any, default)."""
-    from realtime.clients import write_clients
+    from realtime.clients.write import write_clients
 
     for path in write_clients(instrument, out, host=osc_host, port=osc_port, trust=trust):
         click.echo(str(path))

@@ -11,7 +11,7 @@ import click
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def devices(as_json: bool) -> None:
     """List audio devices and MIDI ports."""
-    from realtime.inspection import format_devices, list_everything
+    from realtime.session.info import format_devices, list_everything
 
     found = list_everything()
     click.echo(json.dumps(found) if as_json else format_devices(found))

@@ -12,7 +12,7 @@ import click
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(as_json: bool) -> None:
     """Say what is installed, what is missing, and the command that mends it."""
-    from realtime.doctor import examine
+    from realtime.session.doctor import examine
 
     checks = examine()
     if as_json:

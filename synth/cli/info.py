@@ -13,7 +13,7 @@ import click
 def info(file: str | None, as_json: bool) -> None:
     """What FILE is and what can be moved in it: a file, or a bundled instrument by its name
     (default, bassoon, morph; without any, default)."""
-    from realtime.inspection import describe_file, format_description
+    from realtime.session.info import describe_file, format_description
 
     description = describe_file(file)
     click.echo(json.dumps(description) if as_json else format_description(description))

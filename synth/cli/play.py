@@ -56,8 +56,8 @@ def play(**options: Any) -> None:
     A bundled instrument goes by its name: default, bassoon or morph; without any,
     default plays.
     """
-    from realtime.session import NoOutputError, Session, demo_instead
-    from realtime.view import run_view
+    from realtime.session.session import NoOutputError, Session, demo_instead
+    from realtime.session.view import run_view
     from synth.contract import require_within
 
     seconds, out = options.pop("seconds"), Path(options.pop("demo_out"))
@@ -98,9 +98,9 @@ def _settings(
     mpe: bool,
     **rest: Any,
 ) -> Any:
-    from realtime.driver import DEFAULT_LOOKAHEAD, DriverSettings
-    from realtime.midi_session import MidiSettings
-    from realtime.session import SessionSettings
+    from realtime.device.driver import DEFAULT_LOOKAHEAD, DriverSettings
+    from realtime.midi.session import MidiSettings
+    from realtime.session.session import SessionSettings
 
     return SessionSettings(
         instruments=instruments,

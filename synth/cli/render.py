@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from realtime.offline import Rendered
+    from realtime.session.offline import Rendered
 
 
 @click.command()
@@ -43,8 +43,8 @@ def render(
     --session, what `synth play` recorded is played again, to the same samples, with the settings
     of the recording.
     """
-    from realtime.offline import render_files
-    from realtime.replay import replay_files
+    from realtime.session.offline import render_files
+    from realtime.session.replay import replay_files
 
     if session is not None:
         if midi or osc or audio or mapping:

@@ -17,7 +17,7 @@ from builders import SMALL, small_codec, small_sampler, tone, write_effect, writ
 from export import graph as graph_module
 from export.bank import Entry, build_bank
 from export.graph import describe, export_onnx
-from realtime.loader import read_instrument
+from realtime.plugins.onnx.file import read_instrument
 from synth.contract import METADATA_KEY, ModelFileError
 from synth.models.codec import Codec
 from synth.models.codec.effect import CodecEffect

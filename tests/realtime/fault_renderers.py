@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.event import Event
+from realtime.namespace.event import Event
 from synth.contract import ModelFileError
 
 FREQUENCY_HZ = 500.0

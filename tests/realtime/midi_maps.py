@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from realtime.event import NOW, Event
-from realtime.sources import Source
+from realtime.namespace.event import NOW, Event
+from realtime.namespace.sources import Source
 
 
 class Map:

@@ -8,13 +8,13 @@ import time
 
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from realtime.clock import SampleClock
-from realtime.namespace import Namespace
-from realtime.osc import MAX_PACKET
-from realtime.osc_clients import Clients
-from realtime.osc_dispatch import Dispatcher
-from realtime.osc_time import Timekeeper
-from realtime.values import Values
+from realtime.namespace.namespace import Namespace
+from realtime.namespace.values import Values
+from realtime.osc.dispatch import Dispatcher
+from realtime.osc.listeners import Clients
+from realtime.osc.timekeeper import Timekeeper
+from realtime.process.clock import SampleClock
+from realtime.protocol.osc_decode import MAX_PACKET
 from synth.contract import Control
 from tests.realtime.osc_peer import bundle, in_seconds
 

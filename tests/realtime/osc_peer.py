@@ -10,7 +10,7 @@ from typing import Any, Self
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from realtime.osc_stream import Framing, Slip
+from realtime.protocol.osc_framing import Framing, Slip
 
 PATIENCE_S = 10.0
 UNIX = 2_208_988_800

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from realtime.event import NOW, Event
-from realtime.link import encode, encode_events, read_message
+from realtime.namespace.event import NOW, Event
+from realtime.process.link import encode, encode_events, read_message
 
 TIMEOUT_S = 10.0
 
@@ -32,7 +32,10 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
             pipe = subprocess.PIPE
             process = stack.enter_context(
                 subprocess.Popen(
-                    [sys.executable, "-m", "realtime.child"], stdin=pipe, stdout=pipe, stderr=pipe
+                    [sys.executable, "-m", "realtime.supervisor.engine_process"],
+                    stdin=pipe,
+                    stdout=pipe,
+                    stderr=pipe,
                 )
             )
             stack.callback(process.kill)
@@ -153,7 +156,8 @@ def test_it_reports_its_own_end(start: Start, fault: str) -> None:
 
 def test_playing_needs_no_torch(start: Start) -> None:
     """Nothing of the engine's process imports torch unless a model asks for it."""
-    code = "import sys, realtime.child, realtime.supervisor; print('torch' in sys.modules)"
+    rooms = "realtime.supervisor.engine_process, realtime.supervisor.supervisor"
+    code = f"import sys, {rooms}; print('torch' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, check=True, env=os.environ
     )

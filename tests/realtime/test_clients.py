@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from builders import write_effect, write_sampler
-from jack_peers import wait_until
 
-from realtime.clients import GENERATORS, MAX_ELEMENTS, MAX_FADERS, surface_of, write_clients
-from realtime.clients_surface import Surface, number
-from realtime.namespace import Namespace
-from realtime.oscquery_tree import Tree
+from realtime.clients.surface import Surface, number
+from realtime.clients.write import GENERATORS, MAX_ELEMENTS, MAX_FADERS, surface_of, write_clients
+from realtime.namespace.namespace import Namespace
+from realtime.oscquery.tree import Tree
 from synth.contract import Control, DataError, ModelFileError
+from tests.realtime.jack_peers import wait_until
 
 PATIENCE_S = 20.0
 ODD = (

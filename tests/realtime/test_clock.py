@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from realtime.clock import STEP_PAIRS, SampleClock
-from realtime.event import NOW
+from realtime.namespace.event import NOW
+from realtime.process.clock import STEP_PAIRS, SampleClock
 
 RATE = 48_000
 

@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 import soundfile
 from builders import write_sampler
-from jack_peers import wait_until
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from realtime.desk import Places
-from realtime.driver import DriverSettings
-from realtime.folders import data_folder
-from realtime.replay import replay_files
-from realtime.session import Session, SessionSettings
-from realtime.sources import Source
+from realtime.desk.desk import Places
+from realtime.desk.folders import data_folder
+from realtime.device.driver import DriverSettings
+from realtime.namespace.sources import Source
+from realtime.session.replay import replay_files
+from realtime.session.session import Session, SessionSettings
 from synth.contract import ConfigError, DataError
+from tests.realtime.jack_peers import wait_until
 
 PATIENCE_S = 15.0
 NULL = DriverSettings(kind="null", block=1024)

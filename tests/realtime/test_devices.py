@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from realtime.devices import AudioDevice, find_device
+from realtime.device.listing import AudioDevice, find_device
 from synth.contract import DeviceError
 from tests.conftest import JackServer
 
@@ -60,7 +60,7 @@ def test_no_device_at_all_says_what_to_do() -> None:
         find_device([], "")
 
 
-LIST = "import realtime.devices as d; print([x.label for x in d.list_devices()])"
+LIST = "import realtime.device.listing as d; print([x.label for x in d.list_devices()])"
 
 
 def test_looking_for_devices_is_quiet() -> None:

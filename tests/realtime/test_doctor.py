@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy
 import pytest
 
-from realtime.doctor import (
+from realtime.session.doctor import (
     Check,
     answer_of,
     check_package,
@@ -124,7 +124,7 @@ def test_probe_that_hangs_is_ended_and_chatter_is_no_answer() -> None:
 
 def test_no_torch_and_no_native_library_in_this_process() -> None:
     code = (
-        "import sys; from realtime.doctor import examine; examine();"
+        "import sys; from realtime.session.doctor import examine; examine();"
         "bad = {'torch', 'torchaudio', 'sounddevice', 'rtmidi', 'onnxruntime'} & set(sys.modules);"
         "sys.exit(f'imported {bad}' if bad else 0)"
     )

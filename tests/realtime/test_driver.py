@@ -6,16 +6,16 @@ import time
 
 import numpy as np
 import pytest
-from fault_renderers import Sine
 from hypothesis import given
 from hypothesis import strategies as st
-from jack_peers import silences, wait_until
 from numpy.typing import NDArray
 
-from realtime.driver import EVENTS_PER_BLOCK, MAX_PENDING, Driver, DriverSettings
-from realtime.driver_null import NullPort
-from realtime.event import NOW, Event
+from realtime.device.driver import EVENTS_PER_BLOCK, MAX_PENDING, Driver, DriverSettings
+from realtime.device.null import NullPort
+from realtime.namespace.event import NOW, Event
 from synth.contract import ConfigError
+from tests.realtime.fault_renderers import Sine
+from tests.realtime.jack_peers import silences, wait_until
 
 RATE = 48_000
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fault_renderers import FREQUENCY_HZ
-from jack_peers import Listener, Speaker, silences, sine_fit, wait_until
 
-from realtime.driver import DriverSettings
-from realtime.event import NOW, Event
-from realtime.supervisor import Supervisor
+from realtime.device.driver import DriverSettings
+from realtime.namespace.event import NOW, Event
+from realtime.supervisor.supervisor import Supervisor
 from tests.conftest import JackServer
+from tests.realtime.fault_renderers import FREQUENCY_HZ
+from tests.realtime.jack_peers import Listener, Speaker, silences, sine_fit, wait_until
 
 pytestmark = pytest.mark.peers
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from builders import write_effect, write_sampler
 
-from realtime.engine import Engine, build_engine
-from realtime.event import NOW, Event
-from realtime.plugin import Array, Rows
-from realtime.settings import EngineSettings
-from realtime.voices import GHOSTS
+from realtime.engine.engine import Engine, build_engine
+from realtime.engine.plugin import Array, Rows
+from realtime.engine.settings import EngineSettings
+from realtime.engine.voices import GHOSTS
+from realtime.namespace.event import NOW, Event
 from synth.contract import ConfigError, Control, Manifest, ModelFileError
 
 RATE = 48_000

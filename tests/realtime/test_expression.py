@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from realtime.engine import Engine
-from realtime.event import NOW, Event
-from realtime.plugin import Array, Rows
-from realtime.settings import EngineSettings
+from realtime.engine.engine import Engine
+from realtime.engine.plugin import Array, Rows
+from realtime.engine.settings import EngineSettings
+from realtime.namespace.event import NOW, Event
 from synth.contract import Control, Manifest
 
 RATE, HOP = 48_000, 48

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from builders import write_sampler
 
-from realtime.engine import Engine, build_engine
-from realtime.event import NOW, Event
-from realtime.glide import Glides, glide, is_glide, landed
-from realtime.namespace import Namespace
-from realtime.recall import Recall
-from realtime.settings import EngineSettings
+from realtime.engine.engine import Engine, build_engine
+from realtime.engine.settings import EngineSettings
+from realtime.namespace.event import NOW, Event
+from realtime.namespace.glide import Glides, glide, is_glide, landed
+from realtime.namespace.namespace import Namespace
+from realtime.supervisor.recall import Recall
 from synth.contract import Control, ProtocolError
 
 RATE = 48_000

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from realtime.guard import CEILING, Guard
-from realtime.strip import DcBlock
+from realtime.engine.guard import CEILING, Guard
+from realtime.engine.strip import DcBlock
 
 RATE = 48_000
 

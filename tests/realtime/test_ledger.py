@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from realtime.ledger import Ledger
+from realtime.device.ledger import Ledger
 
 RATE, PERIOD = 48_000, 128
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.event import NOW, Event
-from realtime.link import (
+from realtime.namespace.event import NOW, Event
+from realtime.process.link import (
     COALESCE_ABOVE,
     MAX_LINE,
     MAX_WAITING,

@@ -14,8 +14,8 @@ import pytest
 from builders import effect_bytes, sampler_bytes, write_effect, write_sampler
 from onnx import TensorProto, helper, numpy_helper
 
-from realtime import loader
-from realtime.loader import read_instrument
+from realtime.plugins.onnx import file as loader
+from realtime.plugins.onnx.file import read_instrument
 from synth.contract import ModelFileError
 
 Change = Callable[[Any], object]

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from realtime.event import NOW, Event
-from realtime.mapping import Binding, ControlMap, default_mapping
-from realtime.mapping_file import read_mapping, write_mapping
-from realtime.namespace import Namespace
-from realtime.sources import Source
+from realtime.mapping.control_map import Binding, ControlMap, default_mapping
+from realtime.mapping.file import read_mapping, write_mapping
+from realtime.namespace.event import NOW, Event
+from realtime.namespace.namespace import Namespace
+from realtime.namespace.sources import Source
 from synth.contract import ConfigError, Control
 
 CONTROLS = (

@@ -10,14 +10,14 @@ import pytest
 import soundfile
 from builders import write_sampler
 
-from realtime.event import NOW, Event
-from realtime.mapping import Binding, ControlMap, Macro, bind, default_mapping
-from realtime.mapping_live import Mapper, is_own
-from realtime.namespace import Namespace
-from realtime.offline import render_files
-from realtime.pad import Pad, Point
-from realtime.sources import Source
-from realtime.values import Values
+from realtime.mapping.control_map import Binding, ControlMap, Macro, bind, default_mapping
+from realtime.mapping.mapper import Mapper, is_own
+from realtime.mapping.pad import Pad, Point
+from realtime.namespace.event import NOW, Event
+from realtime.namespace.namespace import Namespace
+from realtime.namespace.sources import Source
+from realtime.namespace.values import Values
+from realtime.session.offline import render_files
 from synth.contract import ConfigError, Control, ProtocolError
 
 CONTROLS = (

@@ -8,14 +8,14 @@ import mido
 import numpy as np
 import pytest
 import soundfile
-from sine_instrument import LEVEL, apart, write_sine
 
-from realtime.event import NOW, Event
-from realtime.mapping import ControlMap, changed_settings
-from realtime.mapping_file import read_mapping, write_mapping
-from realtime.namespace import Namespace
-from realtime.offline import render_files
+from realtime.mapping.control_map import ControlMap, changed_settings
+from realtime.mapping.file import read_mapping, write_mapping
+from realtime.namespace.event import NOW, Event
+from realtime.namespace.namespace import Namespace
+from realtime.session.offline import render_files
 from synth.contract import ConfigError, Control
+from tests.realtime.sine_instrument import LEVEL, apart, write_sine
 
 CONTROLS = (
     Control("position", 1, (0.0,), (2.0,), (0.5,), "s"),

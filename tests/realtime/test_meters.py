@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.meters import HISTORY, Meters
+from realtime.device.meters import HISTORY, Meters
 
 BLOCK_S = 0.004
 

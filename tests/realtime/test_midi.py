@@ -9,12 +9,12 @@ import mido
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from midi_maps import Map
 
-from realtime.event import NOW
-from realtime.midi import MidiDecoder, MidiParser
-from realtime.namespace import Namespace
+from realtime.midi.decoder import MidiDecoder, MidiParser
+from realtime.namespace.event import NOW
+from realtime.namespace.namespace import Namespace
 from synth.contract import Control
+from tests.realtime.midi_maps import Map
 
 MAPPING = Map({("cc", 1): "/codec/position"}, bend_range=2.0)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 
 import pytest
-from midi_maps import Map
 
-from realtime.event import Event
-from realtime.midi import MidiDecoder
+from realtime.midi.decoder import MidiDecoder
+from realtime.namespace.event import Event
+from tests.realtime.midi_maps import Map
 
 TICK, START, CONTINUE, STOP = b"\xf8", b"\xfa", b"\xfb", b"\xfc"
 

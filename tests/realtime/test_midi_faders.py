@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from realtime.midi_faders import HOLD_S, MAX_AT_ONCE, Faders
-from realtime.sources import Source
+from realtime.midi.faders import HOLD_S, MAX_AT_ONCE, Faders
+from realtime.namespace.sources import Source
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,14 @@ from typing import Any
 
 import psutil
 import pytest
-from jack_peers import Keyboard
-from midi_maps import Map
 
-from realtime.event import NOW, Event
-from realtime.midi_input import MidiInput
-from realtime.midi_ports import API_VARIABLE, available_apis, list_ports
+from realtime.midi.input import MidiInput
+from realtime.midi.ports import API_VARIABLE, available_apis, list_ports
+from realtime.namespace.event import NOW, Event
 from synth.contract import ConfigError, DeviceError
 from tests.conftest import JackServer
+from tests.realtime.jack_peers import Keyboard
+from tests.realtime.midi_maps import Map
 
 PATIENCE_S = 10.0
 MAPPING = Map({("cc", 1): "/codec/position"})
@@ -159,7 +159,7 @@ def test_a_library_that_hangs_or_crashes_is_replaced(
     new_keyboard: Callable[..., Keyboard], monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     """Neither holds up who asks for it, and notes don't hang."""
-    monkeypatch.setattr("realtime.midi_port.SILENCE_S", 1.0)
+    monkeypatch.setattr("realtime.midi.port.SILENCE_S", 1.0)
     keyboard = new_keyboard()
     events: Queue[Event] = Queue()
     with MidiInput("keyboard", events.put, MAPPING) as midi:
@@ -167,7 +167,8 @@ def test_a_library_that_hangs_or_crashes_is_replaced(
         (process,) = [
             child
             for child in psutil.Process().children()
-            if child.status() != psutil.STATUS_ZOMBIE and "realtime.midi_child" in child.cmdline()
+            if child.status() != psutil.STATUS_ZOMBIE
+            and "realtime.midi.port_process" in child.cmdline()
         ]
         process.send_signal(signal.Signals[fault])
         wait_until(lambda: not midi.check())

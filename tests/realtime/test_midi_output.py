@@ -12,20 +12,20 @@ from typing import Any
 
 import mido
 import pytest
-from jack_peers import Desk, Keyboard, Pianist, wait_until
-from midi_maps import Map
 from test_midi_faders import Linear
 from test_mpe_sound import mpe_song
 
-from realtime import midi_jack
-from realtime.event import NOW, Event
-from realtime.midi_faders import Faders
-from realtime.midi_input import MidiInput
-from realtime.midi_output import MidiOutput
-from realtime.midi_ports import API_VARIABLE, available_apis, list_ports
-from realtime.score import read_midi
-from realtime.sources import Source
+from realtime.midi import jack as midi_jack
+from realtime.midi.faders import Faders
+from realtime.midi.input import MidiInput
+from realtime.midi.output import MidiOutput
+from realtime.midi.ports import API_VARIABLE, available_apis, list_ports
+from realtime.namespace.event import NOW, Event
+from realtime.namespace.sources import Source
+from realtime.session.score import read_midi
 from tests.conftest import JackServer
+from tests.realtime.jack_peers import Desk, Keyboard, Pianist, wait_until
+from tests.realtime.midi_maps import Map
 
 pytestmark = [
     pytest.mark.peers,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from midi_maps import Map
 
-from realtime.midi import MidiDecoder, MidiParser
+from realtime.midi.decoder import MidiDecoder, MidiParser
+from tests.realtime.midi_maps import Map
 
 
 def bind(*bound: tuple[str, int]) -> Map:

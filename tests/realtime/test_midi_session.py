@@ -6,16 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from jack_peers import Desk, Keyboard, wait_until
-from sine_instrument import write_sine
 
-from realtime.driver import DriverSettings
-from realtime.event import NOW, Event
-from realtime.midi_ports import API_VARIABLE, available_apis
-from realtime.midi_session import MidiSettings
-from realtime.session import Session, SessionSettings
+from realtime.device.driver import DriverSettings
+from realtime.midi.ports import API_VARIABLE, available_apis
+from realtime.midi.session import MidiSettings
+from realtime.namespace.event import NOW, Event
+from realtime.session.session import Session, SessionSettings
 from synth.contract import ConfigError
 from tests.conftest import JackServer
+from tests.realtime.jack_peers import Desk, Keyboard, wait_until
+from tests.realtime.sine_instrument import write_sine
 
 PATIENCE_S = 10.0
 needs_jack = pytest.mark.skipif(

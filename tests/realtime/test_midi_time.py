@@ -6,9 +6,9 @@ import random
 
 import pytest
 
-from realtime.clock import SampleClock
-from realtime.event import NOW
-from realtime.midi_time import ArrivalClock, SampleTimes
+from realtime.midi.arrival import ArrivalClock, SampleTimes
+from realtime.namespace.event import NOW
+from realtime.process.clock import SampleClock
 
 
 def test_a_late_thread_changes_no_distance() -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 
 import pytest
-from midi_maps import Map
 
-from realtime.event import NOW, Event
-from realtime.midi import MidiDecoder, MidiParser
-from realtime.midi_channel import LOWER, UPPER, Zones
-from realtime.recall import Recall
+from realtime.midi.channel import LOWER, UPPER, Zones
+from realtime.midi.decoder import MidiDecoder, MidiParser
+from realtime.namespace.event import NOW, Event
+from realtime.supervisor.recall import Recall
+from tests.realtime.midi_maps import Map
 
 Said = list[tuple[str, tuple[float, ...]]]
 LOWER_OF_15 = "b06500 b06406 b0060f"

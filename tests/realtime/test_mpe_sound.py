@@ -8,9 +8,9 @@ import mido
 import numpy as np
 import pytest
 import soundfile
-from sine_instrument import LEVEL, RATE, apart, write_sine
 
 from synth.cli import main
+from tests.realtime.sine_instrument import LEVEL, RATE, apart, write_sine
 
 TICKS = 480  # a quarter of 0.5 s
 

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.event import NOW, Event
-from realtime.namespace import GLOBALS, Namespace
-from realtime.osc import NotFiniteError, OscArg
+from realtime.namespace.event import NOW, Event
+from realtime.namespace.namespace import GLOBALS, Namespace
+from realtime.protocol.osc_decode import NotFiniteError, OscArg
 from synth.contract import ConfigError, Control, ProtocolError
 
 CONTROLS = (

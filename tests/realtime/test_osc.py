@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from realtime.osc import (
+from realtime.protocol.osc_decode import (
     MAX_ARGS,
     MAX_DEPTH,
     MAX_MESSAGES,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from realtime.osc_clients import MAX_REPLY_PORTS, MAX_STREAMS, Clients, Streams
+from realtime.osc.listeners import MAX_REPLY_PORTS, MAX_STREAMS, Clients, Streams
 from synth.contract import ProtocolError
 
 HERE, THERE = ("127.0.0.1", 5000), ("127.0.0.1", 6000)

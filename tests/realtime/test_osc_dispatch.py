@@ -10,19 +10,19 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
-from realtime.clock import SampleClock
-from realtime.commands import Commands
-from realtime.event import NOW, Event
-from realtime.namespace import Namespace
-from realtime.osc import OscArg
-from realtime.osc_clients import Clients
-from realtime.osc_dispatch import MAX_EVENTS, Dispatcher
-from realtime.osc_dump import Dump
-from realtime.osc_server import OscServer
-from realtime.osc_stream import Framing, Sized, Slip
-from realtime.osc_tcp import MAX_CONNECTIONS
-from realtime.osc_time import Timekeeper
-from realtime.values import Values
+from realtime.namespace.commands import Commands
+from realtime.namespace.event import NOW, Event
+from realtime.namespace.namespace import Namespace
+from realtime.namespace.values import Values
+from realtime.osc.dispatch import MAX_EVENTS, Dispatcher
+from realtime.osc.dump import Dump
+from realtime.osc.listeners import Clients
+from realtime.osc.server import OscServer
+from realtime.osc.tcp import MAX_CONNECTIONS
+from realtime.osc.timekeeper import Timekeeper
+from realtime.process.clock import SampleClock
+from realtime.protocol.osc_decode import OscArg
+from realtime.protocol.osc_framing import Framing, Sized, Slip
 from synth.contract import ConfigError, Control
 from tests.realtime.osc_hostile import fuzzed_dispatcher
 from tests.realtime.osc_peer import PATIENCE_S, TcpPeer, UdpPeer, bundle, in_seconds, message

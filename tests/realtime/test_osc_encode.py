@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from realtime.osc_encode import encode_floats, encode_message
+from realtime.protocol.osc_encode import encode_floats, encode_message
 
 
 def test_floats_are_encoded_as_python_osc_does() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.osc_pattern import MAX_ALTERNATIVES, MAX_PATTERN, AddressBook, is_pattern
+from realtime.protocol.osc_pattern import MAX_ALTERNATIVES, MAX_PATTERN, AddressBook, is_pattern
 from synth.contract import ProtocolError
 from tests.realtime.osc_hostile import hostile
 

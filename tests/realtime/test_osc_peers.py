@@ -11,10 +11,10 @@ from queue import Empty, Queue
 
 import pytest
 
-from realtime.event import NOW, Event
-from realtime.namespace import Namespace
-from realtime.osc_server import OscServer
-from realtime.values import Values
+from realtime.namespace.event import NOW, Event
+from realtime.namespace.namespace import Namespace
+from realtime.namespace.values import Values
+from realtime.osc.server import OscServer
 from synth import __version__
 from synth.contract import Control
 from tests.realtime.osc_peer import PATIENCE_S as ANSWER_S

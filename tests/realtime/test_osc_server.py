@@ -15,12 +15,12 @@ import pytest
 from pythonosc.osc_message import OscMessage as PeerMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from realtime.event import NOW, Event
-from realtime.namespace import Namespace
-from realtime.osc_clients import MAX_NOTIFIED
-from realtime.osc_dispatch import FAILS_PER_SECOND
-from realtime.osc_encode import encode_message
-from realtime.osc_server import OscServer
+from realtime.namespace.event import NOW, Event
+from realtime.namespace.namespace import Namespace
+from realtime.osc.dispatch import FAILS_PER_SECOND
+from realtime.osc.listeners import MAX_NOTIFIED
+from realtime.osc.server import OscServer
+from realtime.protocol.osc_encode import encode_message
 from synth import __version__
 from synth.contract import ConfigError, Control, DeviceError, ProtocolError
 

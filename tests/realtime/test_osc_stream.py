@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.osc import MAX_PACKET
-from realtime.osc_stream import MAX_FRAME, Framing, Sized, Slip
+from realtime.protocol.osc_decode import MAX_PACKET
+from realtime.protocol.osc_framing import MAX_FRAME, Framing, Sized, Slip
 
 PACKETS = st.lists(
     st.lists(st.sampled_from([0xC0, 0xDB, 0xDC, 0xDD, 0, 65]), min_size=1, max_size=40).map(bytes),

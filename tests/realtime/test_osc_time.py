@@ -6,9 +6,9 @@ import random
 
 import pytest
 
-from realtime.clock import SampleClock
-from realtime.event import NOW
-from realtime.osc_time import CLAMP_S, MAX_AHEAD_S, MAX_ANCHORS, FarError, Timekeeper
+from realtime.namespace.event import NOW
+from realtime.osc.timekeeper import CLAMP_S, MAX_AHEAD_S, MAX_ANCHORS, FarError, Timekeeper
+from realtime.process.clock import SampleClock
 from synth.contract import ConfigError
 
 RATE = 48_000

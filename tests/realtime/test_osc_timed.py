@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 import soundfile
 from builders import write_sampler
-from jack_peers import wait_until
 
-from realtime.driver import DriverSettings
-from realtime.engine import MAX_EVENTS, Engine, build_engine
-from realtime.event import NOW, Event
-from realtime.replay import replay_files
-from realtime.session import Session, SessionSettings
-from realtime.settings import EngineSettings
+from realtime.device.driver import DriverSettings
+from realtime.engine.engine import MAX_EVENTS, Engine, build_engine
+from realtime.engine.settings import EngineSettings
+from realtime.namespace.event import NOW, Event
+from realtime.session.replay import replay_files
+from realtime.session.session import Session, SessionSettings
+from tests.realtime.jack_peers import wait_until
 from tests.realtime.osc_peer import PATIENCE_S, UdpPeer, bundle, in_seconds, message, timetag
 
 RATE = 48_000

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from realtime.oscquery_guard import Guard, is_loopback
+from realtime.oscquery.origin import Guard, is_loopback
 
 PORT = 9001
 OWN = [f"127.0.0.1:{PORT}", f"localhost:{PORT}", f"[::1]:{PORT}", f"LOCALHOST:{PORT}"]

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 from builders import write_sampler
-from jack_peers import wait_until
 
-from realtime.driver import DriverSettings
-from realtime.event import NOW, Event
-from realtime.session import Session, SessionSettings
+from realtime.device.driver import DriverSettings
+from realtime.namespace.event import NOW, Event
+from realtime.session.session import Session, SessionSettings
+from tests.realtime.jack_peers import wait_until
 
 pytestmark = pytest.mark.peers
 PATIENCE_S = 30.0

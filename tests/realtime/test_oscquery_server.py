@@ -14,22 +14,22 @@ from queue import Queue
 from typing import Any, Self
 
 import pytest
-from jack_peers import wait_until
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from realtime.commands import Commands, done
-from realtime.event import NOW, Event
-from realtime.namespace import Namespace
-from realtime.osc_server import OscServer
-from realtime.oscquery import OscQuery
-from realtime.oscquery_client import MAX_CLIENTS, MAX_MESSAGE, MAX_WAITING, Client
-from realtime.oscquery_server import MAX_CONNECTIONS, OscQueryServer
-from realtime.oscquery_tree import Tree
-from realtime.values import Values
+from realtime.namespace.commands import Commands, done
+from realtime.namespace.event import NOW, Event
+from realtime.namespace.namespace import Namespace
+from realtime.namespace.values import Values
+from realtime.osc.server import OscServer
+from realtime.oscquery.server import MAX_CONNECTIONS, OscQueryServer
+from realtime.oscquery.service import OscQuery
+from realtime.oscquery.tree import Tree
+from realtime.oscquery.websocket import MAX_CLIENTS, MAX_MESSAGE, MAX_WAITING, Client
 from synth.contract import ConfigError, Control, DeviceError
+from tests.realtime.jack_peers import wait_until
 
 CONTROLS = (
     Control("position", unit="s"),

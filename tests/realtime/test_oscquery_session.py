@@ -9,13 +9,13 @@ import urllib.request
 from pathlib import Path
 
 from builders import write_sampler
-from jack_peers import wait_until
 
-from realtime.driver import DriverSettings
-from realtime.event import NOW, Event
-from realtime.osc_commands import BUILTINS
-from realtime.oscquery_commands import PAD_SIGNATURES, SIGNATURES
-from realtime.session import Session, SessionSettings
+from realtime.device.driver import DriverSettings
+from realtime.namespace.event import NOW, Event
+from realtime.osc.builtins import BUILTINS
+from realtime.oscquery.signatures import PAD_SIGNATURES, SIGNATURES
+from realtime.session.session import Session, SessionSettings
+from tests.realtime.jack_peers import wait_until
 
 PATIENCE_S = 15.0
 NULL = DriverSettings(kind="null", block=1024)

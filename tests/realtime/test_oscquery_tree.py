@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from realtime.event import NOW, Event
-from realtime.namespace import GLOBAL_VALUES, GLOBALS, Namespace
-from realtime.oscquery_tree import (
+from realtime.namespace.event import NOW, Event
+from realtime.namespace.namespace import GLOBAL_VALUES, GLOBALS, Namespace
+from realtime.namespace.values import Values
+from realtime.oscquery.tree import (
     ATTRIBUTES,
     NoContentError,
     Tree,
     UnknownAttributeError,
     UnknownPathError,
 )
-from realtime.values import Values
 from synth.contract import Control
 
 CONTROLS = (

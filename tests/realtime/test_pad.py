@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from realtime.pad import MAX_POINTS, Pad, Point
+from realtime.mapping.pad import MAX_POINTS, Pad, Point
 from synth.contract import ConfigError
 
 PLACES = np.random.default_rng(3).uniform(0, 1, (9, 2))

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.event import NOW, Event
-from realtime.recall import MAX_HELD, MAX_TARGETS, Recall
+from realtime.namespace.event import NOW, Event
+from realtime.supervisor.recall import MAX_HELD, MAX_TARGETS, Recall
 
 CONTROLS = ("/a/pitch", "/a/axis", "/a/axis/0", "/a/axis/1", "/sustain", "/program", "/gain")
 keys = st.integers(0, 5).map(float)

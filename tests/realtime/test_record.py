@@ -15,20 +15,20 @@ import numpy as np
 import pytest
 import soundfile
 from builders import write_effect, write_sampler
-from jack_peers import Speaker, wait_until
 
-from realtime.driver import DriverSettings
-from realtime.event import NOW, Event
-from realtime.record_files import WavStream, open_stream
-from realtime.record_journal import Journal, read_journal
-from realtime.record_log import Lines, fingerprint, parse_line
-from realtime.record_tap import Block, Tap
-from realtime.record_writer import RecordWriter
-from realtime.replay import replay_files
-from realtime.settings import EngineSettings
-from realtime.supervisor import Supervisor
+from realtime.device.driver import DriverSettings
+from realtime.engine.settings import EngineSettings
+from realtime.namespace.event import NOW, Event
+from realtime.record.files import WavStream, open_stream
+from realtime.record.journal import Journal, read_journal
+from realtime.record.log import Lines, fingerprint, parse_line
+from realtime.record.tap import Block, Tap
+from realtime.record.writer import RecordWriter
+from realtime.session.replay import replay_files
+from realtime.supervisor.supervisor import Supervisor
 from synth.contract import ConfigError, DataError, ModelFileError, SynthError
 from tests.conftest import JackServer
+from tests.realtime.jack_peers import Speaker, wait_until
 
 PATIENCE_S = 15.0
 RATE = 48_000

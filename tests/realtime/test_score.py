@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime import score
-from realtime.event import NOW, Event
-from realtime.mapping import Binding, ControlMap
-from realtime.namespace import Namespace
-from realtime.score import demo_score, merge, read_log, read_midi, write_log
-from realtime.sources import Source
+from realtime.mapping.control_map import Binding, ControlMap
+from realtime.namespace.event import NOW, Event
+from realtime.namespace.namespace import Namespace
+from realtime.namespace.sources import Source
+from realtime.session import score
+from realtime.session.score import demo_score, merge, read_log, read_midi, write_log
 from synth.contract import Control, DataError
 
 RATE = 48_000

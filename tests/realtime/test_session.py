@@ -11,16 +11,16 @@ from pathlib import Path
 import psutil
 import pytest
 from builders import write_effect, write_sampler
-from jack_peers import Keyboard, wait_until
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from realtime.driver import DriverSettings
-from realtime.event import NOW, Event
-from realtime.midi_session import MidiSettings
-from realtime.session import NoOutputError, Session, SessionSettings, demo_instead
+from realtime.device.driver import DriverSettings
+from realtime.midi.session import MidiSettings
+from realtime.namespace.event import NOW, Event
+from realtime.session.session import NoOutputError, Session, SessionSettings, demo_instead
 from synth.contract import ConfigError, DeviceError, ModelFileError
 from tests.conftest import JackServer
+from tests.realtime.jack_peers import Keyboard, wait_until
 
 PATIENCE_S = 15.0
 NULL = DriverSettings(kind="null", block=1024)
@@ -40,7 +40,11 @@ def engine(session: Session, name: str) -> float:
 
 def engines_left() -> list[psutil.Process]:
     children = psutil.Process().children()
-    return [p for p in children if any("realtime.child" in part for part in p.cmdline())]
+    return [
+        p
+        for p in children
+        if any("realtime.supervisor.engine_process" in part for part in p.cmdline())
+    ]
 
 
 def ask(client: socket.socket, session: Session, address: str, *args: float) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from realtime.event import NOW, Event
-from realtime.folders import checked_name, data_folder
-from realtime.namespace import Namespace
-from realtime.snapshots import Snapshots
-from realtime.values import Values
+from realtime.desk.folders import checked_name, data_folder
+from realtime.desk.snapshots import Snapshots
+from realtime.namespace.event import NOW, Event
+from realtime.namespace.namespace import Namespace
+from realtime.namespace.values import Values
 from synth.contract import Control, DataError, ProtocolError
 
 RACK = Namespace(

@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from jack_peers import Listener, wait_until
 
-from realtime.driver import DriverSettings
-from realtime.event import NOW, Event
-from realtime.supervisor import Patience, Phase, Status, Supervisor
+from realtime.device.driver import DriverSettings
+from realtime.namespace.event import NOW, Event
+from realtime.supervisor.supervisor import Patience, Phase, Status, Supervisor
 from synth.contract import ConfigError, ModelFileError, SynthError
 from tests.conftest import JackServer
+from tests.realtime.jack_peers import Listener, wait_until
 
 NULL = DriverSettings(kind="null")
 BORN = [Phase.STARTING, Phase.PLAYING]
@@ -35,7 +35,11 @@ def no_process_is_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Lets engine processes find the renderers; afterwards none may be left, dead or alive."""
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
     yield
-    left = [p for p in psutil.Process().children() if "realtime.child" in " ".join(cmdline(p))]
+    left = [
+        p
+        for p in psutil.Process().children()
+        if "realtime.supervisor.engine_process" in " ".join(cmdline(p))
+    ]
     assert left == []
 
 
@@ -201,8 +205,8 @@ def test_twenty_thousand_events_a_second_lose_no_frame_to_them() -> None:
 
 PARENT = """
 import sys
-from realtime.driver import DriverSettings
-from realtime.supervisor import Supervisor
+from realtime.device.driver import DriverSettings
+from realtime.supervisor.supervisor import Supervisor
 with Supervisor({}, DriverSettings(kind="null"), renderer="fault_renderers:sine") as player:
     print(player.status().pid, flush=True)
     sys.stdin.read()

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from export.torchscript import export_torchscript
-from realtime.plugin import Plugin
-from realtime.torchscript_file import check_archive
-from realtime.torchscript_plugin import ASSUMED_RATE_HZ, TorchScriptPlugin
+from realtime.engine.plugin import Plugin
+from realtime.plugins.torchscript.file import check_archive
+from realtime.plugins.torchscript.nn_tilde import ASSUMED_RATE_HZ, TorchScriptPlugin
 from synth.contract import ModelFileError
 from synth.models.codec import Codec, CodecConfig
 from synth.models.package import Package
@@ -290,7 +290,7 @@ def test_without_trust_nothing_is_loaded(exported: tuple[Codec, Path]) -> None:
     """In a process of its own: the refusal comes before torch is even imported."""
     program = (
         "import sys\n"
-        "from realtime.torchscript_plugin import TorchScriptPlugin\n"
+        "from realtime.plugins.torchscript.nn_tilde import TorchScriptPlugin\n"
         "from synth.contract import ModelFileError\n"
         f"try: TorchScriptPlugin({str(exported[1])!r})\n"
         "except ModelFileError as error: print(error)\n"

@@ -6,15 +6,15 @@ import random
 
 import numpy as np
 import pytest
-from midi_maps import Map
 from test_expression import HOP, RATE, Probe
 
-from realtime.engine import Engine
-from realtime.event import Event
-from realtime.midi import MidiDecoder
-from realtime.settings import EngineSettings
-from realtime.transport import Transport
+from realtime.engine.engine import Engine
+from realtime.engine.settings import EngineSettings
+from realtime.engine.transport import Transport
+from realtime.midi.decoder import MidiDecoder
+from realtime.namespace.event import Event
 from synth.contract import Control
+from tests.realtime.midi_maps import Map
 
 
 def test_beats_add_up_over_changes_of_tempo() -> None:

@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from realtime.event import NOW, Event
-from realtime.namespace import Namespace
-from realtime.values import MAX_LISTENERS, MAX_METERS, MAX_WAITING, Change, Values
+from realtime.namespace.event import NOW, Event
+from realtime.namespace.namespace import Namespace
+from realtime.namespace.values import MAX_LISTENERS, MAX_METERS, MAX_WAITING, Change, Values
 from synth.contract import Control
 
 CONTROLS = (Control("position"), Control("latent", 3, (-1.0,), (1.0,), (0.25,)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.voices import GHOSTS, Voices
+from realtime.engine.voices import GHOSTS, Voices
 
 
 def sounding(voices: Voices) -> list[tuple[float, int]]:

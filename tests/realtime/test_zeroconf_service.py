@@ -8,13 +8,13 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from jack_peers import wait_until
 from zeroconf import ServiceBrowser, ServiceInfo, ServiceListener, Zeroconf
 
-from realtime.namespace import Namespace
-from realtime.oscquery import OscQuery
-from realtime.values import Values
-from realtime.zeroconf_service import Announcement, is_announced
+from realtime.namespace.namespace import Namespace
+from realtime.namespace.values import Values
+from realtime.oscquery.announcement import Announcement, is_announced
+from realtime.oscquery.service import OscQuery
+from tests.realtime.jack_peers import wait_until
 
 LOOPBACK = "127.0.0.1"
 PATIENCE_S = 20.0

@@ -1,0 +1,122 @@
+"""Ready-made clients: what the OSCQuery tree lists becomes a patch or a script of another program.
+
+A client is text made from a `Surface`, so that it always has the controls, ranges and addresses of
+its instrument. `write_clients` is what `synth clients` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from realtime.clients.max import max_patch
+from realtime.clients.puredata import puredata_patch
+from realtime.clients.python import python_script
+from realtime.clients.supercollider import supercollider_script
+from realtime.clients.surface import Fader, Surface
+from realtime.clients.touchdesigner import touchdesigner_script
+from realtime.namespace.namespace import GLOBAL_VALUES, Namespace
+from realtime.oscquery.tree import Node, Tree
+from realtime.plugins.bundled import instrument_path
+from realtime.plugins.rack import load_rack
+from synth.contract import DataError
+
+MAX_ELEMENTS = 16  # of a vector get a fader each; the others are set by address
+MAX_FADERS = 64
+MAX_STEPS = 1_000  # of a fader for whole numbers; above, it is a number to be typed
+# Faders for these would fight with the notes that move the same.
+NOTES_MOVE = ("gate", "key", "velocity", "bend", "pitch", "trigger")
+GENERATORS: Mapping[str, Callable[[Surface], str]] = {
+    "python/play.py": python_script,
+    "puredata/play.pd": puredata_patch,
+    "supercollider/play.scd": supercollider_script,
+    "max/play.maxpat": max_patch,
+    "touchdesigner/build.py": touchdesigner_script,
+}
+
+
+def write_clients(
+    instrument: str | None,
+    out: str | Path,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 9000,
+    trust: bool = False,
+) -> list[Path]:
+    """Write every client of an instrument below the folder `out`; returns the files.
+
+    Args:
+        instrument: file, name of a bundled one, or None for the default.
+        host, port: where OSC is taken, written into the clients.
+        trust: whether a TorchScript file, which is a program, may be opened.
+
+    Raises:
+        ModelFileError: the instrument can't be opened.
+        DataError: a file can't be written.
+    """
+    (plugin,) = load_rack([str(instrument_path(instrument))], trust=trust)
+    try:
+        tree = Tree(Namespace({plugin.name: plugin.manifest.controls})).node("/")
+    finally:
+        plugin.close()
+    surface = surface_of(tree, plugin.name, host, port)
+    written = []
+    for name, generate in GENERATORS.items():
+        path = Path(out) / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(generate(surface), encoding="utf-8", newline="\n")
+        except OSError as error:
+            raise DataError(
+                f"{path}: can't be written ({error.strerror}); choose another --out"
+            ) from None
+        written.append(path)
+    return written
+
+
+def surface_of(tree: Node, name: str, host: str, port: int) -> Surface:
+    """The faders and buttons of a whole OSCQuery tree.
+
+    Args:
+        tree: its root, as from `GET /`; name: of the instrument that plays.
+    """
+    faders = [f for f in _faders(tree) if f.name not in NOTES_MOVE and _is_fader(f)]
+    return Surface(name, host, port, tuple(faders[:MAX_FADERS]), tuple(_buttons(tree)))
+
+
+def _faders(node: Node) -> Iterator[Fader]:
+    """Scalars as they are, vectors by their first elements, instruments before global values."""
+    children = sorted(
+        node.get("CONTENTS", {}).values(), key=lambda child: child["FULL_PATH"] in GLOBAL_VALUES
+    )
+    for child in children:
+        if child["ACCESS"] == 3 and len(child.get("RANGE", ())) == 1:
+            yield _fader(child)
+        elif child["ACCESS"] == 3 and "CONTENTS" in child:
+            yield from map(_fader, list(child["CONTENTS"].values())[:MAX_ELEMENTS])
+        elif child["ACCESS"] == 0:
+            yield from _faders(child)
+
+
+def _is_fader(fader: Fader) -> bool:
+    return not fader.whole or fader.maximum - fader.minimum <= MAX_STEPS
+
+
+def _fader(node: Node) -> Fader:
+    limits = node["RANGE"][0]
+    return Fader(
+        node["FULL_PATH"],
+        limits["MIN"],
+        limits["MAX"],
+        node["VALUE"][0],
+        whole=node["TYPE"] == "i",
+        text=node.get("DESCRIPTION", ""),
+    )
+
+
+def _buttons(node: Node) -> Iterator[str]:
+    for child in node.get("CONTENTS", {}).values():
+        if child.get("TYPE") == "I" and child["ACCESS"] == 2:
+            yield child["FULL_PATH"]
+        else:
+            yield from _buttons(child)

@@ -1,0 +1,90 @@
+"""The values of a plugin's controls: targets, glides, and the rows of the voices."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from realtime.engine.plugin import Array, Rows
+from synth.contract import Control
+
+# What a note brings along; it keeps them to its end, whatever the control does meanwhile.
+NOTE_CONTROLS = ("gate", "key", "velocity", "sound")
+
+
+class ControlState:
+    """Current and wanted values of all controls, `[slots, size]` each, moved once per hop.
+
+    Args:
+        controls: of the plugin; slots: rows; hop_s: seconds between two `advance` calls.
+
+    Attributes:
+        clamped, refused: how many values were out of range, or not finite.
+    """
+
+    def __init__(self, controls: Sequence[Control], slots: int, hop_s: float) -> None:
+        self.controls = {c.name: c for c in controls}
+        self.base = {c.name: c.default_array.copy() for c in controls}
+        self.now = {c.name: np.tile(c.default_array, (slots, 1)) for c in controls}
+        self.wanted = {name: value.copy() for name, value in self.now.items()}
+        self.clamped = self.refused = 0
+        self._gliding: set[str] = set()
+        # A first-order glide is within 5 % of its end after three time constants = smoothing_ms.
+        self._share = {
+            c.name: 1 - math.exp(-3000 * hop_s / c.smoothing_ms) if c.smoothing_ms else 1.0
+            for c in controls
+        }
+
+    def set(self, name: str, values: Sequence[float], element: int | None = None) -> bool:
+        """Want a new value for a control, or for one element of it.
+
+        Returns False, and counts, if it is not finite or of another size; a value out of range is
+        clamped and counted.
+        """
+        control = self.controls[name]
+        target = self.base[name].copy()
+        try:
+            target[slice(None) if element is None else slice(element, element + 1)] = values
+        except ValueError:
+            self.refused += 1
+            return False
+        if not np.isfinite(target).all():
+            self.refused += 1
+            return False
+        target, outside = control.clamp(target)
+        self.clamped += outside
+        self.base[name] = target
+        if name not in NOTE_CONTROLS:
+            self.wanted[name][:] = target
+            self._gliding.add(name)
+        return True
+
+    def set_note(self, slot: int, **values: float) -> None:
+        """Give a row the values of a new note, at once; other controls start where they are."""
+        for name, control in self.controls.items():
+            value = self.base[name]
+            if name in values:
+                value = control.clamp(np.full(control.size, values[name], np.float32))[0]
+            self.now[name][slot] = self.wanted[name][slot] = value
+
+    def set_gate(self, slot: int, gate: float) -> None:
+        """Open or close the gate of a row."""
+        if "gate" in self.now:
+            self.now["gate"][slot] = gate
+
+    def rows(self, rows: Rows) -> dict[str, Array]:
+        """The values for one step of these rows, after moving all glides on by one hop."""
+        for name in tuple(self._gliding):
+            now, wanted = self.now[name], self.wanted[name]
+            share = self._share[name]
+            now += share * (wanted - now)
+            if share == 1.0 or np.abs(wanted - now).max() < 1e-6 * (1 + np.abs(wanted).max()):
+                now[:] = wanted
+                self._gliding.discard(name)
+        return {name: value[rows] for name, value in self.now.items()}
+
+    def values(self) -> dict[str, list[float]]:
+        """The wanted values, JSON-ready."""
+        return {name: [float(v) for v in value] for name, value in self.base.items()}

@@ -1,0 +1,383 @@
+"""`Engine`: a plain function of state and due events. No thread, no device, no clock inside.
+
+Device, null and offline drivers all call `render`; what comes out depends on the events and their
+times, not on the size of the blocks.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from realtime.engine.guard import Guard
+from realtime.engine.plugin import Array, Plugin
+from realtime.engine.settings import EngineSettings
+from realtime.engine.strip import Strip
+from realtime.engine.transport import Transport
+from realtime.namespace.event import Event
+from realtime.namespace.glide import PREFIX, Found, Glides, is_glide
+from realtime.namespace.namespace import GLOBALS, MODULATIONS
+from realtime.plugins.rack import load_rack
+from synth.contract import Control
+
+MAX_EVENTS = 65_536
+SOFTNESS = 2 / 3  # of the velocity, while the soft pedal is down
+GAIN = GLOBALS["/gain"][0]  # its lowest value is silence
+
+
+class Engine:
+    """A rack of plugins in series, played by events.
+
+    Args:
+        plugins: generators add to the signal, effects change it; settings: see there.
+    """
+
+    def __init__(self, plugins: Sequence[Plugin], settings: EngineSettings) -> None:
+        self.settings = settings
+        self.sample_rate, self.channels = settings.sample_rate, settings.channels
+        self.transport = Transport(settings.sample_rate)
+        self.strips: dict[str, Strip] = {}
+        for plugin in plugins:
+            plugin.name = _unique(plugin.name, self.strips)
+            strip = Strip(
+                plugin, settings.sample_rate, settings.voices, settings.channels, self.transport
+            )
+            self.strips[plugin.name] = strip
+        first = next(iter(self.strips.values()), None)
+        # Nothing listens to the input behind a generator.
+        self.channels_in = 0 if first is None or first.is_generator else first.manifest.channels_in
+        self.guard = Guard(settings.sample_rate)
+        self.now = 0
+        self.dropped = self.unknown = self.late = 0
+        self._queue: list[tuple[int, int, Event]] = []
+        self._order = 0
+        self._gain_db = GAIN.default[0]
+        self._soft = False
+        self.guard.set_gain(_linear(self._gain_db))
+        self._glides = Glides(settings.sample_rate, self._find)
+        self._handlers: dict[str, Callable[[tuple[float, ...]], None]] = {
+            "/note/on": self._note_on,
+            "/note/off": self._note_off,
+            "/note/bend": lambda value: self._express("bend", value),
+            "/note/pressure": lambda value: self._express("pressure", value),
+            "/note/timbre": lambda value: self._express("timbre", value),
+            "/sustain": self._sustain,
+            "/sostenuto": self._sostenuto,
+            "/soft": self._soft_pedal,
+            "/pitch_bend": self._pitch_bend,
+            "/pressure": lambda value: self._express_all("pressure", value),
+            "/timbre": lambda value: self._express_all("timbre", value),
+            "/tempo": lambda value: self.transport.set_tempo(self.now, value[0]),
+            "/transport/start": self._start,
+            "/transport/stop": lambda value: self.transport.run(self.now, False),
+            "/transport/continue": lambda value: self.transport.run(self.now, True),
+            "/transport/position": lambda value: self.transport.locate(self.now, value[0]),
+            "/program": self._program,
+            "/gain": self._gain,
+            "/all_notes_off": self._all_notes_off,
+            "/panic": self._panic,
+        }
+
+    @property
+    def latency(self) -> int:
+        """Device samples: the largest of the generators, or the sum of the effects after it."""
+        total = 0
+        for strip in self.strips.values():
+            total = max(total, strip.latency) if strip.is_generator else total + strip.latency
+        return total
+
+    # -- audio ---------------------------------------------------------------------------------
+
+    def schedule(self, event: Event) -> None:
+        """Take an event in; beyond 65536 waiting ones it is dropped and counted.
+
+        One whose time has passed takes effect at the next sample and is counted as late. The end of
+        a note is never dropped.
+        """
+        if event.target == "/clearSched":
+            self._clear_scheduled()
+            return
+        self.late += 0 <= event.time < self.now
+        if len(self._queue) >= MAX_EVENTS:
+            if event.target == "/note/off":
+                self._apply(event)
+            else:
+                self.dropped += 1
+            return
+        self._order += 1
+        heapq.heappush(self._queue, (max(event.time, self.now), self._order, event))
+
+    def render(self, frames: int, audio_in: Array | None = None) -> Array:
+        """The next `[channels, frames]`; `audio_in` is `[channels_in, frames]`."""
+        pieces = []
+        done = 0
+        while done < frames:
+            self._apply_due()
+            count = min(frames - done, self.guard.samples_to_watch)
+            if self._queue:
+                count = min(count, self._queue[0][0] - self.now)
+            part = None if audio_in is None else audio_in[:, done : done + count]
+            pieces.append(self.guard.process(self._mix(count, part)))
+            self.now += count
+            done += count
+        if len(pieces) == 1:
+            return pieces[0]
+        return np.concatenate(pieces, axis=1) if pieces else self._silence(0)
+
+    def _mix(self, count: int, audio_in: Array | None) -> Array:
+        signal = audio_in if self.channels_in else None
+        for strip in self.strips.values():
+            if strip.is_generator:
+                made = strip.generate(count)
+                signal = made if signal is None else signal + made
+            else:
+                signal = strip.affect(self._silence(count) if signal is None else signal)
+        return self._silence(count) if signal is None else signal
+
+    def _silence(self, count: int) -> Array:
+        return np.zeros((self.channels, count), np.float32)
+
+    # -- events --------------------------------------------------------------------------------
+
+    def _clear_scheduled(self) -> None:
+        """Forget what was to happen later; but notes that were to end then end now."""
+        kept = []
+        for time, order, event in self._queue:
+            if time <= self.now or event.target == PREFIX:
+                kept.append((time, order, event))
+            elif event.target == "/note/off":
+                kept.append((self.now, order, event))
+        self._queue = kept
+        heapq.heapify(self._queue)
+
+    def _apply_due(self) -> None:
+        while self._queue and self._queue[0][0] <= self.now:
+            self._apply(heapq.heappop(self._queue)[2])
+
+    def _apply(self, event: Event) -> None:
+        if not all(math.isfinite(v) for v in event.value):
+            self.dropped += 1
+            return
+        if is_glide(event.target):
+            self._glide(event)
+            return
+        if self._glides:
+            self._glides.forget(event.target)
+        self._set(event)
+
+    def _set(self, event: Event) -> None:
+        handler = self._handlers.get(event.target)
+        if handler is None:
+            self._set_control(event)
+            return
+        try:
+            handler(event.value)
+        except (IndexError, ValueError):
+            self.unknown += 1
+
+    def _glide(self, event: Event) -> None:
+        """A glide begins; or, without an address, all that glide take a step."""
+        idle = not self._glides
+        try:
+            if event.target == PREFIX:
+                events, idle = self._glides.steps(self.now), True
+            else:
+                address = event.target[len(PREFIX) :]
+                events = self._glides.begin(self.now, address, event.value)
+        except ValueError:
+            self.unknown += 1
+            return
+        for step in events:
+            self._set(step)
+        if idle and self._glides:
+            self._order += 1
+            later = self.now + self._glides.step
+            heapq.heappush(self._queue, (later, self._order, Event(later, PREFIX)))
+
+    def _find(self, address: str) -> Found | None:
+        """A control that can glide, and where it stands."""
+        if address == "/gain":
+            return GAIN, (self._gain_db,)
+        _, plugin, name, *rest = [*address.split("/"), "", ""]
+        strip = self.strips.get(plugin)
+        if strip is None or any(rest) or name not in strip.controls.controls:
+            return None
+        return strip.controls.controls[name], strip.controls.base[name].tolist()
+
+    def _set_control(self, event: Event) -> None:
+        parts = event.target.split("/")
+        what = parts.pop() if len(parts) > 3 and parts[-1] in MODULATIONS else ""
+        _, plugin, name, element, *_ = [*parts, "", "", ""]
+        strip = self.strips.get(plugin)
+        control = strip.controls.controls.get(name) if strip else None
+        index = int(element) if element.isdecimal() else None
+        whole = not element
+        if strip is None or control is None or not (whole or _inside(index, control.size)):
+            self.unknown += 1
+        elif not what:
+            strip.controls.set(name, event.value, index)
+        elif (whole and control.size > 1) or not _modulate(
+            strip, what, control, index or 0, event.value
+        ):
+            self.unknown += 1
+
+    def _note_on(self, value: tuple[float, ...]) -> None:
+        key = value[0]
+        velocity = value[1] if len(value) > 1 else 100.0
+        ident = _ident(value, 2)
+        if velocity <= 0:
+            self._note_off((key, ident))
+            return
+        velocity = min(velocity / 127.0, 1.0) * (SOFTNESS if self._soft else 1.0)
+        for strip in self.strips.values():
+            strip.note_on(min(max(key, 0.0), 127.0), velocity, ident)
+
+    def _note_off(self, value: tuple[float, ...]) -> None:
+        for strip in self.strips.values():
+            strip.voices.note_off(value[0], _ident(value, 1))
+
+    def _express(self, source: str, value: tuple[float, ...]) -> None:
+        key, amount, ident = value[0], value[1], _ident(value, 2)
+        for strip in self.strips.values():
+            strip.expression.set(source, strip.voices.slots_of(key, ident), amount)
+
+    def _express_all(self, source: str, value: tuple[float, ...]) -> None:
+        for strip in self.strips.values():
+            strip.expression.set_all(source, value[0])
+
+    def _sustain(self, value: tuple[float, ...]) -> None:
+        for strip in self.strips.values():
+            strip.voices.set_sustain(value[0] >= 0.5)
+
+    def _sostenuto(self, value: tuple[float, ...]) -> None:
+        for strip in self.strips.values():
+            strip.voices.set_sostenuto(value[0] >= 0.5)
+
+    def _soft_pedal(self, value: tuple[float, ...]) -> None:
+        self._soft = value[0] >= 0.5
+
+    def _start(self, value: tuple[float, ...]) -> None:
+        self.transport.locate(self.now, 0.0)
+        self.transport.run(self.now, True)
+
+    def _pitch_bend(self, value: tuple[float, ...]) -> None:
+        self._set_everywhere("bend", value[0])
+
+    def _program(self, value: tuple[float, ...]) -> None:
+        self._set_everywhere("sound", value[0])
+
+    def _set_everywhere(self, name: str, value: float) -> None:
+        for strip in self.strips.values():
+            if name in strip.controls.controls:
+                strip.controls.set(name, (value,))
+
+    def _gain(self, value: tuple[float, ...]) -> None:
+        self._gain_db = min(max(value[0], GAIN.minimum[0]), GAIN.maximum[0])
+        self.guard.set_gain(_linear(self._gain_db))
+
+    def _all_notes_off(self, value: tuple[float, ...]) -> None:
+        for strip in self.strips.values():
+            strip.voices.release_all()
+
+    def _panic(self, value: tuple[float, ...]) -> None:
+        for strip in self.strips.values():
+            strip.panic()
+
+    # -- what others see -----------------------------------------------------------------------
+
+    def stats(self) -> dict[str, float | int]:
+        """Meters and counters since the start."""
+        strips = self.strips.values()
+        return {
+            "peak": self.guard.peak,
+            "rms_db": 20 * math.log10(max(self.guard.rms, 1e-6)),
+            "active_voices": sum(len(s.voices.active) for s in strips if s.is_generator),
+            "stolen_voices": sum(s.voices.stolen for s in strips),
+            "muted_hops": sum(s.muted for s in strips) + self.guard.muted,
+            "plugin_errors": sum(s.errors for s in strips),
+            "limited_samples": self.guard.limited,
+            "ducked": self.guard.ducked,
+            "clamped": sum(s.controls.clamped for s in strips),
+            "refused": sum(s.controls.refused for s in strips),
+            "unknown_events": self.unknown,
+            "dropped_events": self.dropped,
+            "late_events": self.late,
+            "tempo": self.transport.tempo,
+            "beat": self.transport.beat_at(self.now),
+        }
+
+    def describe(self) -> dict[str, Any]:
+        """The rack, JSON-ready."""
+        return {
+            "sample_rate": self.sample_rate,
+            "channels": self.channels,
+            "channels_in": self.channels_in,
+            "latency": self.latency,
+            "plugins": [
+                {
+                    "name": name,
+                    "title": strip.manifest.name,
+                    "family": strip.manifest.family,
+                    "kind": strip.manifest.kind,
+                    "sample_rate": strip.manifest.sample_rate,
+                    "hop": strip.manifest.hop,
+                    "latency": strip.latency,
+                    "controls": [c.to_dict() for c in strip.manifest.controls],
+                    "sounds": list(strip.manifest.sounds),
+                    "key_range": strip.manifest.key_range,
+                }
+                for name, strip in self.strips.items()
+            ],
+        }
+
+    def close(self) -> None:
+        """Close all plugins. May be called twice."""
+        for strip in self.strips.values():
+            strip.plugin.close()
+
+
+def build_engine(settings: EngineSettings) -> Engine:
+    """Load the rack of `settings`. Raises `ModelFileError` for a file that can't be played."""
+    return Engine(load_rack(settings.instruments, trust=settings.trust), settings)
+
+
+def _ident(value: tuple[float, ...], place: int) -> int:
+    return int(value[place]) if len(value) > place else 0
+
+
+def _modulate(
+    strip: Strip, what: str, control: Control, element: int, value: tuple[float, ...]
+) -> bool:
+    """Let an element follow the beat, or the pressure or timbre of each note; False if the numbers
+    are too few or too many."""
+    low, high = control.minimum[element], control.maximum[element]
+    if what == "sync" and len(value) in (1, 3):
+        ends = value[1:] or (low, high)
+        first, last = (min(max(end, low), high) for end in ends)
+        strip.beats.follow(control.name, element, value[0], first, last)
+    elif what != "sync" and len(value) == 1:
+        depth = min(max(value[0], low - high), high - low)
+        strip.expression.route(what, control.name, element, depth)
+    else:
+        return False
+    return True
+
+
+def _linear(db: float) -> float:
+    return 10 ** (db / 20) if db > GAIN.minimum[0] else 0.0
+
+
+def _inside(index: int | None, size: int) -> bool:
+    return index is not None and index < size
+
+
+def _unique(name: str, taken: Mapping[str, Any]) -> str:
+    number, unique = 1, name
+    while unique in taken:
+        number += 1
+        unique = f"{name}_{number}"
+    return unique

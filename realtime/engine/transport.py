@@ -1,0 +1,94 @@
+"""`Transport`: tempo, whether the music runs, and its beat at every sample; `BeatSync`: controls
+that follow the beat.
+
+Beats are quarter notes, as in MIDI.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from realtime.engine.plugin import Array
+from synth.contract import Control
+
+DEFAULT_TEMPO = 120.0
+MIN_TEMPO, MAX_TEMPO = 20.0, 500.0  # beats a minute
+MAX_BEATS = 1e6
+
+
+class Transport:
+    """A song position that is exact between the events that move it.
+
+    Args:
+        sample_rate: Hz.
+
+    Attributes:
+        tempo: beats a minute; playing: whether the beat runs.
+    """
+
+    def __init__(self, sample_rate: int) -> None:
+        self.tempo, self.playing = DEFAULT_TEMPO, False
+        self._rate = sample_rate
+        self._beat, self._since = 0.0, 0.0
+
+    def beat_at(self, sample: float) -> float:
+        """Beats since the start of the song, at a sample of the engine's clock."""
+        if not self.playing:
+            return self._beat
+        return self._beat + (sample - self._since) * self.tempo / (60 * self._rate)
+
+    def set_tempo(self, sample: int, tempo: float) -> None:
+        """From `sample` on, so many beats a minute, 20 … 500."""
+        self._settle(sample)
+        self.tempo = min(max(tempo, MIN_TEMPO), MAX_TEMPO)
+
+    def locate(self, sample: int, beat: float) -> None:
+        """At `sample`, be at a beat, 0 … 1 000 000."""
+        self._beat, self._since = min(max(beat, 0.0), MAX_BEATS), sample
+
+    def run(self, sample: int, playing: bool) -> None:
+        """From `sample` on, run or stand."""
+        self._settle(sample)
+        self.playing = playing
+
+    def _settle(self, sample: int) -> None:
+        self._beat, self._since = self.beat_at(sample), sample
+
+
+class BeatSync:
+    """Controls that run from one value to another every so many beats.
+
+    Args:
+        controls: of the plugin.
+    """
+
+    def __init__(self, controls: Sequence[Control]) -> None:
+        self._controls = {c.name: c for c in controls}
+        self._runs: dict[tuple[str, int], tuple[float, float, float]] = {}
+        self._told = [name for name in ("tempo", "beat") if name in self._controls]
+
+    @property
+    def used(self) -> bool:
+        """Whether `apply` has anything to do."""
+        return bool(self._runs or self._told)
+
+    def follow(self, name: str, element: int, beats: float, low: float, high: float) -> None:
+        """Let an element of a control go from `low` to `high` once in `beats` beats, again and
+        again; 0 beats end that."""
+        self._runs.pop((name, element), None)
+        if beats > 0:
+            self._runs[name, element] = (beats, low, high)
+
+    def apply(self, transport: Transport, sample: float, values: Mapping[str, Array]) -> None:
+        """Set what follows, in `values` `[r, size]`, to where it is at `sample`; the controls
+        `tempo` and `beat` of an instrument that has them, too."""
+        beat = transport.beat_at(sample)
+        for (name, element), (beats, low, high) in self._runs.items():
+            control = self._controls[name]
+            value = low + (high - low) * (beat / beats % 1.0)
+            whole = control.curve in ("integer", "toggle")
+            values[name][:, element] = round(value) if whole else value
+        for name in self._told:
+            control = self._controls[name]
+            value = transport.tempo if name == "tempo" else beat
+            values[name][:] = min(max(value, control.minimum[0]), control.maximum[0])

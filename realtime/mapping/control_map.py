@@ -1,0 +1,314 @@
+"""`ControlMap`: which knob, key, fader or macro moves which control, and how.
+
+Read from YAML by `realtime.mapping.file`, or made to fit an instrument; alive in
+`realtime.mapping.mapper`, which knows pick-up and learning.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from realtime.mapping.pad import Pad
+from realtime.namespace.elements import element
+from realtime.namespace.event import NOW, Event
+from realtime.namespace.glide import glide
+from realtime.namespace.namespace import GLOBAL_VALUES, GLOBALS, MODULATIONS, Namespace
+from realtime.namespace.sources import ANY_CHANNEL, Source
+from synth.contract import ConfigError, Control
+from synth.contract.control import WHOLE
+
+DEFAULT_BEND_RANGE = 2.0  # semitones, as General MIDI
+MAX_BEND_RANGE = 96.0
+MAX_SMOOTHING_MS = 60_000.0
+MAX_BINDINGS = 4_096
+CURVES = ("linear", "exponential", "volume")
+# Controllers for an instrument's own controls, in the order in which they are given away: mod
+# wheel, sound controllers (brightness first), general purpose, and the undefined ones that knob
+# boxes send. Free of meanings like volume, pan, expression, banks and pedals.
+CONTROLLERS = (1, 74, 71, 73, 72, 75, 76, 77, 78, 79, 70, *range(16, 20), *range(20, 32))
+VOLUME = 7
+AXES_BY_DEFAULT = 8  # of a vector control
+NOT_BY_DEFAULT = ("gate", "velocity", "pitch", "note", "key", "trigger")  # notes move these
+DEFAULT_PAD = "plane"
+
+
+class MappingError(ConfigError):
+    """A mistake in a map. `where` is the way to it: keys and indices."""
+
+    def __init__(self, where: tuple[str | int, ...], text: str) -> None:
+        super().__init__(text)
+        self.where = where
+
+
+@dataclass(frozen=True)
+class Binding:
+    """One source that moves one control.
+
+    Args:
+        source: what is moved; target: address of a control of one element, or of one element.
+        low, high: the control's values where the source stands at its ends; low may be above high.
+        curve: between them: "linear", "exponential" (ratios) or "volume" (high dB + 40 log10 of the
+            position, not below low: General MIDI level 1 developer guidelines).
+        whole: whether the control takes whole numbers only.
+        pickup: whether the source has to meet the control's value before it moves it.
+        smoothing_ms: time in which the control glides to where the source says.
+        span: what an OSC source sends at its ends.
+    """
+
+    source: Source
+    target: str
+    low: float = 0.0
+    high: float = 1.0
+    curve: str = "linear"
+    whole: bool = False
+    pickup: bool = False
+    smoothing_ms: float = 0.0
+    span: tuple[float, float] = (0.0, 1.0)
+
+    def value(self, position: float) -> float:
+        """The control's value for a position; both ends are exact."""
+        first, last = self.span
+        share = (position - first) / (last - first)
+        if share <= 0:
+            value = self.low
+        elif share >= 1:
+            value = self.high
+        elif self.curve == "volume":
+            value = max(self.low, self.high + 40 * math.log10(share))
+        elif self.curve == "exponential":
+            value = self.low * (self.high / self.low) ** share
+        else:
+            value = self.low + (self.high - self.low) * share
+        return float(round(value)) if self.whole else value
+
+    def share(self, value: float) -> float:
+        """Where the source would stand for a value of the control, 0 … 1: inverse of `value`."""
+        if self.low == self.high:
+            return 0.0
+        if self.curve == "volume":
+            share = 10 ** ((value - self.high) / 40)
+        elif self.curve == "exponential":
+            share = math.log(max(value, 1e-30) / self.low) / math.log(self.high / self.low)
+        else:
+            share = (value - self.low) / (self.high - self.low)
+        return min(max(share, 0.0), 1.0)
+
+    def event(self, position: float, time: int = NOW) -> Event:
+        """What follows from a position of the source."""
+        return glide(self.target, self.smoothing_ms / 1000, (self.value(position),), time)
+
+
+@dataclass(frozen=True)
+class Macro:
+    """A control of the map itself, `/macro/<name>`, that moves others by bindings.
+
+    Args:
+        name: as of a control; default: where it stands at first, 0 … 1.
+    """
+
+    name: str
+    default: float = 0.0
+
+    @property
+    def control(self) -> Control:
+        """As the namespace shows it."""
+        return Control(
+            self.name, 1, (0.0,), (1.0,), (self.default,), description="moves what the map says"
+        )
+
+
+@dataclass(frozen=True)
+class ControlMap:
+    """All that is bound, besides the playing of notes: a stateless `Mover` of `namespace.sources`.
+
+    Args:
+        bindings: at most 4096; bend_range: semitones up and down at the ends of the pitch wheel, 0
+            … 96; channel: the MIDI channel that is listened to, 1 … 16, or None for all.
+        macros, pads: of the map.
+        settings: events that happen when the map is taken; mpe: channels of a lower MPE zone that
+            is there from the start, 0 … 15.
+
+    Raises:
+        MappingError: a number is out of its range.
+    """
+
+    bindings: tuple[Binding, ...] = ()
+    bend_range: float = DEFAULT_BEND_RANGE
+    channel: int | None = None
+    macros: tuple[Macro, ...] = ()
+    pads: tuple[Pad, ...] = ()
+    settings: tuple[Event, ...] = ()
+    mpe: int = 0
+
+    def __post_init__(self) -> None:
+        if not is_number(self.bend_range) or not 0 <= self.bend_range <= MAX_BEND_RANGE:
+            raise MappingError(
+                ("bend_range",),
+                f"bend_range is {self.bend_range!r}; 0 … {MAX_BEND_RANGE:g} semitones is allowed",
+            )
+        if self.channel is not None and not is_int(self.channel, 1, 16):
+            raise MappingError(
+                ("channel",), f"channel is {self.channel!r}; 1 … 16, or null for all, is allowed"
+            )
+        if not is_int(self.mpe, 0, 15):
+            raise MappingError(("mpe",), f"mpe is {self.mpe!r}; 0 … 15 member channels are allowed")
+        if len(self.bindings) > MAX_BINDINGS:
+            raise MappingError(
+                ("bindings",), f"{len(self.bindings)} bindings; {MAX_BINDINGS} can be used"
+            )
+
+    @functools.cached_property
+    def table(self) -> Mapping[Source, tuple[Binding, ...]]:
+        """Bindings by their source."""
+        made: dict[Source, list[Binding]] = {}
+        for binding in self.bindings:
+            made.setdefault(binding.source, []).append(binding)
+        return {source: tuple(bindings) for source, bindings in made.items()}
+
+    def bound_to(self, source: Source) -> tuple[Binding, ...]:
+        """What a source moves: as bound on its channel, and on any."""
+        table = self.table
+        found = table.get(source, ())
+        if source.channel != ANY_CHANNEL:
+            found += table.get(source._replace(channel=ANY_CHANNEL), ())
+        return found
+
+    def moved(self, source: Source, position: float, time: int = NOW) -> tuple[Event, ...]:
+        """See `realtime.namespace.sources.Mover`."""
+        return tuple(binding.event(position, time) for binding in self.bound_to(source))
+
+    @property
+    def own_controls(self) -> dict[str, list[Control]]:
+        """Macros and pads, for `Namespace.extended`."""
+        return {
+            "macro": [macro.control for macro in self.macros],
+            "pad": [pad.control for pad in self.pads],
+        }
+
+
+def changed_settings(before: ControlMap, after: ControlMap) -> list[Event]:
+    """What happens when a map takes the place of another one: its settings, and an end of what only
+    the other one let follow pressure, timbre or the beat."""
+    kept = {event.target for event in after.settings}
+    ends = [
+        Event(NOW, event.target, (0.0,))
+        for event in before.settings
+        if event.target not in kept and event.target.rpartition("/")[2] in MODULATIONS
+        and event.target.count("/") > 2
+    ]  # fmt: skip
+    return [*ends, *after.settings]
+
+
+def default_mapping(namespace: Namespace) -> ControlMap:
+    """A mapping for instruments that nobody has written one for.
+
+    CC 7 moves the gain as General MIDI's volume does. The mod wheel (CC 1) moves the first control
+    from its default to its maximum, because a wheel rests at 0; the other `CONTROLLERS` move the
+    next ones over their whole range. Vectors give their first 8 elements, the vector `latent`
+    before all else; what notes move by themselves is left out. The same controls are the axes of
+    the pad `plane`, which has no points yet.
+    """
+    order = sorted(namespace.controls.items(), key=lambda item: item[1].name != "latent")
+    addresses = []
+    for address, control in order:
+        if control.name in NOT_BY_DEFAULT:
+            continue
+        elements = [f"{address}/{i}" for i in range(min(control.size, AXES_BY_DEFAULT))]
+        addresses += elements if control.size > 1 else [address]
+    gain = GLOBALS["/gain"][0].minimum[0]
+    bindings = [Binding(Source("cc", VOLUME), "/gain", gain, 0.0, "volume")]
+    for number, address in zip(CONTROLLERS, addresses, strict=False):
+        found = namespace.find(address)
+        if found is not None:
+            control = element(*found)
+            rest, high = control.default[0], control.maximum[0]
+            low = rest if number == 1 and rest < high else None
+            bindings.append(bind(Source("cc", number), address, namespace, low=low))
+    axes = tuple(a for a in addresses if _glides(namespace, a))[:AXES_BY_DEFAULT]
+    return ControlMap(tuple(bindings), pads=(Pad(DEFAULT_PAD, axes),) if axes else ())
+
+
+def bind(
+    source: Source,
+    target: Any,
+    namespace: Namespace,
+    where: tuple[str | int, ...] = (),
+    *,
+    low: Any = None,
+    high: Any = None,
+    curve: Any = "",
+    pickup: bool = False,
+    smoothing_ms: float = 0.0,
+    span: tuple[float, float] = (0.0, 1.0),
+) -> Binding:
+    """A binding that fits a control.
+
+    Args:
+        low, high: None for the ends of the control's range; curve: "" for its own.
+        where: the way to what is judged here, for errors.
+
+    Raises:
+        MappingError: nothing has the address, it has several elements, or an end is out of range.
+    """
+    found = namespace.find(target) if isinstance(target, str) else None
+    if found is None:
+        raise MappingError(
+            (*where, "target"), f"nothing has the address {target!r}{_advice(target, namespace)}"
+        )
+    whole, index = found
+    if whole.size > 1 and index is None:
+        raise MappingError(
+            (*where, "target"),
+            f"{target} has {whole.size} elements; choose one of {target}/0 …"
+            f" {target}/{whole.size - 1}",
+        )
+    control = element(whole, index)
+    first = control.minimum[0] if low is None else _end(where, "min", low, control)
+    last = control.maximum[0] if high is None else _end(where, "max", high, control)
+    curve = curve or (control.curve if control.curve == "exponential" else "linear")
+    if curve not in CURVES:
+        raise MappingError((*where, "curve"), f"curve is {curve!r}; known are {', '.join(CURVES)}")
+    if curve == "exponential" and min(first, last) <= 0:
+        raise MappingError(
+            (*where, "curve"),
+            f"an exponential curve needs min and max above 0, got {first:g} and {last:g}",
+        )
+    return Binding(
+        source, target, first, last, curve, control.curve in WHOLE, pickup, smoothing_ms, span
+    )
+
+
+def is_int(value: Any, low: int, high: int) -> bool:
+    """Whether it is a whole number in the range, and no truth value."""
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is a finite number, and no truth value."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _end(where: tuple[str | int, ...], name: str, value: Any, control: Control) -> float:
+    low, high = control.minimum[0], control.maximum[0]
+    if not is_number(value) or not low <= value <= high:
+        unit = f" {control.unit}" if control.unit else ""
+        raise MappingError(
+            (*where, name), f"{name} is {value!r}; {low:g} … {high:g}{unit} is allowed"
+        )
+    return float(value)
+
+
+def _glides(namespace: Namespace, address: str) -> bool:
+    found = namespace.find(address)
+    return found is not None and found[0].curve not in WHOLE
+
+
+def _advice(address: Any, namespace: Namespace) -> str:
+    known = [*namespace.controls, *GLOBAL_VALUES]
+    near = difflib.get_close_matches(str(address)[:64], known, 3, 0.5) or known[:8]
+    return f"; try {', '.join(near)}"

@@ -1,0 +1,253 @@
+"""`Mapper`: a map at work: pick-up, learning, macros and pads.
+
+It stands between those who move something and the engine: decoders ask it what a movement means
+(`moved`), and the session what an event entails (`outcome`), for macros and pads are controls of
+its own.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from realtime.mapping.control_map import Binding, ControlMap, bind
+from realtime.mapping.learn import Learner, with_learnt, without
+from realtime.mapping.pad import Pad, Point, from_shares, to_shares
+from realtime.namespace.elements import axes_of
+from realtime.namespace.event import NOW, Event
+from realtime.namespace.glide import PREFIX, glide, landed
+from realtime.namespace.namespace import Namespace
+from realtime.namespace.sources import Source
+from realtime.namespace.values import Values
+from realtime.protocol.osc_decode import OscArg
+from synth.contract import ProtocolError
+
+OWN = ("/macro/", "/pad/")
+MAX_DEPTH = 4  # of macros that move macros
+CLOSE = 1.5 / 127  # a step of a controller of 7 bits, and a half
+MAX_OSC_NUMBERS = 8
+
+
+class Mapper:
+    """See `realtime.namespace.sources.Mover`. Safe in any thread.
+
+    Args:
+        mapping: what is bound; rack: the addresses of the engine; values: where controls stand, for
+            pick-up and pads; without, everything moves at once.
+        learnt: called with each binding that was learnt; must not block.
+    """
+
+    def __init__(
+        self,
+        mapping: ControlMap,
+        rack: Namespace,
+        values: Values | None = None,
+        learnt: Callable[[Binding], None] | None = None,
+    ) -> None:
+        self._lock = threading.RLock()
+        self._rack, self._values = rack, values
+        self._told = learnt
+        self._learner = Learner()
+        self._places: dict[str, tuple[float, float]] = {}
+        self.replace(mapping)
+
+    @property
+    def mapping(self) -> ControlMap:
+        """What is bound now."""
+        return self._mapping
+
+    @property
+    def namespace(self) -> Namespace:
+        """The rack's addresses, macros and pads."""
+        return self._namespace
+
+    @property
+    def bend_range(self) -> float:
+        """See `Mover`."""
+        return self._mapping.bend_range
+
+    @property
+    def channel(self) -> int | None:
+        """See `Mover`."""
+        return self._mapping.channel
+
+    def replace(self, mapping: ControlMap) -> None:
+        """Take another map; nothing moves by that."""
+        with self._lock:
+            self._mapping = mapping
+            self._namespace = self._rack.extended(mapping.own_controls)
+            self._pads = {pad.name: pad for pad in mapping.pads}
+            self._at: dict[Binding, float] = {}
+            self._sent: dict[Binding, float] = {}
+
+    # -- movements -----------------------------------------------------------------------------
+
+    def moved(self, source: Source, position: float, time: int = NOW) -> tuple[Event, ...]:
+        """See `Mover`; while a control is being learnt, it is bound to the source first."""
+        with self._lock:
+            learnt = self._learner.offer(source, position)
+            if learnt is not None:
+                self.replace(with_learnt(self._mapping, learnt))
+        if learnt is not None and self._told is not None:
+            self._told(learnt)
+        events = []
+        for binding in self._mapping.bound_to(source):
+            if not binding.pickup or self._picked_up(binding, position):
+                event = binding.event(position, time)
+                events.append(event)
+                if binding.pickup:
+                    self._sent[binding] = event.value[-1]
+        return tuple(events)
+
+    def foreign(
+        self, address: str, args: Sequence[OscArg], time: int = NOW
+    ) -> tuple[Event, ...] | None:
+        """What an OSC message to an unknown address means: its numbers are sources `osc <address>`,
+        `osc <address>#1` and so on. None where nothing is bound to any, nor learnt."""
+        taken = False
+        events: list[Event] = []
+        for i, arg in enumerate(args[:MAX_OSC_NUMBERS]):
+            if not isinstance(arg, int | float) or not math.isfinite(arg):
+                continue
+            source = Source("osc", address if i == 0 else f"{address}#{i}")
+            events += self.moved(source, float(arg), time)
+            taken = taken or bool(self._mapping.bound_to(source))
+        return tuple(events) if taken else None
+
+    def _picked_up(self, binding: Binding, position: float) -> bool:
+        """Whether a source may move its control: since the last time nobody else has moved it, or
+        the source meets or passes its value now."""
+        value = self._values.get(binding.target) if self._values is not None else None
+        if not value:
+            return True
+        first, last = binding.span
+        share = (position - first) / (last - first)
+        before, self._at[binding] = self._at.get(binding), share
+        if self._sent.get(binding) == value[0]:
+            return True
+        there = binding.share(value[0])
+        passed = before is not None and (before - there) * (share - there) <= 0
+        return passed or abs(share - there) <= CLOSE
+
+    # -- macros and pads -----------------------------------------------------------------------
+
+    def outcome(self, event: Event) -> list[Event]:
+        """An event and all that follows from it, in order; `is_own` ones are not for the engine."""
+        if not is_own(event):
+            return [event]
+        with self._lock:
+            return self._outcome(event, MAX_DEPTH)
+
+    def _outcome(self, event: Event, depth: int) -> list[Event]:
+        if not is_own(event) or not depth:
+            return [event]
+        seconds = event.value[0] if event.target.startswith(PREFIX) else 0.0
+        plain = landed(event)
+        _, kind, name, *rest = plain.target.split("/")
+        if kind == "macro":
+            source = Source("macro", name)
+            follows = [
+                replace(b, smoothing_ms=max(b.smoothing_ms, 1000 * seconds)).event(
+                    plain.value[0], event.time
+                )
+                for b in self._mapping.bound_to(source)
+                if plain.value
+            ]
+        else:
+            follows = self._pad_events(name, rest, plain, seconds)
+        return [plain, *(e for f in follows for e in self._outcome(f, depth - 1))]
+
+    def _pad_events(
+        self, name: str, rest: Sequence[str], event: Event, seconds: float
+    ) -> list[Event]:
+        pad = self._pads.get(name)
+        x, y = self._places.get(name, (0.5, 0.5))
+        if rest and len(event.value) == 1:
+            x, y = (event.value[0], y) if rest[0] == "0" else (x, event.value[0])
+        elif len(event.value) == 2:
+            x, y = event.value
+        self._places[name] = (x, y)
+        shares = pad.at(x, y) if pad is not None else ()
+        if pad is None or not shares:
+            return []
+        events, at = [], 0
+        for address, controls in axes_of(pad.axes, self._rack):
+            values = from_shares(controls, shares[at : at + len(controls)])
+            at += len(controls)
+            events.append(glide(address, seconds, values, event.time))
+        return events
+
+    def store_point(self, name: str, place: tuple[float, float] | None = None) -> int:
+        """Keep where the axes of a pad stand now at a place of it, or at where it is; how many
+        points it has then.
+
+        Raises:
+            ProtocolError: there is no such pad; ConfigError: it has 256 points.
+        """
+        with self._lock:
+            pad = self._pad(name)
+            x, y = place or self._places.get(name, (0.5, 0.5))
+            shares: list[float] = []
+            for address, controls in axes_of(pad.axes, self._rack):
+                known = self._values.get(address) if self._values is not None else None
+                values = known or tuple(c.default[0] for c in controls)
+                shares += to_shares(controls, values)
+            return self._change_pad(pad.stored(Point(x, y, tuple(shares))))
+
+    def clear_points(self, name: str, place: tuple[float, float] | None = None) -> int:
+        """Forget all points of a pad, or the one nearest to a place; how many are left.
+
+        Raises:
+            ProtocolError: there is no such pad.
+        """
+        with self._lock:
+            return self._change_pad(self._pad(name).cleared(place))
+
+    def _pad(self, name: str) -> Pad:
+        if name not in self._pads:
+            known = ", ".join(self._pads) or "none"
+            raise ProtocolError(f"there is no pad {name[:32]!r}; known are {known}")
+        return self._pads[name]
+
+    def _change_pad(self, pad: Pad) -> int:
+        pads = tuple(pad if p.name == pad.name else p for p in self._mapping.pads)
+        self.replace(replace(self._mapping, pads=pads))
+        return len(pad.points)
+
+    # -- learning ------------------------------------------------------------------------------
+
+    def learn(self, target: str, low: float | None = None, high: float | None = None) -> None:
+        """Bind a control to what moves next.
+
+        Raises:
+            MappingError: no such control, or an end is out of its range.
+        """
+        open_source = Source("", 0)
+        binding = bind(open_source, target, self._namespace, low=low, high=high)
+        with self._lock:
+            self._learner.arm(binding)
+
+    def stop_learning(self) -> None:
+        """Wait for no movement any more."""
+        with self._lock:
+            self._learner.arm(None)
+
+    @property
+    def learning(self) -> str:
+        """The control that waits for a movement, or ""."""
+        binding = self._learner.binding
+        return binding.target if binding is not None else ""
+
+    def forget(self, target: str) -> int:
+        """Let nothing move a control any more; how many sources did."""
+        with self._lock:
+            mapping, count = without(self._mapping, target)
+            self.replace(mapping)
+        return count
+
+
+def is_own(event: Event) -> bool:
+    """Whether an event is for a macro or a pad, which the engine doesn't know."""
+    return event.target.removeprefix(PREFIX).startswith(OWN)

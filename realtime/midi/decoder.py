@@ -1,0 +1,327 @@
+"""MIDI 1.0 bytes to events. No I/O: `MidiParser` finds messages, `MidiDecoder` says what they mean.
+
+MIDI 1.0 with registered and non-registered parameters, 14-bit controllers, clock and song position,
+and MIDI Polyphonic Expression 1.0.
+
+    raw bytes ── MidiParser.feed ──> whole messages ── MidiDecoder.decode ──> events
+                     drivers and files that deliver whole messages begin ──^
+
+The parser is our own because running status (status bytes left out) and real-time bytes inside
+other messages (a clock in the middle of a note) are both legal on a wire.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from realtime.midi.channel import (
+    BEND_RANGE,
+    COARSE_TUNING,
+    FINE_TUNING,
+    LOWER,
+    MEMBER_BEND_RANGE,
+    MPE_CONFIGURATION,
+    UPPER,
+    Channel,
+    Parameter,
+    Zones,
+)
+from realtime.midi.clock import MidiClock
+from realtime.namespace.event import NOW, Event
+from realtime.namespace.namespace import MAX_BEND_SEMITONES
+from realtime.namespace.sources import Mover, Source
+
+# Data bytes of channel messages by the upper half of the status, of system messages by all of it.
+_CHANNEL_LENGTH = {0x8: 2, 0x9: 2, 0xA: 2, 0xB: 2, 0xC: 1, 0xD: 1, 0xE: 2}
+_SYSTEM_LENGTH = {0xF1: 1, 0xF2: 2, 0xF3: 1, 0xF6: 0}
+_TIMBRE, _ALL_SOUND_OFF, _RESET_CONTROLLERS, _ALL_NOTES_OFF = 74, 120, 121, 123
+_PEDALS = {64: "/sustain", 66: "/sostenuto", 67: "/soft"}
+_BANK = (0, 32)
+_STATE = (*_BANK, 6, 38, *range(96, 102))  # change what later messages mean
+_CLOCK = (0xF2, 0xF8, 0xFA, 0xFB, 0xFC, 0xFE)
+_EXPRESSION = {"/note/bend": 0.0, "/note/pressure": 0.0, "/note/timbre": 0.5}
+# What is at rest when nobody touches anything.
+_REST = tuple(
+    Event(NOW, target, (0.0,))
+    for target in ("/pitch_bend", "/sustain", "/sostenuto", "/soft", "/pressure")
+)
+
+
+class MidiParser:
+    """Cuts a stream of bytes into whole messages, status byte always included.
+
+    System exclusive is skipped, however long: its bytes are never kept. Real-time bytes (F8 … FF)
+    come out as messages of one byte, before the message that they interrupt. Holds at most one
+    unfinished message of three bytes.
+    """
+
+    def __init__(self) -> None:
+        self._status = 0  # 0: none, data bytes are skipped
+        self._needed = 0
+        self._data = bytearray()
+
+    def feed(self, data: Iterable[int]) -> list[bytes]:
+        """The messages completed by `data` (bytes 0 … 255), in order."""
+        messages: list[bytes] = []
+        for byte in data:
+            if byte >= 0xF8:
+                messages.append(bytes((byte,)))
+            elif byte >= 0x80:
+                self._begin(byte, messages)
+            elif self._status:
+                self._data.append(byte)
+                if len(self._data) == self._needed:
+                    messages.append(bytes((self._status, *self._data)))
+                    self._data.clear()
+                    if self._status >= 0xF0:  # only channel messages have a running status
+                        self._status = 0
+        return messages
+
+    def _begin(self, status: int, messages: list[bytes]) -> None:
+        self._data.clear()
+        if status < 0xF0:
+            self._status, self._needed = status, _CHANNEL_LENGTH[status >> 4]
+            return
+        self._needed = _SYSTEM_LENGTH.get(status, -1)  # -1: sysex, its end, undefined
+        self._status = status if self._needed > 0 else 0
+        if self._needed == 0:
+            messages.append(bytes((status,)))
+
+
+class MidiDecoder:
+    """What whole messages mean.
+
+    Channels outside of MPE zones play one instrument together: their wheels bend all notes. In a
+    zone every note has its own channel, and wheel, pressure and controller 74 of that channel move
+    that note alone; those of the manager channel move all notes of the zone. A zone comes by the
+    registered parameter 6.
+
+    Args:
+        mapping: what controllers move, the range of the pitch wheel, the channel listened to.
+        members: of a lower zone that is there from the start, 0 … 15.
+
+    `counters`: `messages` that reached it, `ignored` (other channel, or nothing here answers to
+    it), `malformed` (not a whole message).
+    """
+
+    def __init__(self, mapping: Mover, members: int = 0) -> None:
+        self.mapping = mapping
+        self.counters: dict[str, int] = {"messages": 0, "ignored": 0, "malformed": 0}
+        self.zones = Zones(members)
+        self.clock = MidiClock()
+        self._channels = {number: Channel(number) for number in range(1, 17)}
+        self._spread_members(LOWER)
+
+    def decode(self, message: bytes, at: float = 0.0) -> tuple[Event, ...]:
+        """The events of one whole message (status byte first), with the time `NOW`; often one.
+
+        Never raises: what is no message is counted.
+
+        Args:
+            at: when it came, s of any steady clock; what tempo and beat are reckoned from.
+        """
+        self.counters["messages"] += 1
+        if not _is_whole(message):
+            self.counters["malformed"] += 1
+            return ()
+        if message[0] >= 0xF0:
+            known = message[0] in _CLOCK
+            events = self._system(message, at)
+        else:
+            known = message[0] >> 4 == 0xB and message[1] in _STATE
+            events = self._channel(message)
+        if not (events or known):
+            self.counters["ignored"] += 1
+        return events
+
+    def release(self) -> tuple[Event, ...]:
+        """Everything that channels hold is let go of, as when their port is gone: wheels, pedals,
+        pressure, a running clock, and all notes."""
+        for channel in self._channels.values():
+            channel.rest()
+            channel.keys.clear()
+            channel.controllers[:] = bytes(128)
+        return (*_REST, *self.clock.stop(), Event(NOW, "/all_notes_off"))
+
+    # -- channel messages ----------------------------------------------------------------------
+
+    def _channel(self, message: bytes) -> tuple[Event, ...]:
+        channel = self._channels[(message[0] & 0x0F) + 1]
+        if self.mapping.channel not in (None, channel.number):
+            return ()
+        kind, first, last = message[0] >> 4, message[1], message[-1]
+        if kind == 0x9 and last > 0:
+            return self._note_on(channel, first, last)
+        if kind in (0x8, 0x9):
+            return self._note_off(channel, first)
+        if kind == 0xB:
+            return self._controller(channel, first, last)
+        if kind == 0xC:
+            bank = channel.controllers[0] << 7 | channel.controllers[32]
+            return (Event(NOW, "/program", (float(bank << 7 | first),)),)
+        if kind == 0xE:
+            channel.wheel = _both_ways((first | last << 7) - 8192, 8192)
+            return self._bent(channel)
+        return self._pressed(channel, None if kind == 0xD else first, last / 127)
+
+    def _note_on(self, channel: Channel, key: int, velocity: int) -> tuple[Event, ...]:
+        note = (float(key), float(velocity))
+        if self.zones.manager_of(channel.number) is None:
+            moved = self._moved("note", key, channel, velocity / 127)
+            return moved or (Event(NOW, "/note/on", note),)
+        channel.keys.pop(key, None)
+        channel.keys[key] = None
+        ident = float(channel.number)
+        said = [
+            Event(NOW, address, (float(key), value, ident))
+            for address, rest in _EXPRESSION.items()
+            if (value := self._total(address, channel)) != rest
+        ]
+        return (Event(NOW, "/note/on", (*note, ident)), *said)
+
+    def _note_off(self, channel: Channel, key: int) -> tuple[Event, ...]:
+        if self.zones.manager_of(channel.number) is None:
+            moved = self._moved("note", key, channel, 0.0)
+            return moved or (Event(NOW, "/note/off", (float(key),)),)
+        channel.keys.pop(key, None)
+        return (Event(NOW, "/note/off", (float(key), float(channel.number))),)
+
+    def _pressed(self, channel: Channel, key: int | None, position: float) -> tuple[Event, ...]:
+        """Pressure on a key, or on the channel."""
+        if self.zones.manager_of(channel.number) is not None:
+            if key is not None:
+                note = (float(key), position, float(channel.number))
+                return (Event(NOW, "/note/pressure", note),)
+            channel.pressure = position
+            return self._express("/note/pressure", channel)
+        if key is not None:
+            moved = self._moved("key_pressure", key, channel, position)
+            return moved or (Event(NOW, "/note/pressure", (float(key), position)),)
+        moved = self._moved("pressure", 0, channel, position)
+        return moved or (Event(NOW, "/pressure", (position,)),)
+
+    def _controller(self, channel: Channel, number: int, value: int) -> tuple[Event, ...]:
+        pair = channel.control(number, value)
+        if number == _TIMBRE and self.zones.manager_of(channel.number) is not None:
+            channel.timbre = 0.5 + 0.5 * _both_ways(value - 64, 64)
+            return self._express("/note/timbre", channel)
+        moved = self._moved("cc14", number % 32, channel, pair / 16383) if number < 64 else ()
+        moved = moved or self._moved("cc", number, channel, value / 127)
+        if moved:
+            return moved
+        if number in _PEDALS:
+            return (Event(NOW, _PEDALS[number], (1.0 if value >= 64 else 0.0,)),)
+        if number in _STATE:
+            parameter = channel.parameter(number, value) if number not in _BANK else None
+            return () if parameter is None else self._parameter(channel, parameter)
+        if number == _RESET_CONTROLLERS:
+            return self._reset(channel)
+        if number == _ALL_SOUND_OFF:
+            return self._end("/panic")
+        # The mode messages above "all notes off" end all notes too.
+        return self._end("/all_notes_off") if number >= _ALL_NOTES_OFF else ()
+
+    def _reset(self, channel: Channel) -> tuple[Event, ...]:
+        channel.rest()
+        if self.zones.manager_of(channel.number) is None:
+            return self._bent(channel) + _REST[1:]
+        said = [event for address in _EXPRESSION for event in self._express(address, channel)]
+        return (*said, *_REST[1:])
+
+    def _end(self, address: str) -> tuple[Event, ...]:
+        for channel in self._channels.values():
+            channel.keys.clear()
+        return (Event(NOW, address),)
+
+    def _moved(
+        self, kind: str, number: int, channel: Channel, position: float
+    ) -> tuple[Event, ...]:
+        return self.mapping.moved(Source(kind, number, channel.number), position)
+
+    # -- parameters ----------------------------------------------------------------------------
+
+    def _parameter(self, channel: Channel, parameter: Parameter) -> tuple[Event, ...]:
+        kind, number, value = parameter
+        if kind == "rpn" and number == BEND_RANGE:
+            channel.bend_range = min((value >> 7) + (value & 0x7F) / 100, MAX_BEND_SEMITONES)
+            manager = self.zones.manager_of(channel.number)
+            if manager not in (None, channel.number):
+                self._spread_members(manager or LOWER, channel.bend_range)
+            return self._bent(channel) if channel.wheel else ()
+        if kind == "rpn" and number in (FINE_TUNING, COARSE_TUNING):
+            if number == FINE_TUNING:
+                channel.fine = (value - 8192) / 8192
+            else:
+                channel.coarse = float((value >> 7) - 64)
+            return self._bent(channel)
+        if kind == "rpn" and number == MPE_CONFIGURATION and channel.number in (LOWER, UPPER):
+            return self._configure(channel.number, value >> 7)
+        return self._moved(kind, number, channel, value / 16383)
+
+    def _configure(self, manager: int, members: int) -> tuple[Event, ...]:
+        """Make a zone; whatever sounds ends, and its channels begin anew."""
+        self.zones.configure(manager, members)
+        for channel in self._channels.values():
+            channel.rest()
+        self._channels[manager].bend_range = None
+        self._spread_members(manager)
+        return (*self._end("/all_notes_off"), *_REST)
+
+    def _spread_members(self, manager: int, semitones: float = MEMBER_BEND_RANGE) -> None:
+        """Bend range of all members of a zone."""
+        for number in self.zones.channels(manager):
+            if number != manager:
+                self._channels[number].bend_range = semitones
+
+    # -- expression ----------------------------------------------------------------------------
+
+    def _bent(self, channel: Channel) -> tuple[Event, ...]:
+        if self.zones.manager_of(channel.number) is not None:
+            return self._express("/note/bend", channel)
+        bend = channel.bend(self.mapping.bend_range)
+        return (Event(NOW, "/pitch_bend", (_semitones(bend),)),)
+
+    def _express(self, address: str, channel: Channel) -> tuple[Event, ...]:
+        """What has moved on a channel of a zone, for each note that it concerns."""
+        manages = self.zones.manager_of(channel.number) == channel.number
+        numbers = self.zones.channels(channel.number) if manages else (channel.number,)
+        return tuple(
+            Event(NOW, address, (float(key), self._total(address, member), float(number)))
+            for number in numbers
+            for member in (self._channels[number],)
+            for key in member.keys
+        )
+
+    def _total(self, address: str, channel: Channel) -> float:
+        """Bend, pressure or timbre of a note: its channel's, and on top its manager's."""
+        manager = self._channels[self.zones.manager_of(channel.number) or channel.number]
+        parts = [channel] if manager is channel else [channel, manager]
+        if address == "/note/bend":
+            return _semitones(sum(part.bend(self.mapping.bend_range) for part in parts))
+        if address == "/note/pressure":
+            return min(sum(part.pressure for part in parts), 1.0)
+        return min(max(0.5 + sum(part.timbre - 0.5 for part in parts), 0.0), 1.0)
+
+    def _system(self, message: bytes, at: float) -> tuple[Event, ...]:
+        if message[0] == 0xFF:
+            return self._end("/panic")
+        return self.clock.decode(message, at)
+
+
+def _both_ways(offset: int, reach: int) -> float:
+    """-reach … reach - 1 as -1 … 1: 0 is exactly 0, both ends are exact."""
+    return offset / (reach - 1 if offset > 0 else reach)
+
+
+def _semitones(bend: float) -> float:
+    return min(max(bend, -MAX_BEND_SEMITONES), MAX_BEND_SEMITONES)
+
+
+def _is_whole(message: bytes) -> bool:
+    if not message or message[0] < 0x80:
+        return False
+    status = message[0]
+    if status in (0xF0, 0xF7):
+        return True
+    needed = _CHANNEL_LENGTH.get(status >> 4, _SYSTEM_LENGTH.get(status, 0))
+    return len(message) == 1 + needed and all(byte < 0x80 for byte in message[1:])

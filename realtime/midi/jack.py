@@ -1,0 +1,141 @@
+"""`JackInput`: a JACK MIDI input that knows the frame at which every message came.
+
+RtMidi tells the cycle only, which on a large period is no better than the start of the block. This
+one is used where the package JACK-Client is installed (the extra `jack`); it has the methods of
+`rtmidi.MidiIn` that `realtime.midi.port_process` calls.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from synth.contract import DeviceError
+
+_WRAP = 1 << 32  # JACK counts frames in 32 bits
+_SYSEX, _ACTIVE_SENSING = 0xF0, 0xFE
+MAX_WAITING = 4_096
+CYCLE_S = 0.5  # now and then the server never calls a new client …
+STARTS = 3  # … and the next one it does
+
+Received = tuple[list[int], float, float]
+
+
+def available() -> bool:
+    """Whether the package is installed, and the library that it needs."""
+    try:
+        import jack  # noqa: F401 - whether it loads is the question
+    except (ImportError, OSError):
+        return False
+    return True
+
+
+class JackInput:
+    """A client of a JACK server with one MIDI input.
+
+    Args:
+        name: of the client; the server adds a number where it is taken.
+
+    Raises:
+        DeviceError: no server answers.
+    """
+
+    def __init__(self, name: str) -> None:
+        import jack
+
+        for silence in (jack.set_error_function, jack.set_info_function):
+            silence(lambda message: None)
+        self._name = name
+        self._client = self._enter()
+        self._port: Any = None
+        self._called = threading.Event()
+        self._told: Callable[[Received, object], None] | None = None
+        self._last: int | None = None
+        self.lost = 0
+        # The server waits for its clients: what may take time is done on another thread.
+        self._waiting: queue.Queue[Received | None] = queue.Queue(MAX_WAITING)
+        self._thread = threading.Thread(target=self._tell, name="jack midi", daemon=True)
+
+    def get_ports(self) -> list[str]:
+        """Names of the outputs that can be listened to."""
+        return [port.name for port in self._client.get_ports(is_midi=True, is_output=True)]
+
+    def ignore_types(self, **kinds: bool) -> None:
+        """System exclusive and active sensing are ignored always."""
+
+    def set_callback(self, told: Callable[[Received, object], None]) -> None:
+        """Who is told, on a thread of this object: bytes; seconds from the start of the cycle that
+        the message before came in to that of this one; seconds into the cycle. Messages are
+        delivered when their cycle starts."""
+        self._told = told
+
+    def open_port(self, index: int, name: str) -> None:
+        """Listen to one of `get_ports` with a port of that name.
+
+        Raises:
+            DeviceError: it is gone meanwhile, or the server takes no client in.
+        """
+        import jack
+
+        sources = self.get_ports()
+        self.open_virtual_port(name)
+        try:
+            self._client.connect(sources[index], self._port)
+        except (IndexError, jack.JackError) as error:
+            raise DeviceError(f"the MIDI port is gone ({error}); plug it in again") from None
+
+    def open_virtual_port(self, name: str) -> None:
+        """Have a port of that name, for others to connect to.
+
+        Raises:
+            DeviceError: the server takes no client in.
+        """
+        if not self._thread.is_alive():
+            self._thread.start()
+        for _ in range(STARTS):
+            self._port = self._client.midi_inports.register(name)
+            self._client.set_process_callback(self._process)
+            self._client.activate()
+            if self._called.wait(CYCLE_S):
+                return
+            self._client.close()
+            self._client = self._enter()
+        raise DeviceError("the JACK server never calls; restart it, or play by OSC")
+
+    def close_port(self) -> None:
+        """Listen no more."""
+        self._client.deactivate()
+
+    def delete(self) -> None:
+        """Leave the server."""
+        self._client.close()
+
+    def _enter(self) -> Any:
+        import jack
+
+        try:
+            return jack.Client(self._name, no_start_server=True)
+        except jack.JackError as error:
+            raise DeviceError(f"no JACK server answers ({error})") from None
+
+    def _process(self, frames: int) -> None:
+        self._called.set()
+        began = self._client.last_frame_time
+        for offset, data in self._port.incoming_midi_events():
+            message = bytes(data)
+            if not message or message[0] in (_SYSEX, _ACTIVE_SENSING):
+                continue
+            since = 0 if self._last is None else (began - self._last) % _WRAP
+            self._last = began
+            rate = self._client.samplerate
+            try:
+                self._waiting.put_nowait((list(message), since / rate, offset / rate))
+            except queue.Full:
+                self.lost += 1
+
+    def _tell(self) -> None:
+        while (received := self._waiting.get()) is not None:
+            if self._told is not None:
+                self._told(received, None)

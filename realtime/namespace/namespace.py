@@ -1,0 +1,364 @@
+"""`Namespace`: which addresses there are, and what a message to one of them means.
+
+OSC, event logs and MIDI maps all speak these addresses, so ranges, types and the list of what
+exists are judged in this one place.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import math
+import re
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+
+from realtime.engine.transport import DEFAULT_TEMPO, MAX_BEATS, MAX_TEMPO, MIN_TEMPO
+from realtime.namespace.event import NOW, Event
+from realtime.namespace.glide import MAX_SECONDS as MAX_GLIDE_S
+from realtime.namespace.glide import PREFIX as GLIDE
+from realtime.namespace.glide import glide
+from realtime.protocol.osc_decode import NotFiniteError, OscArg
+from realtime.protocol.osc_pattern import AddressBook
+from synth.contract import ConfigError, Control, ProtocolError
+
+DEFAULT_VELOCITY = 100.0
+MAX_BEND_SEMITONES = 96.0
+MAX_IDENT = 65_535
+MAX_SYNC_BEATS = 1_024.0
+
+
+def _number(
+    name: str, low: float, high: float, default: float, unit: str, curve: str, text: str
+) -> Control:
+    return Control(name, 1, (low,), (high,), (default,), unit, curve, text)
+
+
+# What an address takes, argument by argument. `/note/on` may leave out its velocity; the addresses
+# of notes take an id besides (0 … 65535), which tells notes of one key apart.
+GLOBALS: Mapping[str, tuple[Control, ...]] = {
+    "/note/on": (
+        _number("key", 0, 127, 60, "", "integer", "MIDI key, 60 is middle C"),
+        _number("velocity", 0, 127, DEFAULT_VELOCITY, "", "linear", "0 ends the note"),
+    ),
+    "/note/off": (_number("key", 0, 127, 60, "", "integer", "MIDI key"),),
+    "/note/bend": (
+        _number("key", 0, 127, 60, "", "integer", "MIDI key"),
+        _number(
+            "bend",
+            -MAX_BEND_SEMITONES,
+            MAX_BEND_SEMITONES,
+            0,
+            "semitones",
+            "linear",
+            "bends the notes of that key, on top of /pitch_bend",
+        ),
+    ),
+    "/note/pressure": (
+        _number("key", 0, 127, 60, "", "integer", "MIDI key"),
+        _number("pressure", 0, 1, 0, "", "linear", "of the notes of that key"),
+    ),
+    "/note/timbre": (
+        _number("key", 0, 127, 60, "", "integer", "MIDI key"),
+        _number("timbre", 0, 1, 0.5, "", "linear", "of the notes of that key"),
+    ),
+    "/all_notes_off": (),
+    "/panic": (),
+    "/gain": (_number("gain", -80, 12, 0, "dB", "linear", "level of everything"),),
+    "/sustain": (_number("sustain", 0, 1, 0, "", "toggle", "pedal: 1 holds notes"),),
+    "/sostenuto": (
+        _number("sostenuto", 0, 1, 0, "", "toggle", "pedal: 1 holds the notes that are down"),
+    ),
+    "/soft": (_number("soft", 0, 1, 0, "", "toggle", "pedal: 1 starts notes more softly"),),
+    "/pitch_bend": (
+        _number(
+            "pitch_bend",
+            -MAX_BEND_SEMITONES,
+            MAX_BEND_SEMITONES,
+            0,
+            "semitones",
+            "linear",
+            "bends all notes",
+        ),
+    ),
+    "/pressure": (_number("pressure", 0, 1, 0, "", "linear", "of all notes"),),
+    "/timbre": (_number("timbre", 0, 1, 0.5, "", "linear", "of all notes"),),
+    "/program": (_number("program", 0, 2_097_151, 0, "", "integer", "index of a sound"),),
+    "/tempo": (
+        _number("tempo", MIN_TEMPO, MAX_TEMPO, DEFAULT_TEMPO, "bpm", "linear", "quarters a minute"),
+    ),
+    "/transport/start": (),
+    "/transport/stop": (),
+    "/transport/continue": (),
+    "/transport/position": (
+        _number("position", 0, MAX_BEATS, 0, "beats", "linear", "quarters since the start"),
+    ),
+}
+# Those that a fader can move.
+GLOBAL_VALUES = (
+    "/gain", "/sustain", "/sostenuto", "/soft", "/pitch_bend", "/pressure", "/timbre", "/program",
+    "/tempo",
+)  # fmt: skip
+_IDENT = _number("id", 0, MAX_IDENT, 0, "", "integer", "which of the notes of that key, 0: all")
+# Behind the address of a control of one element, or of one element: what moves it besides.
+MODULATIONS = ("pressure", "timbre", "sync")
+RESERVED = frozenset(
+    {address.split("/")[1] for address in GLOBALS}
+    | {"status", "status.reply", "sync", "synced", "notify", "version", "version.reply"}
+    | {"done", "fail", "stats", "synth", "meter", "late", "replyport", "dumpOSC", "clearSched"}
+    | {"status.floats", "subscribe", "unsubscribe"}
+)
+_FLOAT32 = struct.Struct(">f")
+_PLUGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
+_MAX_SUGGESTED_FROM = 60  # a comparison takes some 70 µs, and anybody can ask for many
+
+
+class UnknownAddressError(ProtocolError):
+    """Nothing has this address. The search for what was meant waits until the text is wanted."""
+
+    def __init__(self, address: str, known: Sequence[str]) -> None:
+        super().__init__(address)
+        self.address, self._known = address, known
+
+    def __str__(self) -> str:
+        address = self.address if len(self.address) <= 64 else self.address[:63] + "…"
+        plugin = "/".join(address.split("/")[:2]) + "/"
+        likely = sorted(self._known, key=lambda known: not known.startswith(plugin))
+        near = difflib.get_close_matches(address, likely[:_MAX_SUGGESTED_FROM], 3, 0.6)
+        advice = (
+            f"did you mean {' or '.join(near)}?"
+            if near
+            else "known are " + ", ".join(self._known[:8])
+        )
+        return f"nothing has the address {address}; {advice}"
+
+
+class Namespace:
+    """All addresses of a rack and the global ones.
+
+    Args:
+        plugins: for each plugin's name its controls, in the order of the rack.
+
+    `counters` holds `clamped` (values brought into their range) and `refused` (values that are
+    not finite). They are exact when one thread resolves.
+
+    Raises:
+        ConfigError: a plugin's name can't be an address, or is taken by a global one.
+    """
+
+    def __init__(self, plugins: Mapping[str, Sequence[Control]]) -> None:
+        self._controls: dict[str, Control] = {}
+        for plugin, controls in plugins.items():
+            if not _PLUGIN.match(plugin) or plugin in RESERVED:
+                raise ConfigError(
+                    f"plugin name {plugin!r} can't be an OSC address; use up to 64 letters, digits,"
+                    f" '_', '-' or '.', and none of {', '.join(sorted(RESERVED))}"
+                )
+            self._controls.update({f"/{plugin}/{control.name}": control for control in controls})
+        self._known = [*self._controls, *GLOBALS]
+        self._book: AddressBook | None = None  # made when the first pattern comes
+        self.counters: dict[str, int] = {"clamped": 0, "refused": 0}
+
+    def extended(self, own: Mapping[str, Sequence[Control]]) -> Namespace:
+        """A namespace with further controls, of the control process itself: `/<first>/<name>` for
+        every control of every first word. Its counters begin at 0."""
+        made = Namespace({})
+        made._controls = dict(self._controls)
+        for first, controls in own.items():
+            made._controls.update({f"/{first}/{control.name}": control for control in controls})
+        made._known = [*made._controls, *GLOBALS]
+        return made
+
+    @property
+    def controls(self) -> Mapping[str, Control]:
+        """The plugins' controls by address `/<plugin>/<control>`, in order."""
+        return self._controls
+
+    @functools.cached_property
+    def value_addresses(self) -> frozenset[bytes]:
+        """The addresses of which only the last message counts, as they come over the wire."""
+        values = (a for a in GLOBAL_VALUES if GLOBALS[a][0].curve not in ("integer", "toggle"))
+        controls = (a for a in self._all_addresses() if a not in GLOBALS)
+        return frozenset(address.encode("ascii") for address in (*controls, *values))
+
+    def find(self, address: str) -> tuple[Control, int | None] | None:
+        """The control at an address, and which element of it (None: all of it), or None.
+
+        `GLOBAL_VALUES` count too.
+        """
+        control = self._controls.get(address)
+        if control is not None:
+            return control, None
+        head, _, tail = address.rpartition("/")
+        owner = self._controls.get(head)
+        if owner is not None and len(tail) <= 4 and tail.isascii() and tail.isdigit():
+            index = int(tail)
+            return (owner, index) if index < owner.size else None
+        return (GLOBALS[address][0], None) if address in GLOBAL_VALUES else None
+
+    def resolve(self, address: str, args: Sequence[OscArg]) -> Event:
+        """What a message means, as an event with the time `NOW`.
+
+        Args:
+            address: `/<plugin>/<control>`, `/<plugin>/<control>/<i>` (i from 0) or a global one.
+            args: numbers (True and False are 1 and 0). Values out of range are clamped and
+                counted; whole numbers are rounded to.
+
+        Raises:
+            ProtocolError: unknown address, wrong type or wrong count. The text names what is
+                allowed. `NotFiniteError` (counted) for NaN and infinities.
+        """
+        if address in GLOBALS:
+            return self._resolve_global(address, args)
+        if address.startswith(GLIDE + "/"):
+            return self._resolve_glide(address, args)
+        found = self.find(address)
+        if found is None:
+            return self._resolve_modulation(address, args)
+        control, index = found
+        numbers = self._numbers(address, args)
+        wanted = control.size if index is None else 1
+        if len(numbers) != wanted:
+            hint = f"; set one by {address}/0 … {address}/{wanted - 1}" if wanted > 1 else ""
+            raise ProtocolError(f"needs {_count(wanted)}, got {len(numbers)}{hint}")
+        first = index or 0
+        values = tuple(self._bounded(control, first + i, v) for i, v in enumerate(numbers))
+        if index is not None:
+            address = f"{address.rpartition('/')[0]}/{index}"
+        return Event(NOW, address, values)
+
+    def resolve_all(self, pattern: str, args: Sequence[OscArg]) -> tuple[Event, ...]:
+        """What a message to a pattern means: one event for each address that it names and that
+        takes such arguments, in the order of the rack.
+
+        Patterns name controls, their elements and the global addresses.
+
+        Raises:
+            ProtocolError: the pattern is malformed, names nothing, or none of what it names takes
+                such arguments.
+        """
+        if self._book is None:
+            self._book = AddressBook(self._all_addresses())
+        found = self._book.match(pattern)
+        if not found:
+            raise ProtocolError(f"nothing has an address like {pattern[:64]}")
+        events, failure = [], None
+        for address in found:
+            try:
+                events.append(self.resolve(address, args))
+            except NotFiniteError:
+                raise
+            except ProtocolError as error:
+                failure = failure or ProtocolError(f"{address}: {error}")
+        if failure is not None and not events:
+            raise failure
+        return tuple(events)
+
+    def _all_addresses(self) -> Iterator[str]:
+        for address, control in self._controls.items():
+            yield address
+            if control.size > 1:
+                yield from (f"{address}/{i}" for i in range(control.size))
+        yield from GLOBALS
+
+    def _resolve_global(self, address: str, args: Sequence[OscArg]) -> Event:
+        specs = GLOBALS[address]
+        numbers = self._numbers(address, args)
+        if not specs:
+            # A button sends its state along: what it says does not matter.
+            if len(numbers) > 1:
+                raise ProtocolError(f"needs no argument, got {len(numbers)}")
+            return Event(NOW, address)
+        if address == "/note/on" and len(numbers) == 1:
+            numbers = (numbers[0], DEFAULT_VELOCITY)
+        if address.startswith("/note/") and len(numbers) == len(specs) + 1:
+            specs = (*specs, _IDENT)
+        if len(numbers) != len(specs):
+            names = " and ".join(f"{s.name} ({_range(s, 0)})" for s in specs)
+            raise ProtocolError(f"needs {names}, got {_count(len(numbers))}")
+        if specs[0].name == "key" and not numbers[0].is_integer():
+            raise ProtocolError(
+                f"key {numbers[0]:g} is not a whole number in {_range(specs[0], 0)}"
+            )
+        values = tuple(self._bounded(s, 0, v) for s, v in zip(specs, numbers, strict=True))
+        if address == "/note/on" and values[1] == 0:
+            return Event(NOW, "/note/off", values[:1] + values[2:])
+        return Event(NOW, address, values)
+
+    def _resolve_glide(self, address: str, args: Sequence[OscArg]) -> Event:
+        """`/glide/<address> seconds values…`."""
+        wanted = address[len(GLIDE) :]
+        if self.find(wanted) is None:
+            raise self._unknown(wanted)
+        numbers = self._numbers(address, args)
+        if not numbers or not 0 <= numbers[0] <= MAX_GLIDE_S:
+            raise ProtocolError(f"needs seconds (0 … {MAX_GLIDE_S:g}) and values")
+        event = self.resolve(wanted, numbers[1:])
+        return glide(event.target, numbers[0], event.value)
+
+    def _resolve_modulation(self, address: str, args: Sequence[OscArg]) -> Event:
+        """`…/pressure depth`, `…/timbre depth` or `…/sync beats [low high]`."""
+        head, _, what = address.rpartition("/")
+        found = self.find(head) if what in MODULATIONS and head not in GLOBALS else None
+        if found is None or (found[1] is None and found[0].size > 1):
+            raise self._unknown(address)
+        control, element = found[0], found[1] or 0
+        low, high = control.minimum[element], control.maximum[element]
+        numbers = self._numbers(address, args)
+        if what != "sync":
+            bounds = [(low - high, high - low)]
+        elif len(numbers) == 1:
+            bounds = [(0.0, MAX_SYNC_BEATS)]
+        else:
+            bounds = [(0.0, MAX_SYNC_BEATS), (low, high), (low, high)]
+        if len(numbers) != len(bounds):
+            wanted = "1 or 3 numbers" if what == "sync" else "1 number"
+            raise ProtocolError(f"needs {wanted}, got {len(numbers)}")
+        values = tuple(min(max(n, b[0]), b[1]) for n, b in zip(numbers, bounds, strict=True))
+        self.counters["clamped"] += sum(v != n for v, n in zip(values, numbers, strict=True))
+        if found[1] is not None:
+            head = f"{head.rpartition('/')[0]}/{element}"
+        return Event(NOW, f"{head}/{what}", values)
+
+    def _numbers(self, address: str, args: Sequence[OscArg]) -> tuple[float, ...]:
+        numbers = []
+        for index, arg in enumerate(args):
+            if not isinstance(arg, int | float):
+                kind = "nil" if arg is None else type(arg).__name__
+                raise ProtocolError(f"argument {index} is of type {kind}; a number is needed")
+            try:
+                number = float(arg)
+            except OverflowError:
+                number = math.inf
+            if not math.isfinite(number):
+                self.counters["refused"] += 1
+                raise NotFiniteError(address, index, number)
+            numbers.append(number)
+        return tuple(numbers)
+
+    def _bounded(self, control: Control, index: int, value: float) -> float:
+        """As `Control.clamp` for one element, without arrays: this runs for every message."""
+        low, high = control.minimum[index], control.maximum[index]
+        if not low <= value <= high:
+            near = low if value < low else high
+            # The end of a range as float32 has it, which is how it arrives, is not outside.
+            self.counters["clamped"] += value != _FLOAT32.unpack(_FLOAT32.pack(near))[0]
+            value = near
+        return float(round(value)) if control.curve in ("integer", "toggle") else value
+
+    def _unknown(self, address: str) -> ProtocolError:
+        head, _, tail = address.rpartition("/")
+        owner = self._controls.get(head)
+        if owner is not None:
+            allowed = f"0 … {owner.size - 1}" if owner.size > 1 else "0"
+            return ProtocolError(f"{head} has no element {tail[:16]!r}; {allowed} is allowed")
+        return UnknownAddressError(address, self._known)
+
+
+def _range(control: Control, index: int) -> str:
+    unit = f" {control.unit}" if control.unit else ""
+    return f"{control.minimum[index]:.9g} … {control.maximum[index]:.9g}{unit}"
+
+
+def _count(count: int) -> str:
+    return "1 number" if count == 1 else f"{count} numbers"

@@ -1,0 +1,55 @@
+"""`Source`: what a person moves: a knob, key, fader or macro, wherever it is."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from realtime.namespace.event import NOW, Event
+
+KINDS = ("cc", "cc14", "nrpn", "rpn", "note", "pressure", "key_pressure", "osc", "macro")
+ANY_CHANNEL = 0
+
+
+class Source(NamedTuple):
+    """One thing that is moved.
+
+    Args:
+        kind: "cc" (controller of 7 bits, 0 … 119), "cc14" (a pair of controllers, number of the
+            upper one, 0 … 31), "nrpn" and "rpn" (0 … 16383), "note" (key; its position is the
+            velocity, 0 when it ends), "pressure" (of a channel; number 0), "key_pressure" (key),
+            "osc" (number is the address), "macro" (number is the name).
+        number: see `kind`.
+        channel: 1 … 16, or `ANY_CHANNEL` (0).
+
+    Positions go from 0 to 1: a controller's value / 127, 14 bits / 16383.
+    """
+
+    kind: str
+    number: int | str
+    channel: int = ANY_CHANNEL
+
+    def __str__(self) -> str:
+        where = f" channel {self.channel}" if self.channel else ""
+        number = "" if self.kind == "pressure" else f" {self.number}"
+        return f"{self.kind}{number}{where}"
+
+
+class Mover(Protocol):
+    """Where decoders go with what was moved: a map of sources to controls."""
+
+    @property
+    def bend_range(self) -> float:
+        """Semitones at the ends of the pitch wheel."""
+
+    @property
+    def channel(self) -> int | None:
+        """1 … 16, or None where all channels are listened to."""
+
+    def moved(self, source: Source, position: float, time: int = NOW) -> tuple[Event, ...]:
+        """What follows from a movement; empty where nothing is bound to the source.
+
+        Args:
+            source: with the channel on which it came.
+            position: 0 … 1; of an OSC address, the number as it came.
+            time: as in `Event`, given to all that follows.
+        """

@@ -1,0 +1,129 @@
+"""What the OSC server itself is asked for: its state, who listens, and what is streamed.
+
+Each command gets the client and the arguments and returns the answer, or None if it answers
+later. They run on the server's thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from realtime.namespace.commands import Answer, done
+from realtime.namespace.event import NOW, Event
+from realtime.osc.listeners import Client
+from realtime.protocol.osc_decode import OscArg
+from realtime.protocol.osc_encode import plain_number
+from realtime.protocol.osc_pattern import AddressBook
+from synth import __version__
+from synth.contract import ProtocolError
+
+if TYPE_CHECKING:
+    from realtime.osc.dispatch import Dispatcher
+
+Args = Sequence[OscArg]
+Builtin = Callable[["Dispatcher", Client, Args], Answer | None]
+
+
+def _status(server: Dispatcher, client: Client, args: Args) -> Answer:
+    return Answer("/status.reply", tuple(plain_number(v) for v in server.status().values()))
+
+
+def _status_floats(server: Dispatcher, client: Client, args: Args) -> Answer:
+    numbers = (float(plain_number(v)) for v in server.status().values())
+    return Answer("/status.floats", tuple(numbers))
+
+
+def _status_names(server: Dispatcher, client: Client, args: Args) -> Answer:
+    return Answer("/status/names.reply", tuple(server.status()))
+
+
+def _version(server: Dispatcher, client: Client, args: Args) -> Answer:
+    return Answer("/version.reply", ("synth", __version__))
+
+
+def _sync(server: Dispatcher, client: Client, args: Args) -> None:
+    ident = _whole(args, "an id")
+    server.sync(lambda: server.answer(client, Answer("/synced", (ident,))))
+
+
+def _notify(server: Dispatcher, client: Client, args: Args) -> Answer:
+    wanted = bool(_whole(args, "1 or 0"))
+    server.clients.notify(client, wanted)
+    return done("/notify", int(wanted))
+
+
+def _replyport(server: Dispatcher, client: Client, args: Args) -> Answer:
+    port = _whole(args, "a UDP port, or 0 for the one sent from,")
+    if not 0 <= port <= 65535:
+        raise ProtocolError(f"port {port} is not in 0 … 65535")
+    if isinstance(client, tuple):
+        server.clients.reply_to(client, port)
+    return done("/replyport", port)
+
+
+def _dump(server: Dispatcher, client: Client, args: Args) -> Answer:
+    level = _whole(args, "0 (nothing), 1 (messages), 2 (bytes) or 3 (both)")
+    if not 0 <= level <= 3:
+        raise ProtocolError(f"level {level} is not in 0 … 3")
+    server.dump.level = level
+    return done("/dumpOSC", level)
+
+
+def _clear(server: Dispatcher, client: Client, args: Args) -> Answer:
+    server.timekeeper.forget()
+    server.deliver([Event(NOW, "/clearSched")], client)
+    return done("/clearSched")
+
+
+def _subscribe(server: Dispatcher, client: Client, args: Args) -> Answer:
+    address, rate = (*args, None, None)[:2]
+    if len(args) != 2 or not isinstance(address, str) or not isinstance(rate, int | float):
+        raise ProtocolError("needs an address and a rate in Hz")
+    found = _readable(server, address)
+    if not found:
+        raise ProtocolError(f"nothing that can be read has the address {address[:64]}")
+    for one in found:
+        server.stream(client, one, float(rate))
+    return done("/subscribe", address, float(rate))
+
+
+def _unsubscribe(server: Dispatcher, client: Client, args: Args) -> Answer:
+    if len(args) > 1 or not all(isinstance(arg, str) for arg in args):
+        raise ProtocolError("needs an address, or nothing for all")
+    mine = server.streams.addresses(client)
+    wanted = set(AddressBook(mine).match(str(args[0]))) if args else None
+    server.streams.remove(client, wanted)
+    return done("/unsubscribe", *args)
+
+
+def _readable(server: Dispatcher, address: str) -> tuple[str, ...]:
+    """The addresses of values that an address or a pattern names."""
+    if server.values is None:
+        return ()
+    if server.values.get(address) is not None:
+        return (address,)
+    return AddressBook(server.values.all()).match(address)
+
+
+BUILTINS: Mapping[str, Builtin] = {
+    "/status": _status,
+    "/status/floats": _status_floats,
+    "/status/names": _status_names,
+    "/version": _version,
+    "/sync": _sync,
+    "/notify": _notify,
+    "/replyport": _replyport,
+    "/dumpOSC": _dump,
+    "/clearSched": _clear,
+    "/subscribe": _subscribe,
+    "/unsubscribe": _unsubscribe,
+}
+
+
+def _whole(args: Args, what: str) -> int:
+    """The only argument, a whole number; Max and TouchDesigner may send it as a float."""
+    value = args[0] if len(args) == 1 else None
+    if not isinstance(value, int | float) or value != int(value) or abs(value) >= 1 << 31:
+        raise ProtocolError(f"needs {what} as the only argument, a whole number")
+    return int(value)

@@ -1,0 +1,271 @@
+"""`Dispatcher`: what a packet does, whoever brought it: events to the engine, answers back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from realtime.namespace.commands import Answer, Commands
+from realtime.namespace.event import NOW, Event
+from realtime.namespace.namespace import Namespace, UnknownAddressError
+from realtime.namespace.values import Values
+from realtime.osc.builtins import BUILTINS
+from realtime.osc.dump import Dump
+from realtime.osc.listeners import Client, Clients, Streams
+from realtime.osc.tcp import TcpConnection
+from realtime.osc.timekeeper import Due, FarError, Timekeeper
+from realtime.protocol.osc_decode import NotFiniteError, OscMessage, decode_packet
+from realtime.protocol.osc_encode import encode_floats, encode_message
+from realtime.protocol.osc_pattern import is_pattern
+from synth.contract import ProtocolError, SynthError
+
+FAILS_PER_SECOND = 50
+REPLIES_PER_SECOND = 2_000
+MAX_REASON = 240  # characters of a /fail
+MAX_EVENTS = 512  # of one packet; patterns name many addresses
+# Never answered, or two servers would talk to each other for ever.
+_ANSWERS = ("/fail", "/done", "/synced", "/late", "/status.floats")
+_COUNTED = (
+    "received", "parsed", "rejected", "dropped", "coalesced", "refused", "clamped", "unsent",
+    "turned_away",
+)  # fmt: skip
+
+Sync = Callable[[Callable[[], None]], None]
+
+
+class _Allowance:
+    """So many a second, bursts up to one second's worth."""
+
+    def __init__(self, per_second: float) -> None:
+        self._rate = self._left = per_second
+        self._then = time.monotonic()
+
+    def take(self) -> bool:
+        now = time.monotonic()
+        self._left = min(self._rate, self._left + (now - self._then) * self._rate)
+        self._then = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
+class Dispatcher:
+    """Takes packets; all but `answer` on one thread.
+
+    Args: as those of `OscServer` with the same names, and
+
+        transmit: sends a packet to a client; must neither block nor raise.
+
+    Attributes:
+        namespace: what addresses mean; can be replaced.
+        counters: see `OscServer.counters`; last_error: the latest thing that was wrong.
+    """
+
+    def __init__(
+        self,
+        namespace: Namespace,
+        sink: Callable[[Event], None],
+        group: Callable[[Sequence[Event], str], None] | None,
+        transmit: Callable[[Client, bytes], None],
+        clients: Clients,
+        timekeeper: Timekeeper,
+        commands: Commands | None = None,
+        status: Callable[[], Mapping[str, float | int]] | None = None,
+        sync: Sync | None = None,
+        values: Values | None = None,
+    ) -> None:
+        self.namespace = namespace
+        self.clients, self.timekeeper, self.values = clients, timekeeper, values
+        self.streams, self.dump = Streams(), Dump()
+        self.counters = dict.fromkeys(_COUNTED, 0)
+        self.status: Callable[[], Mapping[str, float | int]] = status or (lambda: self.counters)
+        self.last_error = ""
+        self._sink, self._group, self._transmit = sink, group, transmit
+        self._commands = commands or Commands()
+        self._sync = sync
+        self._fails, self._replies = _Allowance(FAILS_PER_SECOND), _Allowance(REPLIES_PER_SECOND)
+
+    def take(self, packet: bytes, client: Client) -> None:
+        """Act on a packet of a client."""
+        self.counters["received"] += 1
+        try:
+            messages = decode_packet(packet)
+        except NotFiniteError as error:
+            self.counters["refused"] += 1
+            self._fail(client, error.address, error)
+            return
+        except ProtocolError as error:
+            self._fail(client, "-", error)
+            return
+        self.counters["parsed"] += len(messages)
+        if self.dump.level:
+            self.dump.show(packet, messages, _name(client))
+        self._act(messages, client)
+
+    def thinned(self, packets: Sequence[tuple[bytes, Client]]) -> list[tuple[bytes, Client]]:
+        """Packets of a flood without those values that a later one replaces; those are counted.
+
+        Notes, bundles, patterns and questions are all kept.
+        """
+        values = self.namespace.value_addresses
+        seen: set[bytes] = set()
+        kept = []
+        for item in reversed(packets):
+            address = item[0].partition(b"\0")[0]
+            if address in values:
+                if address in seen:
+                    continue
+                seen.add(address)
+            kept.append(item)
+        kept.reverse()
+        self.counters["received"] += len(packets) - len(kept)
+        self.counters["coalesced"] += len(packets) - len(kept)
+        return kept
+
+    def send_streams(self) -> None:
+        """Send what is due of all that was subscribed to."""
+        now = time.monotonic()
+        if self.values is None or self.streams.wait(now) > 0:
+            return
+        for client, address in self.streams.due(now):
+            value = self.values.get(address)
+            if value is not None:
+                self._transmit(client, encode_floats(address, value))
+
+    def answer(self, client: Client, answer: Answer) -> None:
+        """Send an answer, if there haven't been too many; any thread."""
+        if self._replies.take():
+            self._transmit(client, encode_message(answer.address, answer.args))
+        else:
+            self.counters["unsent"] += 1
+
+    def sync(self, done: Callable[[], None]) -> None:
+        """Call once all that came before has taken effect."""
+        once = _Once(done)
+        if self._sync is None:
+            once()
+        else:
+            self._sync(once)
+
+    def stream(self, client: Client, address: str, rate: float) -> None:
+        """Send a value again and again. Raises `ProtocolError` if that would be too much."""
+        self.streams.add(client, address, rate, time.monotonic())
+
+    def deliver(self, events: Sequence[Event], client: Client) -> None:
+        """Pass events on that belong together."""
+        try:
+            if self._group is not None:
+                self._group(events, f"osc {_name(client)}")
+                return
+        except Exception as error:  # noqa: BLE001 - a sink's fault must not end the thread
+            self.counters["dropped"] += len(events)
+            self.last_error = f"{events[0].target[:80]}: {type(error).__name__}: {error}"
+            return
+        for event in events:
+            try:
+                self._sink(event)
+            except Exception as error:  # noqa: BLE001 - as above
+                self.counters["dropped"] += 1
+                self.last_error = f"{event.target[:80]}: {type(error).__name__}: {error}"
+
+    def _act(self, messages: list[OscMessage], client: Client) -> None:
+        """Events first and together, so that nothing comes between them; then what is asked."""
+        events: list[Event] = []
+        asked: list[OscMessage] = []
+        dues: dict[int, Due | None] = {}
+        for message in messages:
+            tag = message.timetag
+            if tag not in dues:
+                dues[tag] = self._due(client, tag)
+            due = dues[tag]
+            if due is None:
+                continue
+            if message.address in BUILTINS or self._commands.find(message.address) is not None:
+                asked.append(message)
+                continue
+            try:
+                found = self._events(message, due.time)
+                if len(events) + len(found) > MAX_EVENTS:
+                    raise ProtocolError(f"more than {MAX_EVENTS} events in a packet")
+                events += found
+            except SynthError as error:
+                self._fail(client, message.address, error)
+        if events:
+            self.deliver(events, client)
+        for message in asked:
+            self._command(message, client)
+
+    def _due(self, client: Client, timetag: int) -> Due | None:
+        """When a bundle takes effect; None for never."""
+        try:
+            due = self.timekeeper.due(client, timetag)
+        except FarError as error:
+            self._fail(client, "#bundle", error)
+            return None
+        if due.late and self.clients.is_notified(client):
+            now = self.timekeeper.now()
+            halves = (timetag >> 32, timetag, now >> 32, now)
+            self.answer(client, Answer("/late", (*map(_signed, halves), due.late)))
+        return due
+
+    def _events(self, message: OscMessage, at: int) -> tuple[Event, ...]:
+        """What a message means."""
+        address, args = message.address, message.args
+        if is_pattern(address):
+            found = self.namespace.resolve_all(address, args)
+        else:
+            try:
+                found = (self.namespace.resolve(address, args),)
+            except UnknownAddressError:
+                if not self._commands.foreign(address, args, at):
+                    raise
+                return ()
+        return found if at == NOW else tuple(event._replace(time=at) for event in found)
+
+    def _command(self, message: OscMessage, client: Client) -> None:
+        address, args = message.address, message.args
+        try:
+            builtin = BUILTINS.get(address)
+            if builtin is not None:
+                answer = builtin(self, client, args)
+            else:
+                command = self._commands.find(address)
+                answer = command(args) if command is not None else None
+            if answer is not None:
+                self.answer(client, answer)
+        except SynthError as error:
+            self._fail(client, address, error)
+        except Exception as error:  # noqa: BLE001 - a command's fault must not end the thread
+            self.counters["dropped"] += 1
+            self.last_error = f"{address[:80]}: {type(error).__name__}: {error}"
+
+    def _fail(self, client: Client, address: str, error: SynthError) -> None:
+        self.counters["rejected"] += 1
+        if address in _ANSWERS or address.endswith(".reply") or not self._fails.take():
+            return
+        reason = str(error)
+        self.last_error = f"{address[:80]}: {reason}"
+        self.answer(client, Answer("/fail", (address[:80], reason[:MAX_REASON])))
+
+
+class _Once:
+    """Calls a function at the first call only."""
+
+    def __init__(self, function: Callable[[], None]) -> None:
+        self._function: Callable[[], None] | None = function
+
+    def __call__(self) -> None:
+        function, self._function = self._function, None
+        if function is not None:
+            function()
+
+
+def _name(client: Client) -> str:
+    return client.name if isinstance(client, TcpConnection) else f"{client[0]}:{client[1]}"
+
+
+def _signed(half: int) -> int:
+    """32 bits as OSC's signed integer."""
+    half &= 0xFFFFFFFF
+    return half - (1 << 32) if half >= 1 << 31 else half

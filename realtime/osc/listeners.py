@@ -1,0 +1,141 @@
+"""Who listens to the OSC server: who is notified, where answers go, and what is streamed."""
+
+from __future__ import annotations
+
+import heapq
+import threading
+from collections import OrderedDict
+from typing import Any
+
+from realtime.osc.tcp import TcpConnection
+from synth.contract import ProtocolError
+
+MAX_NOTIFIED = 16
+MAX_REPLY_PORTS = 64
+MAX_STREAMS = 128
+MAX_STREAMED = 4_000.0  # messages a second, of all streams together
+MIN_RATE, MAX_RATE = 0.1, 200.0  # Hz
+
+Client = tuple[Any, ...] | TcpConnection  # a UDP address, or a connection
+
+
+class Clients:
+    """Who asked for notifications and for another port; safe in any thread.
+
+    Args:
+        reply_port: where all UDP answers go instead of to the port that was sent from; 0: there.
+    """
+
+    def __init__(self, reply_port: int = 0) -> None:
+        self._lock = threading.Lock()
+        self._reply_port = reply_port
+        self._ports: OrderedDict[Client, int] = OrderedDict()
+        self._notified: OrderedDict[Client, None] = OrderedDict()
+
+    @property
+    def notified(self) -> list[Client]:
+        """Those who asked for it."""
+        with self._lock:
+            return list(self._notified)
+
+    def is_notified(self, client: Client) -> bool:
+        """Whether it asked for it."""
+        return client in self._notified
+
+    def notify(self, client: Client, wanted: bool) -> None:
+        """Put it on the list or take it off. A client that died without a word leaves its place to
+        the newest."""
+        with self._lock:
+            self._notified.pop(client, None)
+            if wanted:
+                self._notified[client] = None
+                if len(self._notified) > MAX_NOTIFIED:
+                    self._notified.popitem(last=False)
+
+    def reply_to(self, client: Client, port: int) -> None:
+        """Send what is for this client to another port of its host; 0: to where it sends from."""
+        with self._lock:
+            self._ports.pop(client, None)
+            if port:
+                self._ports[client] = port
+                if len(self._ports) > MAX_REPLY_PORTS:
+                    self._ports.popitem(last=False)
+
+    def place(self, address: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Where datagrams for a client go."""
+        port = self._ports.get(address, self._reply_port)
+        return (address[0], port, *address[2:]) if port else address
+
+    def forget(self, client: Client) -> None:
+        """It is gone."""
+        self.notify(client, wanted=False)
+        self.reply_to(client, 0)
+
+
+class Streams:
+    """Values that are sent again and again; used by one thread."""
+
+    def __init__(self) -> None:
+        self._periods: OrderedDict[tuple[Client, str], float] = OrderedDict()
+        self._due: list[tuple[float, int, tuple[Client, str]]] = []
+        self._order = 0
+
+    def add(self, client: Client, address: str, rate: float, now: float) -> None:
+        """Stream an address to a client `rate` times a second from now on.
+
+        Raises:
+            ProtocolError: the rate is out of range, or there are too many streams.
+        """
+        if not MIN_RATE <= rate <= MAX_RATE:
+            raise ProtocolError(
+                f"a rate of {rate:g} Hz; {MIN_RATE:g} … {MAX_RATE:g} Hz are allowed"
+            )
+        key = (client, address)
+        others = sum(1 / p for k, p in self._periods.items() if k != key)
+        if (
+            others + rate > MAX_STREAMED
+            or len(self._periods) - (key in self._periods) >= MAX_STREAMS
+        ):
+            raise ProtocolError(
+                f"{len(self._periods)} streams of {others:.0f} messages a second; up to"
+                f" {MAX_STREAMS} and {MAX_STREAMED:.0f} are allowed: /unsubscribe some"
+            )
+        fresh = key not in self._periods
+        self._periods[key] = 1 / rate
+        if fresh:
+            self._plan(now, key)
+
+    def remove(self, client: Client, addresses: set[str] | None = None) -> int:
+        """Stop some streams of a client, or all of them; how many there were."""
+        gone = [
+            key
+            for key in self._periods
+            if key[0] == client and (addresses is None or key[1] in addresses)
+        ]
+        for key in gone:
+            del self._periods[key]
+        self._due = [entry for entry in self._due if entry[2] in self._periods]
+        heapq.heapify(self._due)
+        return len(gone)
+
+    def addresses(self, client: Client) -> list[str]:
+        """What is streamed to a client."""
+        return [address for owner, address in self._periods if owner == client]
+
+    def wait(self, now: float) -> float:
+        """Seconds until something is due; infinite if nothing ever is."""
+        return max(0.0, self._due[0][0] - now) if self._due else float("inf")
+
+    def due(self, now: float) -> list[tuple[Client, str]]:
+        """What is to be sent now. Who is behind doesn't catch up: a burst helps nobody."""
+        ready = []
+        while self._due and self._due[0][0] <= now:
+            moment, _, key = heapq.heappop(self._due)
+            ready.append(key)
+            period = self._periods[key]
+            self._plan(moment + period if now - moment < period else now + period, key)
+        return ready
+
+    def _plan(self, moment: float, key: tuple[Client, str]) -> None:
+        self._order += 1
+        heapq.heappush(self._due, (moment, self._order, key))

@@ -1,0 +1,276 @@
+"""`OscServer`: a UDP and a TCP port, one thread; packets in, events out, short answers back.
+
+What the network sends can be wrong, but never worse than counted: the thread ends by `close` only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import selectors
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+
+from realtime.namespace.commands import Commands
+from realtime.namespace.event import Event
+from realtime.namespace.namespace import Namespace
+from realtime.namespace.values import Values
+from realtime.osc.dispatch import Dispatcher, Sync
+from realtime.osc.listeners import Client, Clients
+from realtime.osc.sockets import DEFAULT_PORT, open_tcp, open_udp, overflowed
+from realtime.osc.tcp import MAX_CONNECTIONS, TcpConnection, accept
+from realtime.osc.timekeeper import Timekeeper
+from realtime.process.clock import SampleClock
+from realtime.protocol.osc_decode import MAX_PACKET, OscArg
+from realtime.protocol.osc_encode import encode_message as encode_message
+
+_AT_ONCE = 64  # datagrams acted upon between two looks at the sockets
+_MAX_BACKLOG = 4_096  # datagrams taken from the system and not yet acted upon
+_CROWDED = 256  # of them, above which values that newer ones replace are left out
+_IDLE_S = 1.0
+_SOON_S = 0.02
+_SLOW_AFTER = 100  # failures of the socket in a row
+
+
+class OscServer:
+    """Listens from construction to `close`; a context manager.
+
+    Args:
+        namespace: what addresses mean. The attribute can be replaced while the server runs.
+        sink: takes each event, in order, on the server's thread; must not block. What it raises is
+            counted as `dropped`.
+        host, port: where to listen, 0 … 65535; port 0 takes a free one (see `port`). TCP is served
+            on the same port where no other program has it (see `tcp_port`).
+        status: numbers for `/status.reply`, always in the same order; must not block.
+        sync: called for `/sync` with a function to be called (from any thread) once all events
+            given to `sink` before have taken effect; without it that is at once.
+        commands: what is answered besides, see there.
+        group: takes, instead of `sink`, the events of a packet that belong together, and who sent
+            them ("osc host:port").
+        clock: of the engine; without it time tags mean now. timetags: see `Timekeeper`.
+        values: what can be subscribed to.
+        reply_port: where UDP answers go, instead of to the port that was sent from; 0: there.
+
+    Raises:
+        ConfigError: a port is out of range, or `timetags` is unknown.
+        DeviceError: the port is occupied or the host is not this machine's; says what to do.
+    """
+
+    def __init__(
+        self,
+        namespace: Namespace,
+        sink: Callable[[Event], None],
+        host: str = "127.0.0.1",
+        port: int = DEFAULT_PORT,
+        status: Callable[[], Mapping[str, float | int]] | None = None,
+        sync: Sync | None = None,
+        commands: Commands | None = None,
+        *,
+        group: Callable[[Sequence[Event], str], None] | None = None,
+        clock: SampleClock | None = None,
+        timetags: str = "trust",
+        values: Values | None = None,
+        reply_port: int = 0,
+    ) -> None:
+        self.clients = Clients(reply_port)
+        if clock is None:
+            clock, timetags = SampleClock(), "immediate"
+        self.timekeeper = Timekeeper(clock, timetags)
+        self._dispatcher = Dispatcher(
+            namespace,
+            sink,
+            group,
+            self._send,
+            self.clients,
+            self.timekeeper,
+            commands=commands,
+            status=status or (lambda: self.counters),
+            sync=sync,
+            values=values,
+        )
+        self._stop = threading.Event()
+        self._failures = 0
+        self._backlog: deque[tuple[bytes, Client]] = deque()
+        self._crowded = _CROWDED
+        self._socket = open_udp(host, port)
+        self.host, self.port = self._socket.getsockname()[:2]
+        self._listener = open_tcp(host, self.port)
+        self._connections: list[TcpConnection] = []
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._socket, selectors.EVENT_READ, self._receive)
+        if self._listener is not None:
+            self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+        self._thread = threading.Thread(target=self._run, name="osc", daemon=True)
+        self._thread.start()
+
+    @property
+    def tcp_port(self) -> int:
+        """Where TCP is served; 0 if another program has that port."""
+        return 0 if self._listener is None else int(self.port)
+
+    @property
+    def warning(self) -> str:
+        """A sentence for people if others on the network can play along, else ""."""
+        if ipaddress.ip_address(str(self.host).partition("%")[0]).is_loopback:
+            return ""
+        return (
+            f"OSC listens on {self.host}: everybody on this network can play; use --osc-host"
+            " 127.0.0.1 unless that is meant"
+        )
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """Since the start: `received` packets, `parsed` messages, `rejected` packets and messages,
+        `dropped` events that the sink did not take, values left out in a flood because newer ones
+        had come (`coalesced`), `clamped` and `refused` values, `unsent`
+        answers, connections `turned_away`, `late` bundles and those dropped because they were too
+        `far` ahead, and packets that the system lost by an overflow (`overflowed`)."""
+        counted = dict(self._dispatcher.counters)
+        for name, count in self.namespace.counters.items():
+            counted[name] += count
+        counted["rejected"] += sum(connection.broken for connection in list(self._connections))
+        counted |= {"late": self.timekeeper.late, "far": self.timekeeper.far}
+        return counted | {"overflowed": overflowed(self._socket)}
+
+    @property
+    def namespace(self) -> Namespace:
+        """What addresses mean now."""
+        return self._dispatcher.namespace
+
+    @namespace.setter
+    def namespace(self, namespace: Namespace) -> None:
+        old, self._dispatcher.namespace = self._dispatcher.namespace, namespace
+        if old is not namespace:
+            for name, count in old.counters.items():
+                self._dispatcher.counters[name] += count
+
+    @property
+    def last_error(self) -> str:
+        """The latest thing that was wrong, "" if nothing was."""
+        return self._dispatcher.last_error
+
+    def notify(self, address: str, args: Sequence[OscArg]) -> None:
+        """Send to all who asked for it by `/notify 1`. From any thread; never raises on a dead
+        client."""
+        clients = self.clients.notified
+        if clients:
+            packet = encode_message(address, args)
+            for client in clients:
+                self._send(client, packet)
+
+    def close(self) -> None:
+        """Stop listening and give the ports back. May be called twice."""
+        self._stop.set()
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            host = str(self.host)
+            here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - no binding
+            with contextlib.suppress(OSError):
+                self._socket.sendto(b"", (here, self.port))  # wakes the thread
+            self._thread.join(2.0)
+        for connection in self._connections:
+            connection.close()
+        if self._listener is not None:
+            self._listener.close()
+        self._socket.close()
+        self._selector.close()
+        self._dispatcher.dump.close()
+
+    def __enter__(self) -> OscServer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # The server's thread.
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            if self._failures > _SLOW_AFTER:
+                self._stop.wait(0.1)
+            waiting = any(connection.waiting for connection in self._connections)
+            longest = _SOON_S if waiting else _IDLE_S
+            longest = min(longest, self._dispatcher.streams.wait(time.monotonic()))
+            for key, _ in self._selector.select(0 if self._backlog else longest):
+                try:
+                    key.data(key.fileobj)
+                except Exception as error:  # noqa: BLE001 - the last line of defence
+                    self._count("dropped", error)
+            self._work()
+            self._dispatcher.send_streams()
+            if waiting:
+                for connection in self._connections:
+                    connection.flush()
+
+    def _receive(self, sock: socket.socket) -> None:
+        """Take from the system what there is: its buffer holds a few hundred datagrams only."""
+        backlog = self._backlog
+        while len(backlog) < _MAX_BACKLOG:
+            try:
+                backlog.append(sock.recvfrom(MAX_PACKET + 1))
+            except (BlockingIOError, InterruptedError):
+                break
+            except OSError as error:
+                # Windows reports a too long datagram, or that an earlier answer found nobody.
+                self._failures += 1
+                self._count("rejected", error)
+                return
+            self._failures = 0
+        if len(backlog) > self._crowded:
+            kept = self._dispatcher.thinned(backlog)
+            self._backlog = deque(kept)
+            self._crowded = max(_CROWDED, 2 * len(kept))
+        elif len(backlog) < _CROWDED:
+            self._crowded = _CROWDED
+
+    def _work(self) -> None:
+        """Act upon some of it."""
+        for _ in range(min(_AT_ONCE, len(self._backlog))):
+            if self._stop.is_set():
+                return
+            packet, sender = self._backlog.popleft()
+            try:
+                self._dispatcher.take(packet, sender)
+            except Exception as error:  # noqa: BLE001 - the last line of defence
+                self._count("dropped", error)
+
+    def _accept(self, listener: socket.socket) -> None:
+        connection = accept(listener)
+        if connection is None:
+            return
+        if len(self._connections) >= MAX_CONNECTIONS:
+            self._dispatcher.counters["turned_away"] += 1
+            connection.close()
+            return
+        self._connections.append(connection)
+        self._selector.register(
+            connection.socket, selectors.EVENT_READ, lambda _: self._read(connection)
+        )
+
+    def _read(self, connection: TcpConnection) -> None:
+        sock = connection.socket
+        packets = connection.receive()
+        if connection.closed:
+            self._selector.unregister(sock)
+            self._connections.remove(connection)
+            self._dispatcher.counters["rejected"] += connection.broken
+            self._dispatcher.streams.remove(connection)
+            self.clients.forget(connection)
+        for packet in packets:
+            self._dispatcher.take(packet, connection)
+
+    def _send(self, client: Client, packet: bytes) -> None:
+        sent = False
+        if isinstance(client, TcpConnection):
+            sent = client.send(packet)
+        else:
+            with contextlib.suppress(OSError):
+                self._socket.sendto(packet, self.clients.place(client))
+                sent = True
+        self._dispatcher.counters["unsent"] += not sent
+
+    def _count(self, what: str, error: Exception) -> None:
+        self._dispatcher.counters[what] += 1
+        self._dispatcher.last_error = f"{type(error).__name__}: {error}"

@@ -1,0 +1,127 @@
+"""`OscQuery`: lets others look at a session and follow it: tree, values, announcement."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Self
+
+from realtime.namespace.commands import Commands
+from realtime.namespace.namespace import Namespace
+from realtime.namespace.values import Values
+from realtime.osc.builtins import BUILTINS
+from realtime.oscquery.announcement import Announcement, is_announced
+from realtime.oscquery.app import OscQueryApp
+from realtime.oscquery.origin import ANYWHERE, Guard
+from realtime.oscquery.server import OscQueryServer
+from realtime.oscquery.tree import Tree
+
+DEFAULT_PORT = 9001
+PERIOD_S = 0.01  # in which changes of values are collected
+
+
+class OscQuery:
+    """Serves OSCQuery from construction to `close`; a context manager.
+
+    Args:
+        namespace: what there is; `rack` changes it.
+        values: the last values, and the source of changes.
+        osc: numeric host and UDP port at which OSC is taken.
+        host, port: where to listen; a port that is taken is replaced by a free one.
+        name: of the instrument, for HOST_INFO and zeroconf.
+        meters: addresses in `values` that only the engine sets; commands: what answers in words
+            beside the server's own.
+
+    Raises:
+        ConfigError: the port is out of range.
+        DeviceError: nothing can be bound on this host.
+    """
+
+    def __init__(
+        self,
+        namespace: Namespace,
+        values: Values,
+        osc: tuple[str, int],
+        *,
+        host: str = "127.0.0.1",
+        port: int = DEFAULT_PORT,
+        name: str = "synth",
+        meters: Iterable[str] = (),
+        commands: Commands | None = None,
+    ) -> None:
+        self._values = values
+        self._meters, self._commands = tuple(meters), commands or Commands()
+        self._server = server = OscQueryServer(host, port)
+        self.host, self.port, self.warning = server.host, server.port, server.warning
+        self._app = OscQueryApp(self._tree(namespace), Guard(server.host, server.port), name, osc)
+        self._listener = values.listen(self._app.wants)
+        self._closing = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="oscquery values", daemon=True)
+        self._watcher.start()
+        server.serve(self._app)
+        self._announcement: Announcement | None = None
+        if is_announced(server.host):
+            services = [("_oscjson._tcp", server.port), ("_osc._udp", osc[1])]
+            self._announcement = Announcement(name, services, server.host)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def url(self) -> str:
+        """Where a browser on this machine finds the page."""
+        host = ANYWHERE.get(self.host, self.host)
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
+
+    @property
+    def status(self) -> dict[str, int | str]:
+        """Whether it runs, its clients, counters, failures and the last complaint."""
+        return {
+            "running": int(self._server.running),
+            "clients": self._app.clients,
+            **self._app.counters,
+            "failures": self._server.failures,
+            "last_error": self._server.last_error or self._announcing_error(),
+        }
+
+    def rack(self, namespace: Namespace) -> None:
+        """What there is changed; clients are told which addresses came and went."""
+        self._app.change_tree(self._tree(namespace))
+
+    def leave(self) -> None:
+        """Begin to end; returns at once, so that other things can end meanwhile."""
+        self._closing.set()
+        self._server.leave()
+        if self._announcement is not None:
+            self._announcement.leave()
+
+    def close(self) -> None:
+        """End all of it; waits a second or two at most. Idempotent."""
+        self.leave()
+        self._listener.close()
+        self._server.close()
+        if self._announcement is not None:
+            self._announcement.close()
+        self._watcher.join(1.0)
+
+    def _announcing_error(self) -> str:
+        announcement = self._announcement
+        failed = announcement is not None and announcement.last_error
+        return f"zeroconf: {failed}" if failed else ""
+
+    def _tree(self, namespace: Namespace) -> Tree:
+        commands = (*BUILTINS, *self._commands.addresses)
+        return Tree(namespace, self._values.get, self._meters, commands)
+
+    def _watch(self) -> None:
+        while not self._closing.wait(PERIOD_S):
+            self._app.moved(change.address for change in self._listener.take(0.5))

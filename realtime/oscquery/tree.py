@@ -1,0 +1,244 @@
+"""The address space as OSCQuery describes it: one node per address, as JSON-ready data.
+
+After the OSCQuery proposal (github.com/Vidvox/OSCQueryProposal). No I/O: a `Tree` is built from a
+namespace and asked for nodes and attributes; what is not there is told apart as the proposal does
+(unknown path, unknown attribute, attribute that this node has not).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from realtime.namespace.namespace import GLOBAL_VALUES, GLOBALS, Namespace
+from realtime.oscquery.signatures import signature_of
+from synth.contract import Control, ProtocolError
+from synth.contract.control import LARGEST, WHOLE
+
+READ, WRITE = 1, 2  # bits of ACCESS
+# All attributes that the proposal names; another one in a query is a mistake.
+ATTRIBUTES = frozenset(
+    (
+        *("FULL_PATH", "CONTENTS", "TYPE", "ACCESS", "VALUE", "RANGE", "DESCRIPTION", "TAGS"),
+        *("EXTENDED_TYPE", "UNIT", "CRITICAL", "CLIPMODE", "OVERLOADS"),
+    )
+)
+EXTENSIONS = {
+    **dict.fromkeys(("ACCESS", "VALUE", "RANGE", "DESCRIPTION", "TAGS", "UNIT", "CLIPMODE"), True),
+    **dict.fromkeys(("EXTENDED_TYPE", "CRITICAL", "OVERLOADS"), False),
+    **dict.fromkeys(("HTML", "LISTEN", "PATH_ADDED", "PATH_REMOVED"), True),
+    **dict.fromkeys(("PATH_CHANGED", "PATH_RENAMED"), False),
+}
+# The proposal's words for units that mean exactly the same; others go as they are.
+_UNITS = {
+    "s": "time.second",
+    "ms": "time.ms",
+    "Hz": "time.hz",
+    "bpm": "time.bpm",
+    "key": "time.midinote",
+    "dB": "gain.db",
+}
+
+# What the global addresses do; what their numbers are is said by their controls.
+_TEXTS = {
+    "/note/on": "starts a note",
+    "/note/off": "ends a note",
+    "/all_notes_off": "ends all notes, with their release",
+    "/panic": "silence, at once",
+}
+
+_METER = Control("meter", description="measured while it plays")
+
+Node = dict[str, Any]
+Values = Callable[[str], Sequence[float] | None]
+
+
+class UnknownPathError(ProtocolError):
+    """No container or method has this path (HTTP 404)."""
+
+
+class UnknownAttributeError(ProtocolError):
+    """The proposal knows no such attribute (HTTP 400)."""
+
+
+class NoContentError(ProtocolError):
+    """This node has no such attribute, or its value can't be read (HTTP 204)."""
+
+
+def _no_values(address: str) -> None:
+    return None
+
+
+class Tree:
+    """The nodes of a namespace.
+
+    Args:
+        namespace: its controls and the global addresses become methods.
+        values: the last value of an address, or None where nothing was set yet (then the default
+            is shown); called whenever a node is asked for.
+        meters: addresses of one number each that can only be read.
+        commands: addresses that take words and answer.
+    """
+
+    def __init__(
+        self,
+        namespace: Namespace,
+        values: Values = _no_values,
+        meters: Iterable[str] = (),
+        commands: Iterable[str] = (),
+    ) -> None:
+        self._values = values
+        self._nodes: dict[str, Node] = {}
+        self._defaults: dict[str, tuple[float, ...]] = {}
+        self._owners: dict[str, str] = {}
+        self._whole: dict[str, bool] = {}
+        self._children: dict[str, dict[str, str]] = {"/": {}}
+        for address, control in namespace.controls.items():
+            self._add_control(address, control)
+        for address, controls in GLOBALS.items():
+            access = WRITE | READ if address in GLOBAL_VALUES else WRITE
+            self._add(address, controls, access, ["global"])
+        for address in meters:
+            self._add(address, (_METER,), READ, ["meter"])
+            del self._nodes[address]["RANGE"], self._nodes[address]["CLIPMODE"]
+        for address in commands:
+            if address not in self._nodes:
+                self._add_command(address)
+
+    @property
+    def methods(self) -> frozenset[str]:
+        """The addresses of all methods."""
+        return frozenset(self._nodes)
+
+    def readable(self, address: str) -> bool:
+        """Whether the address has a value that can be asked for and listened to."""
+        return address in self._defaults
+
+    def value(self, address: str) -> list[float | int]:
+        """The value of a readable address now: the last one set, or the default.
+
+        Raises:
+            KeyError: the address is not readable.
+        """
+        default = self._defaults[address]
+        last = self._values(address)
+        numbers = default if last is None or len(last) != len(default) else last
+        finite = [min(max(n, -LARGEST), LARGEST) for n in numbers]  # a level may be minus infinity
+        return [round(n) if self._whole[address] else n for n in finite]
+
+    def owner(self, address: str) -> str:
+        """The control of which the address is an element; else the address itself."""
+        return self._owners.get(address, address)
+
+    def types(self, address: str) -> str:
+        """The type tags of a method, without the comma."""
+        return str(self._nodes[address]["TYPE"])
+
+    def node(self, path: str) -> Node:
+        """The node at a path and all that is below.
+
+        Raises:
+            UnknownPathError: there is none.
+        """
+        if path not in self._nodes and path not in self._children:
+            raise UnknownPathError(f"nothing has the address {path[:80]}; / lists what there is")
+        node = dict(self._nodes.get(path) or {"FULL_PATH": path, "ACCESS": 0})
+        if path in self._defaults:
+            node["VALUE"] = self.value(path)
+        if path in self._children:
+            node["CONTENTS"] = {n: self.node(p) for n, p in self._children[path].items()}
+        return node
+
+    def attribute(self, path: str, name: str) -> Node:
+        """One attribute of a node, as an object with that one member.
+
+        Raises:
+            UnknownPathError: there is no such node.
+            UnknownAttributeError: there is no such attribute anywhere.
+            NoContentError: this node has none.
+        """
+        node = self.node(path)
+        if name not in ATTRIBUTES:
+            raise UnknownAttributeError(
+                f"unknown attribute {name[:40]!r}; known are {', '.join(sorted(ATTRIBUTES))},"
+                " HOST_INFO and HTML"
+            )
+        if name not in node:
+            raise NoContentError(f"{path[:80]} has no {name}")
+        return {name: node[name]}
+
+    def _add_control(self, address: str, control: Control) -> None:
+        tags = ["control", "per_voice"] if control.per_voice else ["control"]
+        self._add(address, (control,), READ | WRITE, tags)
+        if control.size == 1:
+            return
+        for index in range(control.size):
+            element = f"{address}/{index}"
+            self._owners[element] = address
+            self._add(element, (_element(control, index),), READ | WRITE, tags)
+
+    def _add_command(self, address: str) -> None:
+        types, text = signature_of(address)
+        self._add(address, (), WRITE, ["command"])
+        self._nodes[address] |= {"TYPE": types, "DESCRIPTION": text}
+
+    def _add(
+        self, address: str, controls: Sequence[Control], access: int, tags: Sequence[str]
+    ) -> None:
+        self._nodes[address] = _method(address, controls, access, tags)
+        if access & READ:
+            (control,) = controls
+            self._defaults[address] = control.default
+            self._whole[address] = control.curve in WHOLE
+        path = address
+        while path != "/":
+            parent, _, name = path.rpartition("/")
+            parent = parent or "/"
+            siblings = self._children.setdefault(parent, {})
+            if name in siblings:
+                return
+            siblings[name] = path
+            path = parent
+
+
+def _element(control: Control, index: int) -> Control:
+    return Control(
+        control.name,
+        1,
+        control.minimum[index : index + 1],
+        control.maximum[index : index + 1],
+        control.default[index : index + 1],
+        control.unit,
+        control.curve,
+        f"element {index} of {control.name}",
+        control.per_voice,
+        control.smoothing_ms,
+    )
+
+
+def _method(address: str, controls: Sequence[Control], access: int, tags: Sequence[str]) -> Node:
+    """The node of a method; every list in it has one entry per number that the method takes."""
+    node: Node = {"FULL_PATH": address, "ACCESS": access, "TAGS": list(tags)}
+    # I is the impulse of OSC 1.1: do it, whatever comes along.
+    node["TYPE"] = "".join(("i" if c.curve in WHOLE else "f") * c.size for c in controls) or "I"
+    texts = [c.description for c in controls]
+    if access == WRITE:
+        texts = [_TEXTS.get(address, ""), *(f"{c.name}: {c.description}" for c in controls)]
+    node["DESCRIPTION"] = "; ".join(t for t in texts if t)
+    if controls:
+        node["RANGE"] = [r for c in controls for r in _ranges(c)]
+        node["CLIPMODE"] = ["both"] * len(node["TYPE"])
+        if any(c.unit for c in controls):
+            node["UNIT"] = [_UNITS.get(c.unit, c.unit) for c in controls for _ in range(c.size)]
+    return node
+
+
+def _ranges(control: Control) -> list[Node]:
+    ranges: list[Node] = []
+    whole = control.curve in WHOLE
+    for low, high in zip(control.minimum, control.maximum, strict=True):
+        limits = (round(low), round(high)) if whole else (low, high)
+        ranges.append({"MIN": limits[0], "MAX": limits[1]})
+        if control.curve == "toggle":
+            ranges[-1]["VALS"] = list(limits)
+    return ranges

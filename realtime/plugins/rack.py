@@ -1,0 +1,34 @@
+"""Files of all kinds become plugins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from realtime.engine.plugin import Plugin
+from realtime.plugins.onnx.plugin import OnnxPlugin
+from realtime.plugins.torchscript.file import check_archive
+from realtime.plugins.torchscript.generator import TorchScriptGenerator
+from synth.contract import ModelFileError
+
+
+def load_rack(paths: Sequence[str], *, trust: bool) -> list[Plugin]:
+    """Open every file. Raises `ModelFileError` naming the one that can't be played."""
+    return [_load(Path(path), trust) for path in paths]
+
+
+def _load(path: Path, trust: bool) -> Plugin:
+    if path.suffix == ".ts":
+        manifest = check_archive(path)
+        if trust and manifest is not None and manifest.kind == "generator":
+            return TorchScriptGenerator(path, manifest)
+        from realtime.plugins.torchscript.nn_tilde import (
+            TorchScriptPlugin,  # torch, only where it is hosted
+        )
+
+        return TorchScriptPlugin(path, trust=trust)
+    if path.suffix == ".pt":
+        raise ModelFileError(
+            f"{path}: a trained model; make it playable with `synth export {path}`"
+        )
+    return OnnxPlugin(path)

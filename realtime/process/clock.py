@@ -1,0 +1,88 @@
+"""`SampleClock`: which sample the engine begins to render at a moment of `time.monotonic()`.
+
+The engine process tells, some twenty times a second, when it began the block that starts at a
+sample. A thread is never woken too early, but often too late, so the earliest of such moments is
+the true one: the clock is the lower edge of what it is told. It follows every earlier moment at
+once and rises no faster than two oscillators drift apart, so a late thread moves it by next to
+nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from realtime.namespace.event import NOW
+
+MAX_DRIFT = 250e-6  # s/s; sound cards and computers differ by up to 100 ppm each
+CORRECTION_S = 0.0005  # earlier than this: the map was wrong
+STEP_S = 0.003  # later than this is no late thread …
+STEP_PAIRS = 20  # … if it lasts for so many pairs, about a second
+
+
+class SampleClock:
+    """A map of the computer's clock to the engine's; safe in any thread.
+
+    Until the first pair of an engine's life, and after `reset`, it knows nothing and says `NOW`.
+
+    Attributes:
+        steps: how often it jumped: the engine stood still, or what it had been told since was late.
+    """
+
+    def __init__(self) -> None:
+        self.steps = 0
+        self._lock = threading.Lock()
+        # Seconds of the clock at sample 0, as of the moment `_then`.
+        self._map: tuple[float, int] | None = None
+        self._then = 0.0
+        self._gaps = 0
+        self._later: list[float] = []
+
+    @property
+    def rate(self) -> int:
+        """Nominal samples a second; 0 before the first pair."""
+        known = self._map
+        return known[1] if known else 0
+
+    def reset(self) -> None:
+        """Know nothing: the engine is gone, and the next one begins with sample 0."""
+        with self._lock:
+            self._map = None
+
+    def feed(self, sample: int, monotonic: float, rate: int, gaps: int = 0) -> None:
+        """Learn that the block from `sample` on was begun at `monotonic` s or just before it.
+
+        Args:
+            sample: of the engine's clock; monotonic: of `time.monotonic()`; rate: Hz.
+            gaps: a number that changes when the sound has stood still: then the map starts anew.
+        """
+        offset = monotonic - sample / rate
+        with self._lock:
+            known, fresh = self._map, gaps != self._gaps
+            self._gaps = gaps
+            if known is None or fresh or known[1] != rate:
+                self.steps += known is not None
+                self._learn(offset, monotonic, rate)
+                return
+            risen = known[0] + MAX_DRIFT * max(0.0, monotonic - self._then)
+            if offset <= risen:
+                self.steps += offset < risen - CORRECTION_S
+                self._learn(offset, monotonic, rate)
+                return
+            self._later = [*self._later, offset] if offset > risen + STEP_S else []
+            if len(self._later) >= STEP_PAIRS:
+                self.steps += 1
+                self._learn(min(self._later), monotonic, rate)
+            else:
+                self._map, self._then = (risen, rate), monotonic
+
+    def sample_at(self, monotonic: float) -> int:
+        """The sample of the engine that belongs to a moment of `time.monotonic()`, s.
+
+        An event with that time is exact if it reaches the engine before; otherwise it takes effect
+        at the next sample rendered. `NOW` while no engine plays.
+        """
+        known = self._map
+        return NOW if known is None else max(0, round((monotonic - known[0]) * known[1]))
+
+    def _learn(self, offset: float, monotonic: float, rate: int) -> None:
+        self._map, self._then, self._later = (offset, rate), monotonic, []

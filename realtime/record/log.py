@@ -1,0 +1,143 @@
+"""The log beside a recording: what was played, with the sample at which it took effect.
+
+JSON lines. The first one says what made the sound (instruments with their fingerprints, settings,
+where the audio begins); each further one is an event, in the order in which the engine got them:
+
+    {"sample": 4864, "address": "/note/on", "args": [60.0, 100.0]}
+    {"sample": 9600, "taken": 5120, "address": "/codec/speed", "args": [2.0]}
+
+`sample` counts from the engine's first one; `taken` is when the engine got an event that was to
+take effect later. `{"sample": n, "lost": m}` says that m frames from n on could not be written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from realtime.namespace.event import NOW, Event
+from synth.contract import DataError
+
+FORMAT = 1
+SUFFIX = ".jsonl"
+_HASH_PIECE = 1 << 20
+
+
+def log_path(audio: Path) -> Path:
+    """Where the log of a recording lies."""
+    return audio.with_suffix(SUFFIX)
+
+
+def further_take(audio: Path) -> Path:
+    """Where a recording goes on in another life of the engine: with "-2" behind its name, or the
+    next number that is free."""
+    number = 2
+    while (name := audio.with_name(f"{audio.stem}-{number}{audio.suffix}")).exists():
+        number += 1
+    return name
+
+
+def input_path(audio: Path) -> Path:
+    """Where what came in is recorded; always WAV, because effects are played with it again."""
+    return audio.with_name(f"{audio.stem}.input.wav")
+
+
+def fingerprint(path: str | Path) -> str:
+    """SHA-256 of a file, hexadecimal.
+
+    Raises:
+        DataError: it can't be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        with open(path, "rb") as file:
+            while piece := file.read(_HASH_PIECE):
+                digest.update(piece)
+    except OSError as error:
+        raise DataError(f"{path}: can't be read ({error})") from None
+    return digest.hexdigest()
+
+
+def head_line(
+    setup: Mapping[str, Any], audio: Path, input_name: str, started: int, whole: bool
+) -> str:
+    """The first line.
+
+    Args:
+        setup: `engine` (settings) and `block`.
+        audio: the recording; input_name: of what came in, "" for none.
+        started: sample of its first frame; whole: whether all events before that follow.
+    """
+    instruments = [
+        {"path": os.path.abspath(path), "sha256": fingerprint(path)}
+        for path in setup["engine"].get("instruments", ())
+    ]
+    head = {
+        "synth_session": FORMAT,
+        **setup,
+        "instruments": instruments,
+        "audio": audio.name,
+        "input": input_name,
+        "started": started,
+        "whole": whole,
+    }
+    return json.dumps(head, allow_nan=False) + "\n"
+
+
+class Lines:
+    """Events as lines; addresses are quoted once."""
+
+    def __init__(self) -> None:
+        self._quoted: dict[str, str] = {}
+
+    def event(self, taken: int, event: Event) -> str:
+        """A line for an event that was handed over before the sample `taken`."""
+        address = self._quoted.get(event.target)
+        if address is None:
+            address = self._quoted[event.target] = json.dumps(event.target)
+        values = ", ".join(map(repr, event.value))
+        early = event.time > taken
+        when = f'{event.time}, "taken": {taken}' if early else f"{taken}"
+        return f'{{"sample": {when}, "address": {address}, "args": [{values}]}}\n'
+
+    @staticmethod
+    def lost(sample: int, frames: int) -> str:
+        """A line for frames that are silence in the file, and whose events are missing."""
+        return f'{{"sample": {sample}, "lost": {frames}}}\n'
+
+
+def parse_line(line: str) -> tuple[int, Event] | tuple[int, None]:
+    """Sample of the hand-over and event of a line; no event where something was lost there.
+
+    Raises:
+        ValueError: it is no such line.
+    """
+    entry = json.loads(line)
+    if not isinstance(entry, dict):
+        raise ValueError("not an object")
+    sample = _count(entry.get("sample"))
+    if "lost" in entry:
+        return sample, None
+    taken = _count(entry.get("taken", sample))
+    address, args = entry.get("address"), entry.get("args")
+    if not isinstance(address, str) or not isinstance(args, list):
+        raise ValueError("needs an address and a list of numbers")
+    time = sample if "taken" in entry else NOW
+    return taken, Event(time, address, tuple(_number(v) for v in args))
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{value!r:.40} is no finite number")
+    return float(value)
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 62:
+        raise ValueError(f"sample is {value!r:.40}, not a count")
+    return value

@@ -1,0 +1,121 @@
+"""`Tap`: sits between driver and engine and passes on what goes in and what comes out.
+
+All of it runs on the render thread: it adds to a list and to a queue, and waits for nobody.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime.device.driver import Renderer
+from realtime.namespace.event import Event
+from realtime.record.journal import Journal
+
+Array = NDArray[np.float32]
+
+
+class Block(NamedTuple):
+    """What was rendered at once.
+
+    Args:
+        sample: the first one's place on the engine's clock.
+        events: handed over before it, in order.
+        audio, audio_in: `[channels, frames]`; no input where there is none.
+    """
+
+    sample: int
+    events: tuple[Event, ...]
+    audio: Array
+    audio_in: Array | None
+
+
+class Sink(Protocol):
+    """Takes blocks on the render thread; never waits."""
+
+    def begin(self, sample: int, block: int, journal: Journal) -> None:
+        """Blocks of so many frames will come, from this sample on; the journal holds all events
+        that were handed over before it."""
+
+    def put(self, block: Block) -> None:
+        """Take the next block."""
+
+    def end(self) -> None:
+        """There will be no more."""
+
+
+class Tap:
+    """A renderer (see `realtime.device.driver.Renderer`) around another one.
+
+    Args:
+        renderer: the engine.
+    """
+
+    def __init__(self, renderer: Renderer) -> None:
+        self._renderer = renderer
+        self._journal = Journal()
+        self._now = 0
+        self._fresh: list[Event] = []
+        self._sink: Sink | None = None
+        self._wanted: Sink | None = None
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz."""
+        return self._renderer.sample_rate
+
+    @property
+    def channels(self) -> int:
+        """Channels it makes."""
+        return self._renderer.channels
+
+    @property
+    def channels_in(self) -> int:
+        """Channels it wants."""
+        return self._renderer.channels_in
+
+    @property
+    def latency(self) -> int:
+        """Frames."""
+        return self._renderer.latency
+
+    def attach(self, sink: Sink | None) -> None:
+        """Let a sink take part from the next block on, or nobody; any thread."""
+        self._wanted = sink
+
+    def schedule(self, event: Event) -> None:
+        """See `Renderer.schedule`."""
+        self._journal.add(self._now, event)
+        if self._sink is not None:
+            self._fresh.append(event)
+        self._renderer.schedule(event)
+
+    def render(self, frames: int, audio_in: Array | None = None) -> Array:
+        """See `Renderer.render`."""
+        if self._wanted is not self._sink:
+            self._change(frames)
+        audio = self._renderer.render(frames, audio_in)
+        if self._sink is not None:
+            heard = None if audio_in is None else audio_in.copy()
+            self._sink.put(Block(self._now, tuple(self._fresh), audio.copy(), heard))
+            self._fresh.clear()
+        self._now += frames
+        return audio
+
+    def stats(self) -> dict[str, float | int]:
+        """See `Renderer.stats`."""
+        return self._renderer.stats()
+
+    def describe(self) -> dict[str, Any]:
+        """See `Renderer.describe`."""
+        return self._renderer.describe()
+
+    def _change(self, frames: int) -> None:
+        before, self._sink = self._sink, self._wanted
+        self._fresh.clear()  # a new sink finds them in the journal
+        if before is not None:
+            before.end()
+        if self._sink is not None:
+            self._sink.begin(self._now, frames, self._journal)

@@ -1,0 +1,132 @@
+"""What `synth info` and `synth devices` show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from realtime.device.listing import list_devices
+from realtime.midi.ports import list_ports
+from realtime.plugins.bundled import instrument_path
+from realtime.plugins.onnx.file import read_instrument
+from realtime.plugins.torchscript.file import check_archive
+from synth.contract import Control, DeviceError, Manifest, ModelFileError
+
+
+def describe_file(path: str | Path | None) -> dict[str, Any]:
+    """The manifest of an instrument file (by default the bundled one), JSON-ready, with its size.
+
+    Raises:
+        ModelFileError: the file is refused.
+    """
+    path = instrument_path(path)
+    size, manifest = _look_into(path)
+    return {
+        "path": str(path),
+        "bytes": size,
+        "name": manifest.name,
+        "family": manifest.family,
+        "kind": manifest.kind,
+        "format_version": manifest.format_version,
+        "sample_rate": manifest.sample_rate,
+        "hop": manifest.hop,
+        "latency": manifest.latency,
+        "channels_in": manifest.channels_in,
+        "channels_out": manifest.channels_out,
+        "key_range": manifest.key_range,
+        "sounds": list(manifest.sounds),
+        "controls": [c.to_dict() for c in manifest.controls],
+        "state_values": sum(_size(s.shape) for s in manifest.state),
+        "provenance": manifest.provenance,
+    }
+
+
+def _look_into(path: Path) -> tuple[int, Manifest]:
+    """Size in bytes and manifest, found without running anything."""
+    if path.suffix == ".pt":
+        raise ModelFileError(
+            f"{path}: a trained model; make it playable with `synth export {path}`"
+        )
+    if path.suffix != ".ts":
+        data, manifest = read_instrument(path)
+        return len(data), manifest
+    found = check_archive(path)
+    if found is None:
+        raise ModelFileError(
+            f"{path}: a TorchScript file without manifest, which says nothing of itself before it"
+            " runs; if you trust where it comes from, `synth bench --trust` measures it"
+        )
+    return path.stat().st_size, found
+
+
+def format_description(info: dict[str, Any]) -> str:
+    """The description as text for a terminal."""
+    hop_ms = 1000 * info["hop"] / info["sample_rate"]
+    lines = [
+        f"{info['name']}  ({info['family']} {info['kind']}, {info['bytes'] / 1e6:.2f} MB,"
+        f" format {info['format_version']})",
+        f"  {info['path']}",
+        f"  {info['sample_rate']} Hz, hop {info['hop']} samples ({hop_ms:.2f} ms),"
+        f" {info['channels_in']} in, {info['channels_out']} out, latency {info['latency']}",
+    ]
+    if info["key_range"]:
+        lines.append(f"  in tune from key {info['key_range'][0]} to {info['key_range'][1]}")
+    if info["sounds"]:
+        lines.append(f"  sounds: {', '.join(f'{i} {n}' for i, n in enumerate(info['sounds']))}")
+    lines.append("  controls:")
+    for data in info["controls"]:
+        lines.append("    " + _control_line(Control.from_dict(data)))
+    provenance = info["provenance"]
+    for key in ("licence", "parity"):
+        if provenance.get(key) not in (None, ""):
+            lines.append(f"  {key}: {provenance[key]}")
+    return "\n".join(lines)
+
+
+def _control_line(control: Control) -> str:
+    low, high = min(control.minimum), max(control.maximum)
+    size = f"[{control.size}]" if control.size > 1 else ""
+    unit = f" {control.unit}" if control.unit else ""
+    default = f", default {control.default[0]:g}" if control.size == 1 else ""
+    return f"{control.name}{size}  {low:g} … {high:g}{unit}{default}: {control.description}"
+
+
+def _size(shape: tuple[int, ...]) -> int:
+    total = 1
+    for dimension in shape:
+        total *= abs(dimension)
+    return total
+
+
+def list_everything() -> dict[str, Any]:
+    """Audio devices, MIDI inputs and outputs; `problems` says what could not be asked."""
+    found: dict[str, Any] = {"audio": [], "midi": [], "midi_out": [], "problems": []}
+    try:
+        found["audio"] = [d.to_dict() for d in list_devices()]
+    except DeviceError as error:
+        found["problems"].append(str(error))
+    try:
+        found["midi"] = list_ports()
+        found["midi_out"] = list_ports(direction="output")
+    except DeviceError as error:
+        found["problems"].append(str(error))
+    return found
+
+
+def format_devices(found: dict[str, Any]) -> str:
+    """The lists as text for a terminal."""
+    lines = ["audio devices:"]
+    for device in found["audio"]:
+        marks = " (default output)" if device["default_output"] else ""
+        lines.append(
+            f"  {device['index']:3d}  {device['name']} [{device['host']}]"
+            f"  {device['inputs']} in, {device['outputs']} out, {device['sample_rate']} Hz,"
+            f" {device['output_latency_ms']:.1f} ms{marks}"
+        )
+    if not found["audio"]:
+        lines.append("  none; `synth play --driver null` runs without, `synth render` writes files")
+    lines.append("MIDI inputs:")
+    lines += [f"  {name}" for name in found["midi"]] or ["  none"]
+    lines.append("MIDI outputs:")
+    lines += [f"  {name}" for name in found["midi_out"]] or ["  none"]
+    return "\n".join(lines + found["problems"])

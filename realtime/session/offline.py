@@ -1,0 +1,157 @@
+"""The offline driver: a score through the engine into a file, faster than real time."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soxr
+
+from realtime.engine.engine import Engine, build_engine
+from realtime.engine.plugin import Array
+from realtime.engine.settings import EngineSettings
+from realtime.mapping.control_map import default_mapping
+from realtime.mapping.file import read_mapping
+from realtime.mapping.mapper import Mapper, is_own
+from realtime.namespace.event import Event
+from realtime.namespace.namespace import Namespace
+from realtime.plugins.bundled import instrument_path
+from realtime.session.score import demo_score, read_log, read_midi
+from synth.contract import ConfigError, DataError, read_audio, require_within, write_audio
+
+MAX_SECONDS = 4 * 3600
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What came out: duration, peak in dBFS, and seconds of sound per second of work."""
+
+    seconds: float
+    peak_db: float
+    realtime_factor: float
+
+
+def render_files(
+    instrument: str | Path | None,
+    out: str | Path,
+    *,
+    midi: str | Path | None = None,
+    osc: str | Path | None = None,
+    audio: str | Path | None = None,
+    mapping: str | Path | None = None,
+    sample_rate: int = 48_000,
+    voices: int = 8,
+    tail_s: float = 2.0,
+    block: int = 1024,
+    trust: bool = False,
+) -> Rendered:
+    """What `synth render` does; without a score or input, the demo score is played.
+
+    Raises:
+        ConfigError: a number is out of its range, or audio is given to an instrument without input.
+        DataError: a score or audio file can't be read, or `out` can't be written.
+        ModelFileError: the instrument can't be played.
+    """
+    require_within("--tail", tail_s, 0.0, 600.0)
+    require_within("--block", block, 1, 1 << 20)
+    check_place(Path(out))
+    source = None if audio is None else _input(audio, sample_rate)
+    settings = EngineSettings(
+        (str(instrument_path(instrument)),),
+        sample_rate=sample_rate,
+        voices=voices,
+        trust=trust,
+    )
+    engine = build_engine(settings)
+    if source is not None and not engine.channels_in:
+        raise ConfigError("--input: this instrument plays notes and takes no audio; leave it out")
+    events = _score(engine, midi, osc, mapping, demo=source is None)
+    last = max((e.time for e in events), default=0)
+    frames = max(last, 0 if source is None else source.shape[1]) + round(tail_s * sample_rate)
+    require_within("seconds to render", frames / sample_rate, 0.0, MAX_SECONDS)
+    started = time.perf_counter()
+    sound = render_events(engine, events, frames, block, source)
+    spent = time.perf_counter() - started
+    engine.close()
+    write_audio(out, sound, sample_rate)
+    peak = float(np.abs(sound).max(initial=0.0))
+    seconds = frames / sample_rate
+    return Rendered(seconds, 20 * math.log10(max(peak, 1e-6)), seconds / max(spent, 1e-9))
+
+
+def render_events(
+    engine: Engine, events: Sequence[Event], frames: int, block: int, source: Array | None = None
+) -> Array:
+    """Render `[channels, frames]` of `events` in blocks of `block`; the end is faded out."""
+    waiting = sorted(events, key=lambda e: e.time)
+    fade = min(engine.guard.fade_samples, frames)
+    pieces, at, given = [], 0, 0
+    while at < frames:
+        count = min(block, frames - at)
+        if at < frames - fade:
+            count = min(count, frames - fade - at)
+        elif at == frames - fade:
+            engine.guard.fade_out()
+        while given < len(waiting) and waiting[given].time < at + count:
+            engine.schedule(waiting[given])
+            given += 1
+        part = None
+        if source is not None:
+            part = source[:, at : at + count]
+            part = np.pad(part, ((0, 0), (0, count - part.shape[1])))
+        pieces.append(engine.render(count, part))
+        at += count
+    return np.concatenate(pieces, axis=1) if pieces else np.zeros((engine.channels, 0), np.float32)
+
+
+def engine_namespace(engine: Engine) -> Namespace:
+    """The addresses of an engine's rack."""
+    return Namespace({name: strip.manifest.controls for name, strip in engine.strips.items()})
+
+
+def _score(
+    engine: Engine,
+    midi: str | Path | None,
+    osc: str | Path | None,
+    mapping: str | Path | None,
+    *,
+    demo: bool,
+) -> list[Event]:
+    namespace = engine_namespace(engine)
+    chosen = default_mapping(namespace) if mapping is None else read_mapping(mapping, namespace)
+    mapper = Mapper(chosen, namespace)
+    events = [event._replace(time=0) for event in chosen.settings]
+    if midi is not None:
+        events += read_midi(midi, engine.sample_rate, chosen, chosen.mpe)
+    if osc is not None:
+        events += read_log(osc, engine.sample_rate, mapper.namespace)
+    if midi is None and osc is None and demo:
+        generators = [s for s in engine.strips.values() if s.is_generator]
+        events += demo_score(
+            engine.sample_rate, generators[0].manifest.key_range if generators else None
+        )
+    events.sort(key=lambda event: event.time)
+    return [each for e in events for each in mapper.outcome(e) if not is_own(each)]
+
+
+def check_place(out: Path) -> None:
+    """What would fail after all the work is found before it.
+
+    Raises:
+        ConfigError: the suffix is neither .wav nor .flac; DataError: there is no such folder.
+    """
+    if out.suffix.lower() not in (".wav", ".flac"):
+        raise ConfigError(f"--out is {str(out)!r}; a name that ends in .wav or .flac is needed")
+    if not out.parent.is_dir():
+        raise DataError(f"{out}: there is no folder {out.parent}; make it or choose another --out")
+
+
+def _input(path: str | Path, sample_rate: int) -> Array:
+    audio, rate = read_audio(path)
+    if rate == sample_rate:
+        return audio
+    return np.ascontiguousarray(soxr.resample(audio.T, rate, sample_rate).T)

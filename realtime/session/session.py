@@ -1,0 +1,391 @@
+"""A playing session: the supervised engine and all that feeds it. What `synth play` does."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from realtime.desk.desk import Desk, Places, check_free
+from realtime.device.driver import DriverSettings
+from realtime.device.listing import list_devices
+from realtime.engine.settings import EngineSettings
+from realtime.mapping.mapper import is_own
+from realtime.midi.session import MidiSettings, SessionMidi
+from realtime.namespace.commands import Commands
+from realtime.namespace.event import NOW, Event
+from realtime.namespace.namespace import Namespace
+from realtime.namespace.values import Values
+from realtime.osc.server import OscServer
+from realtime.plugins.bundled import instrument_path
+from realtime.protocol.osc_decode import OscArg
+from realtime.session.score import demo_score
+from realtime.supervisor.supervisor import ENDS, Status, Supervisor
+from synth.contract import ConfigError, Control, DeviceError
+
+if TYPE_CHECKING:
+    from realtime.oscquery.service import OscQuery
+
+LAST_EVENTS = 6
+ENGINE_METERS = ("peak", "rms_db", "active_voices")
+DRIVER_METERS = ("load", "load_max", "cpu", "lost_frames")
+DEMO_RATE = 48_000  # Hz, unless the settings say another
+
+
+class NoOutputError(DeviceError):
+    """This machine has no audio output at all, and none was asked for by name."""
+
+
+@dataclass(frozen=True)
+class SessionSettings:
+    """What to play with.
+
+    Args:
+        instruments: files in series, empty for the bundled one; voices: notes at a time.
+        driver: device, block, look-ahead.
+        midi: the ports, and when they take effect.
+        osc_host, osc_port: where OSC is taken; port None for no OSC.
+        oscquery, oscquery_port: whether OSCQuery is served beside OSC, and on which port (None: the
+            one after OSC's); a taken one is replaced by a free one.
+        osc_reply_port: where answers go, instead of to the port that was sent from; 0: there.
+        timetags: what a bundle's time means: "trust", "clamp" or "immediate".
+        mapping: YAML file of what moves which control, the name of a saved one, or None for the
+            default.
+        record: file to record to from the first sample on, or None.
+        snapshots, recordings: folders; "" for those in the user's data folder.
+        trust: whether TorchScript files may be opened.
+    """
+
+    instruments: tuple[str, ...] = ()
+    voices: int = 8
+    driver: DriverSettings = field(default_factory=DriverSettings)
+    midi: MidiSettings = field(default_factory=MidiSettings)
+    osc_host: str = "127.0.0.1"
+    osc_port: int | None = 9000
+    oscquery: bool = True
+    oscquery_port: int | None = None
+    osc_reply_port: int = 0
+    timetags: str = "trust"
+    mapping: str | None = None
+    record: str | None = None
+    snapshots: str = ""
+    recordings: str = ""
+    trust: bool = False
+
+
+class Session:
+    """Engine process, OSC and MIDI, from `__enter__` to `__exit__`.
+
+    Args:
+        settings: see there.
+
+    Attributes:
+        clock: maps `time.monotonic()` to the samples of the engine; values: the last value of
+            every control and meter, and who hears of changes; notices: what people should know
+            though it plays.
+
+    Raises (on entering):
+        NoOutputError: there is nothing to play on; see `demo_instead`.
+        SynthError: a file, device, port or mapping can't be used.
+    """
+
+    def __init__(self, settings: SessionSettings) -> None:
+        self.settings = settings
+        paths = tuple(str(instrument_path(p)) for p in (settings.instruments or (None,)))
+        engine = EngineSettings(paths, voices=settings.voices, trust=settings.trust)
+        self._stack = contextlib.ExitStack()
+        self.values = Values()
+        self.supervisor = Supervisor(engine.to_dict(), settings.driver, heard=self._meter)
+        self.clock = self.supervisor.clock
+        self.osc: OscServer | None = None
+        self.oscquery: OscQuery | None = None
+        self.notices: list[str] = []
+        self.midi: SessionMidi | None = None
+        self.commands = Commands()
+        self.desk: Desk | None = None
+        self.events: deque[Event] = deque(maxlen=LAST_EVENTS)
+        self.taken = 0
+        self._recording_problem = ""
+        self._phase = ""
+        self._device_losses = 0
+        self._ended = threading.Event()
+
+    def __enter__(self) -> Self:
+        settings = self.settings
+        with self._stack:
+            # The port is taken first: finding it occupied should not cost a start of the engine.
+            if settings.osc_port is not None:
+                self.osc = self._stack.enter_context(
+                    OscServer(
+                        Namespace({}),
+                        self.take,
+                        settings.osc_host,
+                        settings.osc_port,
+                        self.osc_status,
+                        group=self.take_all,
+                        clock=self.clock,
+                        timetags=settings.timetags,
+                        values=self.values,
+                        reply_port=settings.osc_reply_port,
+                        commands=self.commands,
+                    )
+                )
+            if settings.record is not None:
+                check_free(Path(settings.record))
+                self.supervisor.record(Path(settings.record).absolute())
+            self._start_engine()
+            self.desk = self._make_desk()
+            self._publish()
+            self.take_all(self.desk.mapper.mapping.settings, "map")
+            self.midi = SessionMidi(
+                settings.midi,
+                self.desk.mapper,
+                lambda event: self.take(event, "midi"),
+                self.values.get,
+                self.clock,
+                lambda: self.status().driver,
+            )
+            self._stack.callback(self.midi.close)
+            self._start_oscquery(self.namespace())
+            self._stack = self._stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._ended.set()
+        if self.oscquery is not None:
+            self.oscquery.leave()
+        self._stack.close()
+
+    def take(self, event: Event, source: str = "") -> None:
+        """Pass an event on to the engine; any thread, never waits.
+
+        Args:
+            event: see there; source: who it is from, for those who hear of changes.
+        """
+        self.take_all((event,), source)
+
+    def take_all(self, events: Sequence[Event], source: str = "") -> None:
+        """Pass on events that belong together: those for now take effect at the same sample."""
+        self.taken += len(events)
+        self.events.extend(events)
+        if self.desk is not None:
+            events = [each for event in events for each in self.desk.mapper.outcome(event)]
+        self.supervisor.send_group([event for event in events if not is_own(event)])
+        for event in events:
+            self.values.note(event, source)
+
+    def perform(self, score: Sequence[Event], sample_rate: int) -> None:
+        """Play a score from now on, beside whatever else comes in; returns at once."""
+        threading.Thread(
+            target=self._perform, args=(score, sample_rate), name="score", daemon=True
+        ).start()
+
+    def demo(self) -> None:
+        """Play the demo score in the range that the first plugin claims."""
+        plugins = self.status().engine.get("plugins", ())
+        keys = plugins[0]["key_range"] if plugins else None
+        self.perform(demo_score(DEMO_RATE, tuple(keys) if keys else None), DEMO_RATE)
+
+    def _perform(self, score: Sequence[Event], sample_rate: int) -> None:
+        begun = time.monotonic()
+        for event in score:
+            if self._ended.wait(max(0.0, begun + event.time / sample_rate - time.monotonic())):
+                return
+            self.take(event._replace(time=NOW))
+
+    def status(self) -> Status:
+        """What the engine is doing."""
+        return self.supervisor.status()
+
+    def namespace(self) -> Namespace:
+        """The addresses of the rack that plays, of macros and of pads."""
+        return self._rack() if self.desk is None else self.desk.mapper.namespace
+
+    def _rack(self) -> Namespace:
+        plugins: Sequence[Mapping[str, Any]] = self.status().engine.get("plugins", ())
+        return Namespace(
+            {p["name"]: tuple(Control.from_dict(c) for c in p["controls"]) for p in plugins}
+        )
+
+    def osc_status(self) -> dict[str, float | int]:
+        """The numbers of `/status.reply`, in this order."""
+        status = self.status()
+        stats, engine = status.stats, status.stats.get("engine", {})
+        counters = self.osc.counters if self.osc is not None else {}
+        return {
+            "playing": int(status.phase == "playing"),
+            "load": float(stats.get("load", 0.0)),
+            "active_voices": int(engine.get("active_voices", 0)),
+            "peak": float(engine.get("peak", 0.0)),
+            "lost_frames": int(stats.get("lost_frames", 0)),
+            "late_blocks": late_blocks(status),
+            "restarts": sum(status.restarts.values()),
+            "latency_ms": latency_ms(status),
+            "received": counters.get("received", 0),
+            "rejected": counters.get("rejected", 0),
+            "dropped": counters.get("dropped", 0),
+            "clamped": counters.get("clamped", 0),
+            "refused": counters.get("refused", 0),
+            "late": counters.get("late", 0),
+            "far": counters.get("far", 0),
+            "overflowed": counters.get("overflowed", 0),
+            "late_events": int(engine.get("late_events", 0)),
+        }
+
+    def watch(self, seconds: float) -> None:
+        """Wait; look after the MIDI port and tell subscribers of changes of phase.
+
+        Raises:
+            SynthError: what made the engine give up.
+        """
+        self.supervisor.wait_for(*ENDS, timeout=seconds)
+        status = self.status()
+        if self.osc is not None and status.phase != self._phase:
+            self._phase = str(status.phase)
+            self.osc.notify("/phase", [self._phase])
+        if status.error is not None:
+            raise status.error
+        if self.desk is not None:
+            self.desk.look()
+        if status.recording_problem != self._recording_problem:
+            self._recording_problem = status.recording_problem
+            if self._recording_problem:
+                self._tell("/fail", ["/record/start", self._recording_problem])
+        losses = status.restarts.get("device", 0)
+        returned = losses != self._device_losses and status.phase == "playing"
+        if returned:
+            self._device_losses = losses
+        if self.midi is not None:
+            self.midi.look(returned)
+
+    def _make_desk(self) -> Desk:
+        """All that is asked for in words; listens to OSC from now on."""
+        settings = self.settings
+        plugins = self.status().engine.get("plugins", ())
+        desk = Desk(
+            self._rack(),
+            "+".join(p["name"] for p in plugins)[:64] or "synth",
+            Places.usual(settings.mapping, settings.snapshots, settings.recordings),
+            self.values,
+            lambda events: self.take_all(events, "desk"),
+            self.supervisor.record,
+            self._tell,
+            self._publish,
+        )
+        desk.register(self.commands)
+        return desk
+
+    def _publish(self) -> None:
+        """Let everybody know the addresses there are."""
+        namespace = self.namespace()
+        self.values.rack(namespace)
+        if self.osc is not None:
+            self.osc.namespace = namespace
+        if self.oscquery is not None:
+            self.oscquery.rack(namespace)
+
+    def _tell(self, address: str, args: Sequence[OscArg]) -> None:
+        if self.osc is not None:
+            self.osc.notify(address, args)
+
+    def _meter(self, stats: Mapping[str, Any]) -> None:
+        """Keep what a heartbeat measured, for those who watch it."""
+        engine = stats.get("engine", {})
+        for name in ENGINE_METERS:
+            self.values.meter(f"/meter/{name}", float(engine.get(name, 0.0)))
+        for name in DRIVER_METERS:
+            self.values.meter(f"/meter/{name}", float(stats.get(name, 0.0)))
+
+    def _start_oscquery(self, namespace: Namespace) -> None:
+        """After the engine plays, because nobody waits for it; without it, it plays as well."""
+        settings, osc = self.settings, self.osc
+        if osc is None or not settings.oscquery:
+            return
+        from realtime.oscquery.service import OscQuery  # with asyncio, which takes a moment
+
+        port = settings.oscquery_port
+        if port is None:  # next to OSC's, unless that one was left to chance
+            port = osc.port + 1 if settings.osc_port and osc.port < 65_535 else 0
+        plugins = self.status().engine.get("plugins", ())
+        try:
+            self.oscquery = OscQuery(
+                namespace,
+                self.values,
+                (osc.host, osc.port),
+                host=osc.host,
+                port=port,
+                name=plugins[0]["name"] if plugins else "synth",
+                meters=[f"/meter/{name}" for name in (*ENGINE_METERS, *DRIVER_METERS)],
+                commands=self.commands,
+            )
+        except DeviceError as error:
+            self.notices.append(str(error))
+        else:
+            self._stack.callback(self.oscquery.close)
+            if self.oscquery.warning:
+                self.notices.append(self.oscquery.warning)
+
+    def _start_engine(self) -> None:
+        # On the stack first: a signal may end the start, and the process must not outlive it.
+        self._stack.callback(self.supervisor.stop)
+        try:
+            self.supervisor.start()
+        except DeviceError as error:
+            if _has_output(self.settings.driver):
+                raise
+            raise NoOutputError(str(error)) from None
+
+
+def late_blocks(status: Status) -> int:
+    """Blocks that were rendered late, for whatever reason."""
+    return int(status.stats.get("late_render", 0)) + int(status.stats.get("late_thread", 0))
+
+
+def latency_ms(status: Status) -> float:
+    """The declared latency, from an event to its sound, or 0 before the engine plays."""
+    frames, rate = status.driver.get("latency", 0), status.driver.get("sample_rate", 0)
+    return 1000 * frames / rate if rate else 0.0
+
+
+def _has_output(driver: DriverSettings) -> bool:
+    """Whether an output was asked for, needs no device, or is there."""
+    if driver.kind != "device" or driver.device:
+        return True
+    try:
+        return any(d.outputs for d in list_devices())
+    except DeviceError:
+        return False  # not even PortAudio
+
+
+def demo_instead(settings: SessionSettings, reason: NoOutputError, out: Path) -> str:
+    """Render the demo score through the same engine to `out`; returns the sentence to print."""
+    from realtime.session.offline import render_files
+
+    if len(settings.instruments) > 1:
+        raise ConfigError(f"{reason}; without a device, a rack of one instrument can be rendered")
+    started = time.perf_counter()
+    instrument = settings.instruments[0] if settings.instruments else None
+    done = render_files(
+        instrument,
+        out,
+        sample_rate=settings.driver.sample_rate or DEMO_RATE,
+        voices=settings.voices,
+        trust=settings.trust,
+    )
+    spent = time.perf_counter() - started
+    return (
+        f"no sound device here ({reason})\n"
+        f"the demo score was rendered to {out}: {done.seconds:.1f} s in {spent:.1f} s,"
+        f" peak {done.peak_db:.1f} dBFS"
+    )

@@ -1,0 +1,128 @@
+"""The live terminal view of a session."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from realtime.namespace.event import Event
+from realtime.session.session import Session, late_blocks, latency_ms
+from realtime.supervisor.supervisor import ENDS, Status
+
+if TYPE_CHECKING:
+    from realtime.oscquery.service import OscQuery
+
+REFRESH_S = 0.1
+METER_CELLS = 30
+METER_FLOOR_DB = -60.0
+
+
+def run_view(session: Session, seconds: float | None = None) -> None:
+    """Show the session until it ends, Ctrl-C, or `seconds` have passed.
+
+    On anything but a terminal, that is a line of text every second.
+    """
+    end = math.inf if seconds is None else time.monotonic() + seconds
+    console = Console()
+    if not console.is_terminal:
+        _run_plain(session, end)
+        return
+    with Live(console=console, refresh_per_second=1 / REFRESH_S, transient=False) as live:
+        while session.status().phase not in ENDS and time.monotonic() < end:
+            live.update(render_view(session))
+            session.watch(REFRESH_S)
+
+
+def _run_plain(session: Session, end: float) -> None:
+    while session.status().phase not in ENDS and (left := end - time.monotonic()) > 0:
+        session.watch(min(1.0, left))
+        status = session.status()
+        sys.stdout.write(
+            f"{status.phase}  load {status.stats.get('load', 0.0):.0%}"
+            f"  voices {_engine(session, 'active_voices')}"
+            f"  late {late_blocks(status)}  lost frames {status.stats.get('lost_frames', 0)}"
+            f"  events {session.taken}\n"
+        )
+        sys.stdout.flush()
+
+
+def render_view(session: Session) -> RenderableType:
+    """One picture of the session."""
+    status = session.status()
+    stats, driver = status.stats, status.driver
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", justify="right")
+    table.add_column()
+    names = ", ".join(p["name"] for p in status.engine.get("plugins", ()))
+    table.add_row("playing", f"{names}  ({status.phase})")
+    table.add_row(
+        "device",
+        f"{status.device}  {driver.get('sample_rate', 0)} Hz, block {driver.get('block', 0)},"
+        f" latency {latency_ms(status):.1f} ms",
+    )
+    table.add_row("level", _meter(float(_engine(session, "peak"))))
+    table.add_row(
+        "load",
+        f"{stats.get('load', 0.0):.0%} (worst {stats.get('load_max', 0.0):.0%})"
+        f"   voices {_engine(session, 'active_voices')}",
+    )
+    table.add_row(
+        "lost",
+        f"{stats.get('lost_frames', 0)} frames, longest gap {stats.get('longest_gap_ms', 0.0)} ms,"
+        f" late blocks {late_blocks(status)}, restarts {sum(status.restarts.values())}",
+    )
+    if session.osc is not None:
+        table.add_row("osc", f"udp {session.osc.host}:{session.osc.port}  {_counters(session)}")
+    if session.oscquery is not None:
+        table.add_row("oscquery", _oscquery(session.oscquery))
+    midi = session.midi
+    if midi is not None and midi.input is not None:
+        table.add_row("midi", midi.input.name)
+    if midi is not None and midi.output is not None:
+        table.add_row("midi out", midi.output.name)
+    if status.recording or status.recording_problem:
+        table.add_row("recording", _recording(status))
+    events = [Text(_event_line(e), style="cyan") for e in list(session.events)]
+    return Group(table, Text("last events", style="dim"), *events, Text("Ctrl-C ends", style="dim"))
+
+
+def _recording(status: Status) -> str:
+    about = status.stats.get("recording", {})
+    seconds = about.get("frames", 0) / status.driver.get("sample_rate", 1)
+    lost = f", lost {about['lost_frames']} frames" if about.get("lost_frames") else ""
+    return status.recording_problem or f"{status.recording}  {seconds:.0f} s{lost}"
+
+
+def _engine(session: Session, name: str) -> float | int:
+    value = session.status().stats.get("engine", {}).get(name, 0)
+    return value if isinstance(value, int | float) else 0
+
+
+def _counters(session: Session) -> str:
+    counters = session.osc.counters if session.osc is not None else {}
+    shown = {k: v for k, v in counters.items() if v or k == "received"}
+    return ", ".join(f"{k} {v}" for k, v in shown.items())
+
+
+def _oscquery(oscquery: OscQuery) -> str:
+    status = oscquery.status
+    shown = {k: v for k, v in status.items() if v and k not in ("running", "last_error")}
+    counted = ", ".join(f"{k} {v}" for k, v in shown.items())
+    return f"{oscquery.url}  {counted if status['running'] else status['last_error']}"
+
+
+def _event_line(event: Event) -> str:
+    return f"  {event.target} {' '.join(f'{v:g}' for v in event.value)}"
+
+
+def _meter(peak: float) -> str:
+    level_db = 20 * math.log10(max(peak, 1e-6))
+    filled = round(METER_CELLS * min(max(1 - level_db / METER_FLOOR_DB, 0.0), 1.0))
+    return f"[{'#' * filled}{'.' * (METER_CELLS - filled)}] {level_db:6.1f} dBFS"

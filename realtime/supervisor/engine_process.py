@@ -1,0 +1,330 @@
+"""The engine's process, `python -m realtime.supervisor.engine_process`: the supervisor starts it.
+
+It reads messages on stdin and writes them on stdout (`realtime.process.link`), holds the engine and
+the device, and ends when told to, when its parent is gone, or when the device is: PortAudio can
+hang for minutes on a vanished server, so then it doesn't clean up, it just leaves.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from typing import Any, BinaryIO, NoReturn, cast
+
+from realtime.device.driver import DEFAULT_BLOCK, Driver, DriverSettings, Port, Renderer
+from realtime.device.listing import AudioDevice, find_device, list_devices
+from realtime.namespace.event import Event
+from realtime.process.link import decode_events, encode, read_message, take_over_stdio
+from realtime.record.recorder import Recorder
+from realtime.record.tap import Tap
+from synth.contract import DeviceError, SynthError, config_from_dict
+
+TICK_S = 0.02
+BEAT_S = 0.05
+POLL_S = 0.15  # how often an absent device is looked for; one look costs 5 ms
+# A server that died is noticed at the next tick. One that only stalls gets this long: a new engine
+# takes about as long to sound again.
+STALL_S = 0.25
+HANG_S = 1.0
+FIRST_SOUND_S = 2.0
+STOP_S = 0.4
+SWITCH_INTERVAL_S = 0.0005
+PRIORITY = 5
+EXIT_LOST = 75
+MAX_EARLY = 65_536
+
+Devices = tuple[AudioDevice, AudioDevice | None]
+DEFAULT_RATE, DEFAULT_CHANNELS = 48_000, 2
+
+
+class Stopped(Exception):
+    """The control process wants no more."""
+
+
+class Lost(Exception):
+    """The device, the renderer or the interpreter can't go on; `cause` says which."""
+
+    def __init__(self, cause: str, message: str) -> None:
+        super().__init__(message)
+        self.cause = cause
+
+
+class Child:
+    """One life of the engine process.
+
+    Args:
+        reader, writer: messages from and to the control process.
+    """
+
+    def __init__(self, reader: BinaryIO, writer: BinaryIO) -> None:
+        self._reader, self._writer = reader, writer
+        self._sending = threading.Lock()
+        self._stop, self._go = threading.Event(), threading.Event()
+        self._restore: dict[str, Any] = {"events": []}
+        self._posting = threading.Lock()
+        self._driver: Driver | None = None
+        self._early: list[Event] = []
+        self._recorder: Recorder | None = None
+        self._record_early = ""
+
+    def send(self, kind: str, **fields: Any) -> None:
+        """Tell the control process. If that is gone, `_listen` notices."""
+        line = encode(kind, **fields)
+        with self._sending:
+            try:
+                self._writer.write(line)
+                self._writer.flush()
+            except OSError:
+                self._stop.set()
+
+    def run(self) -> None:
+        """From the first message to the last block.
+
+        Raises:
+            SynthError: a bad setting, model or device.
+            Lost: it played and can't go on.
+            Stopped: told to end before it played.
+        """
+        setup = read_message(self._reader)
+        if setup is None:
+            raise Stopped
+        settings = config_from_dict(DriverSettings, setup["driver"])
+        threading.Thread(target=self._listen, name="listen", daemon=True).start()
+        renderer, devices, rate = self._prepare(setup, settings)
+        self.send("ready", engine=renderer.describe())
+        self._wait(self._go)
+        port = _open_port(settings, devices, renderer, rate)
+        tap = Tap(renderer)
+        driver = Driver(tap, port, settings.block, settings.lookahead)
+        self._prepare_recorder(setup, tap, port)
+        self._post(decode_events(self._restore), driver)
+        _quieten_interpreter()
+        driver.start()
+        _raise_priority()
+        self._await_first_sound(driver)
+        label = devices[0].label if devices else "null"
+        self.send("playing", device=label, driver=driver.describe(), restored=driver.events)
+        self._watch(driver, port)
+        clean = driver.stop(STOP_S)
+        if self._recorder is not None:
+            self._recorder.close()
+        self.send("stopped", clean=clean, stats=driver.stats())
+
+    def _prepare(
+        self, setup: dict[str, Any], settings: DriverSettings
+    ) -> tuple[Renderer, Devices | None, int]:
+        """Renderer, devices and sample rate.
+
+        The renderer must fit the device, so the device comes first; but where it was there before
+        ("agreed"), the renderer is made for what it was, so that it is ready when it returns.
+        """
+        agreed = setup.get("agreed") or {}
+        rate, outputs = agreed.get("sample_rate", 0), agreed.get("channels", 0)
+        renderer = self._build(setup, rate, outputs) if rate and outputs else None
+        found = self._find_devices(settings) if settings.kind == "device" else None
+        actual = settings.sample_rate or (found[0].sample_rate if found else DEFAULT_RATE)
+        ways = found[0].outputs if found else DEFAULT_CHANNELS
+        if renderer is None or actual != rate or ways < outputs:
+            renderer = self._build(setup, actual, ways)
+        return renderer, found, actual
+
+    def _listen(self) -> None:
+        try:
+            while (message := read_message(self._reader)) is not None:
+                if message["kind"] == "events":
+                    self._post(decode_events(message))
+                elif message["kind"] == "play":
+                    self._restore = message
+                    self._go.set()
+                elif message["kind"] == "record":
+                    self._record(str(message["path"]))
+                elif message["kind"] == "stop":
+                    break
+        except (OSError, SynthError) as error:
+            print(f"listening ends: {error}", file=sys.stderr)  # noqa: T201 - the parent keeps it
+        self._stop.set()
+        self._go.set()
+        # Whatever hangs: nobody is left to end this process, or it was asked to hurry.
+        timer = threading.Timer(2 * STOP_S, os._exit, (0,))
+        timer.daemon = True
+        timer.start()
+
+    def _post(self, events: list[Event], driver: Driver | None = None) -> None:
+        """Events for the driver; those that come before it exists wait for it.
+
+        The driver's own thread passes it, once, with what must be told before all else.
+        """
+        with self._posting:
+            if driver is not None:
+                self._driver, events, self._early = driver, events + self._early, []
+            if self._driver is None:
+                self._early += events[: MAX_EARLY - len(self._early)]
+            else:
+                self._driver.post(events)
+
+    def _prepare_recorder(self, setup: dict[str, Any], tap: Tap, port: Port) -> None:
+        """From here on recordings can be made; one that was asked for has the first sample."""
+        made = {"sample_rate": tap.sample_rate, "channels": tap.channels}
+        told = {"engine": {**setup["engine"], **made}, **made, "channels_in": port.channels_in}
+        with self._posting:
+            self._recorder = Recorder(
+                tap, told, lambda state, text: self.send("record", state=state, message=text)
+            )
+            if self._record_early:
+                self._recorder.record(self._record_early)
+
+    def _record(self, path: str) -> None:
+        with self._posting:
+            if self._recorder is None:
+                self._record_early = path
+            else:
+                self._recorder.record(path)
+
+    def _wait(self, event: threading.Event, timeout: float | None = None) -> None:
+        event.wait(timeout)
+        if self._stop.is_set():
+            raise Stopped
+
+    def _find_devices(self, settings: DriverSettings) -> Devices:
+        """The devices to use, waiting for them as long as the settings say."""
+        patience = time.monotonic() + settings.wait
+        rescan = False
+        while True:
+            try:
+                devices = list_devices(rescan)
+                output = find_device(devices, settings.device)
+                has_input = settings.input or any(d.inputs for d in devices)
+                return output, find_device(devices, settings.input, "input") if has_input else None
+            except DeviceError as error:
+                if time.monotonic() >= patience:
+                    raise
+                self.send("waiting", message=str(error))
+            rescan = True
+            self._wait(self._stop, POLL_S)
+
+    def _build(self, setup: dict[str, Any], rate: int, outputs: int) -> Renderer:
+        settings = dict(setup["engine"])
+        settings["sample_rate"] = rate
+        settings["channels"] = min(settings.get("channels", DEFAULT_CHANNELS), outputs)
+        if not setup.get("renderer"):
+            return _engine(settings)
+        module, _, function = str(setup["renderer"]).partition(":")
+        return cast(Renderer, getattr(importlib.import_module(module), function)(settings))
+
+    def _await_first_sound(self, driver: Driver) -> None:
+        patience = time.monotonic() + FIRST_SOUND_S
+        while not driver.ledger.started:
+            if driver.finished or time.monotonic() > patience:
+                raise Lost("start", f"no first block ({driver.failure or 'too slow'})")
+            self._wait(self._stop, 0.002)
+
+    def _watch(self, driver: Driver, port: Port) -> None:
+        """Beat, and look after the device and the renderer, until told to stop."""
+        stall = max(STALL_S, 4 * port.period / port.sample_rate)
+        asked, still, beat = -1, 0.0, 0.0
+        before = time.perf_counter()
+        cpu_before = time.process_time()
+        while not self._stop.wait(TICK_S):
+            now = time.perf_counter()
+            # When this thread itself was held up, the device is not to blame.
+            passed, before = min(now - before, 2 * TICK_S), now
+            still = still + passed if port.asked() == asked else 0.0
+            asked = port.asked()
+            if driver.finished:
+                raise Lost("crash", f"the render thread ended ({driver.failure!r})")
+            if not port.alive():
+                raise Lost("device", "the device or its server is gone")
+            if still > stall:
+                raise Lost("device", f"the device took nothing for {still:.2f} s")
+            if now - driver.rendering_since > HANG_S:
+                raise Lost("hang", f"one block took longer than {HANG_S} s")
+            if now - beat >= BEAT_S:
+                cpu = time.process_time()
+                share = (cpu - cpu_before) / max(now - beat, BEAT_S) if beat else 0.0
+                beat, cpu_before = now, cpu
+                stats = {**driver.stats(), "cpu": round(share, 4)}
+                stats["recording"] = self._recorder.status() if self._recorder else {}
+                self.send("beat", stats=stats, moment=driver.moment())
+
+
+def _engine(settings: dict[str, Any]) -> Renderer:
+    from realtime.engine.engine import build_engine
+    from realtime.engine.settings import EngineSettings
+
+    return build_engine(config_from_dict(EngineSettings, settings))
+
+
+def _open_port(
+    settings: DriverSettings,
+    devices: Devices | None,
+    renderer: Renderer,
+    rate: int,
+) -> Port:
+    if devices is None:
+        from realtime.device.null import NullPort
+
+        period = settings.block or DEFAULT_BLOCK
+        return NullPort(rate, renderer.channels, renderer.channels_in, period)
+    from realtime.device.sound_card import DevicePort
+
+    output, source = devices
+    inputs = min(renderer.channels_in, source.inputs) if source else 0
+    channels = min(max(renderer.channels, 1), output.outputs)
+    return DevicePort(output, source, rate, channels, inputs, settings.block)
+
+
+def _quieten_interpreter() -> None:
+    """No pauses for garbage, quick hand-over between threads."""
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+
+
+def _raise_priority() -> None:
+    """Real-time scheduling for all threads, where the system allows it to this user.
+
+    All of them, because each may hold the interpreter while the render thread wants it. The
+    priority is below JACK's own threads.
+    """
+    if not hasattr(os, "sched_setscheduler"):
+        return
+    for thread in threading.enumerate():
+        try:
+            os.sched_setscheduler(thread.native_id or 0, os.SCHED_FIFO, os.sched_param(PRIORITY))
+        except OSError:
+            return
+
+
+def main() -> NoReturn:
+    """Run one life and leave without cleaning up: a wedged audio library would never let go."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to handle
+    child = Child(*take_over_stdio())
+    code = 0
+    try:
+        child.run()
+    except Stopped:
+        child.send("stopped", clean=True, stats={})
+    except Lost as lost:
+        child.send("lost", cause=lost.cause, message=str(lost))
+        code = EXIT_LOST
+    except SynthError as error:
+        code = error.exit_code
+        child.send("error", name=type(error).__name__, message=str(error), exit_code=code)
+    except Exception as error:  # noqa: BLE001 - the last line of defence: told to the parent
+        traceback.print_exc()
+        code = 1
+        message = f"{type(error).__name__}: {error}"
+        child.send("error", name="SynthError", message=message, exit_code=code)
+    sys.stderr.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

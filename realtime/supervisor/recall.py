@@ -1,0 +1,87 @@
+"""`Recall`: what must be told again to a new engine so that it sounds like the one that is gone.
+
+It listens to the same events as the engine and keeps, in the order of their last change, the last
+value of everything and the notes that are held. It lives in the control process, so it is never
+older than the last event, whatever happened to the engine.
+"""
+
+from __future__ import annotations
+
+from realtime.namespace.event import NOW, Event
+from realtime.namespace.glide import landed
+
+_NOTE_VALUES = ("/note/bend", "/note/pressure", "/note/timbre")
+_RUNNING = ("/transport/start", "/transport/continue")
+MAX_TARGETS = 16_384
+MAX_HELD = 1_024
+
+
+class Recall:
+    """The state of a rack as the events that make it."""
+
+    def __init__(self) -> None:
+        self.forgotten = 0
+        self._values: dict[str, tuple[float, ...]] = {}
+        self._held: dict[tuple[float, int], dict[str, tuple[float, ...]]] = {}
+        self._running = False
+
+    def note(self, event: Event) -> None:
+        """Learn from an event; of a glide, where it ends."""
+        event = landed(event)
+        target, value = event.target, event.value
+        if target == "/note/on":
+            self._begin(value)
+        elif target == "/note/off":
+            for note in self._named(value[:1], value[1:]):
+                del self._held[note]
+        elif target in _NOTE_VALUES:
+            for note in self._named(value[:1], value[2:]):
+                self._held[note][target] = (*value[:2], float(note[1]))
+        elif target in ("/panic", "/all_notes_off"):
+            self._held.clear()
+        elif target in _RUNNING or target == "/transport/stop":
+            self._running = target in _RUNNING
+        elif value:
+            self._set(target, value)
+
+    def events(self) -> list[Event]:
+        """All values in the order of their last change, then the notes still held."""
+        values = [Event(NOW, target, value) for target, value in self._values.items()]
+        if self._running:
+            values.append(Event(NOW, "/transport/continue"))
+        notes = [Event(NOW, t, v) for note in self._held.values() for t, v in note.items()]
+        return values + notes
+
+    def clear(self) -> None:
+        """Know nothing."""
+        self._values.clear()
+        self._held.clear()
+        self._running = False
+
+    def _begin(self, value: tuple[float, ...]) -> None:
+        if not value:
+            return
+        ident = int(value[2]) if len(value) > 2 else 0
+        if len(value) > 1 and value[1] <= 0:
+            for note in self._named(value[:1], value[2:]):
+                del self._held[note]
+            return
+        self._held.pop((value[0], ident), None)
+        if len(self._held) < MAX_HELD:
+            self._held[value[0], ident] = {"/note/on": value}
+
+    def _named(self, key: tuple[float, ...], ident: tuple[float, ...]) -> list[tuple[float, int]]:
+        """The held notes of a key: that of an id, or all where none is given."""
+        if not key:
+            return []
+        if ident and ident[0]:
+            note = (key[0], int(ident[0]))
+            return [note] if note in self._held else []
+        return [note for note in self._held if note[0] == key[0]]
+
+    def _set(self, target: str, value: tuple[float, ...]) -> None:
+        self._values.pop(target, None)
+        if len(self._values) >= MAX_TARGETS:
+            self.forgotten += 1
+        else:
+            self._values[target] = value

@@ -33,7 +33,7 @@ Make = Callable[..., Supervisor]
 @pytest.fixture(autouse=True)
 def no_process_is_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Lets engine processes find the renderers; afterwards none may be left, dead or alive."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
     yield
     left = [
         p

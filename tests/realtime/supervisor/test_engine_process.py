@@ -24,7 +24,7 @@ Start = Callable[..., subprocess.Popen[bytes]]
 @pytest.fixture
 def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     """Starts engine processes; `start(renderer, **driver)` sends the setup as well."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
     monkeypatch.setenv("JACK_DEFAULT_SERVER", "no-such-server")
     with contextlib.ExitStack() as stack:
 

@@ -27,7 +27,7 @@ SLOPE = 0.5 * 2 * np.pi * FREQUENCY_HZ / RATE  # the steepest step of the sine a
 @pytest.fixture
 def renderers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets engine processes find the renderers of the tests."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
 
 
 @pytest.fixture

@@ -203,7 +203,7 @@ def test_patterns_cost_nothing() -> None:
 
 
 def test_the_documentation_names_every_address_and_range() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "osc.md").read_text("utf-8")
+    text = (Path(__file__).parents[3] / "docs" / "osc.md").read_text("utf-8")
     rows = dict(re.findall(r"^\| `(/[a-z_/]+)` \| ([^|]*) \|", text, re.MULTILINE))
     for address, specs in GLOBALS.items():
         for spec in specs:

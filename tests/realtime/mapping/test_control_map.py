@@ -277,7 +277,7 @@ def test_a_position_is_found_again_from_its_value(curve: str) -> None:
 
 
 def test_the_map_in_the_documentation_is_one(tmp_path: Path) -> None:
-    text = (Path(__file__).parents[2] / "docs" / "control.md").read_text()
+    text = (Path(__file__).parents[3] / "docs" / "control.md").read_text()
     begin = text.index("    channel: null")
     lines = text[begin:].split("\n\n", 1)[0].splitlines()
     rack = Namespace(

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from export.tuning import measure_cents
-from realtime.engine.engine import Engine, build_engine
+from realtime.engine.engine import Engine
 from realtime.engine.settings import EngineSettings
 from realtime.namespace.event import NOW, Event
 from realtime.plugins.bundled import bundled_instrument
 from realtime.plugins.onnx.file import read_instrument
+from realtime.plugins.rack import build_engine
 
 RATE = 24_000
 _, MANIFEST = read_instrument(bundled_instrument())

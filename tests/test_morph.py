@@ -7,11 +7,12 @@ import math
 import numpy as np
 import pytest
 
-from realtime.engine.engine import Engine, build_engine
+from realtime.engine.engine import Engine
 from realtime.engine.settings import EngineSettings
 from realtime.namespace.event import NOW, Event
 from realtime.plugins.bundled import bundled_instruments
 from realtime.plugins.onnx.file import read_instrument
+from realtime.plugins.rack import build_engine
 from synth.dsp.features import extract
 
 RATE = 16_000

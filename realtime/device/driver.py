@@ -18,14 +18,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from realtime.device.ledger import Ledger
 from realtime.device.meters import Meters
+from realtime.engine.renderer import Array, Renderer
 from realtime.namespace.event import Event
 from synth.contract import ConfigError
-
-Array = NDArray[np.float32]
 
 FADE_S = 0.01
 MAX_LATENCY_WAIT_S = 0.3
@@ -37,38 +35,6 @@ DEFAULT_LOOKAHEAD = 0
 SAFE_S = 0.01  # what the default look-ahead lasts: a model's hop is often longer than a block
 EARLY = 1 / 8  # of a block: how much later to wake when there was no room yet
 HUNT = 1 / 128  # of a block: how much earlier to wake each time, to stay close to the device
-
-
-class Renderer(Protocol):
-    """What a driver needs of an engine. All of it is called from one thread."""
-
-    @property
-    def sample_rate(self) -> int:
-        """Hz."""
-
-    @property
-    def channels(self) -> int:
-        """Channels it makes."""
-
-    @property
-    def channels_in(self) -> int:
-        """Channels it wants; 0 for none."""
-
-    @property
-    def latency(self) -> int:
-        """Frames from an event or an input to its effect, declared."""
-
-    def schedule(self, event: Event) -> None:
-        """Take an event for a later `render`."""
-
-    def render(self, frames: int, audio_in: Array | None = None) -> Array:
-        """The next `[channels, frames]`, from `[channels_in, frames]` where there are inputs."""
-
-    def stats(self) -> dict[str, float | int]:
-        """Meters and counters."""
-
-    def describe(self) -> dict[str, Any]:
-        """What it is made of, ready for JSON."""
 
 
 class Port(Protocol):

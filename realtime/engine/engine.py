@@ -13,15 +13,15 @@ from typing import Any
 
 import numpy as np
 
+from realtime.engine.glides import Found, Glides
 from realtime.engine.guard import Guard
 from realtime.engine.plugin import Array, Plugin
 from realtime.engine.settings import EngineSettings
 from realtime.engine.strip import Strip
 from realtime.engine.transport import Transport
 from realtime.namespace.event import Event
-from realtime.namespace.glide import PREFIX, Found, Glides, is_glide
+from realtime.namespace.glide import PREFIX, is_glide
 from realtime.namespace.namespace import GLOBALS, MODULATIONS
-from realtime.plugins.rack import load_rack
 from synth.contract import Control
 
 MAX_EVENTS = 65_536
@@ -338,11 +338,6 @@ class Engine:
         """Close all plugins. May be called twice."""
         for strip in self.strips.values():
             strip.plugin.close()
-
-
-def build_engine(settings: EngineSettings) -> Engine:
-    """Load the rack of `settings`. Raises `ModelFileError` for a file that can't be played."""
-    return Engine(load_rack(settings.instruments, trust=settings.trust), settings)
 
 
 def _ident(value: tuple[float, ...], place: int) -> int:

@@ -9,11 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from realtime.engine.plugin import Array
+from realtime.namespace.beats import DEFAULT_TEMPO, MAX_BEATS, MAX_TEMPO, MIN_TEMPO
 from synth.contract import Control
-
-DEFAULT_TEMPO = 120.0
-MIN_TEMPO, MAX_TEMPO = 20.0, 500.0  # beats a minute
-MAX_BEATS = 1e6
 
 
 class Transport:

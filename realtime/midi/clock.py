@@ -6,7 +6,7 @@ times of two quarters says.
 
 from __future__ import annotations
 
-from realtime.engine.transport import MAX_TEMPO, MIN_TEMPO
+from realtime.namespace.beats import MAX_TEMPO, MIN_TEMPO
 from realtime.namespace.event import NOW, Event
 
 TICKS_PER_BEAT = 24

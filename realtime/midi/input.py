@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from realtime.midi.decoder import MidiDecoder, MidiParser
+from realtime.midi.decoder import MidiDecoder
 from realtime.midi.port import MidiPort
 from realtime.namespace.event import NOW, Event
 from realtime.namespace.sources import Mover
+from realtime.protocol.midi_parser import MidiParser
 
 
 class MidiInput(MidiPort):

@@ -7,19 +7,13 @@ clock: so they are as many however the event came, and a replay makes the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 from realtime.namespace.event import NOW, Event
-from synth.contract import Control
-from synth.contract.control import WHOLE
 
 PREFIX = "/glide"
 _PREFIX = PREFIX + "/"
-STEPS_PER_SECOND = 100
 MAX_SECONDS = 3600.0
-
-Found = tuple[Control, Sequence[float]]  # a control and where it stands
 
 
 def glide(address: str, seconds: float, values: Sequence[float], time: int = NOW) -> Event:
@@ -39,106 +33,3 @@ def landed(event: Event) -> Event:
     if not event.target.startswith(_PREFIX):
         return event
     return Event(event.time, event.target[len(PREFIX) :], event.value[1:])
-
-
-@dataclass
-class _Element:
-    """One number on its way, from sample `begin` to sample `finish`."""
-
-    start: float
-    end: float
-    begin: int
-    finish: int
-    exponential: bool
-
-    def at(self, sample: int) -> float:
-        if sample >= self.finish:
-            return self.end
-        share = (sample - self.begin) / (self.finish - self.begin)
-        if self.exponential:
-            return float(self.start * (self.end / self.start) ** share)
-        return self.start + (self.end - self.start) * share
-
-
-@dataclass
-class _Glide:
-    """A control with the elements that are on their way."""
-
-    size: int
-    moving: dict[int, _Element] = field(default_factory=dict)
-
-
-class Glides:
-    """All that is on its way.
-
-    Args:
-        sample_rate: Hz.
-        find: the control at an address and its current values, or None.
-
-    Attributes:
-        step: samples from one step to the next.
-    """
-
-    def __init__(self, sample_rate: int, find: Callable[[str], Found | None]) -> None:
-        self.step = max(1, sample_rate // STEPS_PER_SECOND)
-        self._rate, self._find = sample_rate, find
-        self._glides: dict[str, _Glide] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._glides)
-
-    def begin(self, now: int, address: str, value: Sequence[float]) -> list[Event]:
-        """Start a glide; what has to be set at once instead: whole numbers have nothing between
-        them, and the value of what is no control can't be known.
-
-        Raises:
-            ValueError: too few or too many numbers.
-        """
-        if len(value) < 2:
-            raise ValueError("needs seconds and values")
-        seconds, end = value[0], value[1:]
-        head, index = address, 0
-        found = self._find(address)
-        if found is None:
-            head, _, tail = address.rpartition("/")
-            found = self._find(head) if tail.isdecimal() and len(tail) <= 4 else None
-            index = int(tail) if found is not None else 0
-        if found is None or found[0].curve in WHOLE or seconds <= 0:
-            self.forget(address)
-            return [Event(NOW, address, tuple(end))]
-        control, values = found
-        whole = head == address
-        if index >= control.size or len(end) != (control.size if whole else 1):
-            raise ValueError("not as many numbers as elements")
-        glide = self._glides.setdefault(head, _Glide(control.size))
-        finish = now + max(1, round(min(seconds, MAX_SECONDS) * self._rate))
-        for i, wanted in enumerate(end, index):
-            bounded = min(max(wanted, control.minimum[i]), control.maximum[i])
-            exponential = control.curve == "exponential" and values[i] > 0
-            glide.moving[i] = _Element(float(values[i]), bounded, now, finish, exponential)
-        return []
-
-    def forget(self, address: str) -> None:
-        """Leave a control, or an element of it, where it is: somebody else has moved it."""
-        if self._glides.pop(address, None) is None:
-            head, _, tail = address.rpartition("/")
-            glide = self._glides.get(head)
-            if glide is not None and tail.isdecimal():
-                glide.moving.pop(int(tail), None)
-                if not glide.moving:
-                    del self._glides[head]
-
-    def steps(self, now: int) -> list[Event]:
-        """Where everything on its way is now; what has arrived is forgotten."""
-        events = []
-        for address, glide in list(self._glides.items()):
-            values = {i: element.at(now) for i, element in glide.moving.items()}
-            if len(values) == glide.size:
-                whole = tuple(values[i] for i in range(glide.size))
-                events.append(Event(NOW, address, whole))
-            else:
-                events += [Event(NOW, f"{address}/{i}", (v,)) for i, v in values.items()]
-            glide.moving = {i: e for i, e in glide.moving.items() if now < e.finish}
-            if not glide.moving:
-                del self._glides[address]
-        return events

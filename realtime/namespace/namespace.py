@@ -13,7 +13,7 @@ import re
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 
-from realtime.engine.transport import DEFAULT_TEMPO, MAX_BEATS, MAX_TEMPO, MIN_TEMPO
+from realtime.namespace.beats import DEFAULT_TEMPO, MAX_BEATS, MAX_TEMPO, MIN_TEMPO
 from realtime.namespace.event import NOW, Event
 from realtime.namespace.glide import MAX_SECONDS as MAX_GLIDE_S
 from realtime.namespace.glide import PREFIX as GLIDE

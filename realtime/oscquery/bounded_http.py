@@ -10,7 +10,7 @@ from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from realtime.oscquery.server import MAX_CONNECTIONS, REQUEST_S
+from realtime.oscquery.limits import MAX_CONNECTIONS, REQUEST_S
 
 
 class BoundedHttp(H11Protocol):

@@ -14,15 +14,13 @@ import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from realtime.oscquery.limits import MAX_CONNECTIONS, MAX_HEADERS
 from realtime.oscquery.websocket import MAX_MESSAGE
 from synth.contract import ConfigError, DeviceError
 
 if TYPE_CHECKING:
     import uvicorn
 
-MAX_CONNECTIONS = 64  # HTTP and WebSocket together
-MAX_HEADERS = 16_384  # bytes of a request
-REQUEST_S = 10.0  # a connection without a whole request is closed after this time
 MAX_FAILURES = 5  # of the loop; then it is left alone
 END_S = 1.0
 _LOGGER = "uvicorn.error"

@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from realtime.engine.engine import Engine
 from realtime.engine.plugin import Plugin
+from realtime.engine.settings import EngineSettings
 from realtime.plugins.onnx.plugin import OnnxPlugin
 from realtime.plugins.torchscript.file import check_archive
 from realtime.plugins.torchscript.generator import TorchScriptGenerator
 from synth.contract import ModelFileError
+
+
+def build_engine(settings: EngineSettings) -> Engine:
+    """Load the rack of `settings`. Raises `ModelFileError` for a file that can't be played."""
+    return Engine(load_rack(settings.instruments, trust=settings.trust), settings)
 
 
 def load_rack(paths: Sequence[str], *, trust: bool) -> list[Plugin]:

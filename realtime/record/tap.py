@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.device.driver import Renderer
+from realtime.engine.renderer import Renderer
 from realtime.namespace.event import Event
 from realtime.record.journal import Journal
 

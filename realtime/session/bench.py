@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from realtime.engine.engine import Engine, build_engine
+from realtime.engine.engine import Engine
 from realtime.engine.plugin import Array
 from realtime.engine.settings import EngineSettings
 from realtime.namespace.event import NOW, Event
 from realtime.plugins.bundled import instrument_path
-from realtime.plugins.rack import load_rack
+from realtime.plugins.rack import build_engine, load_rack
 from synth.contract import require_within
 
 VOICE_COUNTS = (1, 2, 4, 8, 16)

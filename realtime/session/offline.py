@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import soxr
 
-from realtime.engine.engine import Engine, build_engine
+from realtime.engine.engine import Engine
 from realtime.engine.plugin import Array
 from realtime.engine.settings import EngineSettings
 from realtime.mapping.control_map import default_mapping
@@ -20,6 +20,7 @@ from realtime.mapping.mapper import Mapper, is_own
 from realtime.namespace.event import Event
 from realtime.namespace.namespace import Namespace
 from realtime.plugins.bundled import instrument_path
+from realtime.plugins.rack import build_engine
 from realtime.session.score import demo_score, read_log, read_midi
 from synth.contract import ConfigError, DataError, read_audio, require_within, write_audio
 

@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from realtime.engine.engine import Engine, build_engine
+from realtime.engine.engine import Engine
 from realtime.engine.plugin import Array
 from realtime.engine.settings import EngineSettings
 from realtime.namespace.event import Event
+from realtime.plugins.rack import build_engine
 from realtime.record.log import FORMAT, SUFFIX, fingerprint, parse_line
 from realtime.session.offline import MAX_SECONDS, Rendered, check_place
 from synth.contract import (

@@ -17,8 +17,9 @@ import time
 import traceback
 from typing import Any, BinaryIO, NoReturn, cast
 
-from realtime.device.driver import DEFAULT_BLOCK, Driver, DriverSettings, Port, Renderer
+from realtime.device.driver import DEFAULT_BLOCK, Driver, DriverSettings, Port
 from realtime.device.listing import AudioDevice, find_device, list_devices
+from realtime.engine.renderer import Renderer
 from realtime.namespace.event import Event
 from realtime.process.link import decode_events, encode, read_message, take_over_stdio
 from realtime.record.recorder import Recorder
@@ -254,8 +255,8 @@ class Child:
 
 
 def _engine(settings: dict[str, Any]) -> Renderer:
-    from realtime.engine.engine import build_engine
     from realtime.engine.settings import EngineSettings
+    from realtime.plugins.rack import build_engine
 
     return build_engine(config_from_dict(EngineSettings, settings))
 

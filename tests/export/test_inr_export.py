@@ -21,13 +21,13 @@ from export import inr_torchscript
 from export.chain import export_model
 from export.graph import describe, export_onnx, largest_difference
 from export.inr_torchscript import CHUNK, export_script, stepper
-from realtime.engine.engine import Engine, build_engine
+from realtime.engine.engine import Engine
 from realtime.engine.settings import EngineSettings
 from realtime.namespace.event import NOW, Event
 from realtime.osc.server import OscServer
 from realtime.plugins.onnx.file import read_instrument
 from realtime.plugins.onnx.plugin import OnnxPlugin
-from realtime.plugins.rack import load_rack
+from realtime.plugins.rack import build_engine, load_rack
 from realtime.session.offline import engine_namespace, render_events
 from synth.contract import ConfigError, ModelFileError
 from synth.models.inr import ARCHITECTURES, INR

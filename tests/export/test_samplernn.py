@@ -27,11 +27,11 @@ from export.graph import describe
 from export.live_graph import live_graph
 from export.primes import even_places, excerpts, hear, read_material
 from export.samplernn import export_live
-from realtime.engine.engine import build_engine
 from realtime.engine.settings import EngineSettings
 from realtime.namespace.event import Event
 from realtime.plugins.onnx.file import read_instrument
 from realtime.plugins.onnx.plugin import OnnxPlugin
+from realtime.plugins.rack import build_engine
 from realtime.session.offline import render_events
 from synth.contract import METADATA_KEY, ConfigError, DataError, ModelFileError
 from synth.models.package import pack

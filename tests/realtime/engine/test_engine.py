@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from builders import write_effect, write_sampler
 
-from realtime.engine.engine import Engine, build_engine
+from realtime.engine.engine import Engine
 from realtime.engine.plugin import Array, Rows
 from realtime.engine.settings import EngineSettings
 from realtime.engine.voices import GHOSTS
 from realtime.namespace.event import NOW, Event
+from realtime.plugins.rack import build_engine
 from synth.contract import ConfigError, Control, Manifest, ModelFileError
 
 RATE = 48_000

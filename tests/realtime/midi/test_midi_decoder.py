@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.midi.decoder import MidiDecoder, MidiParser
+from realtime.midi.decoder import MidiDecoder
 from realtime.namespace.event import NOW
 from realtime.namespace.namespace import Namespace
+from realtime.protocol.midi_parser import MidiParser
 from synth.contract import Control
 from tests.realtime.midi_maps import Map
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from realtime.midi.decoder import MidiDecoder, MidiParser
+from realtime.midi.decoder import MidiDecoder
+from realtime.protocol.midi_parser import MidiParser
 from tests.realtime.midi_maps import Map
 
 

@@ -7,8 +7,9 @@ import random
 import pytest
 
 from realtime.midi.channel import LOWER, UPPER, Zones
-from realtime.midi.decoder import MidiDecoder, MidiParser
+from realtime.midi.decoder import MidiDecoder
 from realtime.namespace.event import NOW, Event
+from realtime.protocol.midi_parser import MidiParser
 from realtime.supervisor.recall import Recall
 from tests.realtime.midi_maps import Map
 

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from builders import write_sampler
 
-from realtime.engine.engine import Engine, build_engine
+from realtime.engine.engine import Engine
+from realtime.engine.glides import Glides
 from realtime.engine.settings import EngineSettings
 from realtime.namespace.event import NOW, Event
-from realtime.namespace.glide import Glides, glide, is_glide, landed
+from realtime.namespace.glide import glide, is_glide, landed
 from realtime.namespace.namespace import Namespace
+from realtime.plugins.rack import build_engine
 from realtime.supervisor.recall import Recall
 from synth.contract import Control, ProtocolError
 

@@ -16,9 +16,10 @@ import soundfile
 from builders import write_sampler
 
 from realtime.device.driver import DriverSettings
-from realtime.engine.engine import MAX_EVENTS, Engine, build_engine
+from realtime.engine.engine import MAX_EVENTS, Engine
 from realtime.engine.settings import EngineSettings
 from realtime.namespace.event import NOW, Event
+from realtime.plugins.rack import build_engine
 from realtime.session.replay import replay_files
 from realtime.session.session import Session, SessionSettings
 from tests.realtime.jack_peers import wait_until

@@ -24,7 +24,8 @@ from realtime.namespace.event import NOW, Event
 from realtime.namespace.namespace import Namespace
 from realtime.namespace.values import Values
 from realtime.osc.server import OscServer
-from realtime.oscquery.server import MAX_CONNECTIONS, OscQueryServer
+from realtime.oscquery.limits import MAX_CONNECTIONS
+from realtime.oscquery.server import OscQueryServer
 from realtime.oscquery.service import OscQuery
 from realtime.oscquery.tree import Tree
 from realtime.oscquery.websocket import MAX_CLIENTS, MAX_MESSAGE, MAX_WAITING, Client

@@ -29,8 +29,8 @@ class Copies:
     name = "copies"
 
     def __init__(self, hop: int) -> None:
-        gate = Control("gate", per_voice=True, curve="toggle")
-        key = Control("key", 1, (0.0,), (127.0,), (60.0,), per_voice=True)
+        gate = Control("gate", per_voice=True, curve="toggle", role="gate")
+        key = Control("key", 1, (0.0,), (127.0,), (60.0,), per_voice=True, role="key")
         shape = Control("shape", 8, smoothing_ms=20.0)
         self.manifest = Manifest(
             "copies", "bench", "generator", RATE, hop, 0, 1, controls=(gate, key, shape)

@@ -33,7 +33,7 @@ from synth.contract import Control, ProtocolError
 from tests.realtime.osc_hostile import PLAY, build, grammar, hostile, mutate, nested
 from tests.realtime.osc_peer import bundle
 
-CONTROLS = [Control("position"), Control("latent", 16, (-1.0,), (1.0,), (0.0,))]
+CONTROLS = [Control("position"), Control("latent", 16, (-1.0,), (1.0,), (0.0,), role="latent")]
 SANE = [
     PLAY,
     nested(3),

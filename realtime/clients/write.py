@@ -20,12 +20,13 @@ from realtime.oscquery.tree import Node, Tree
 from realtime.plugins.bundled import instrument_path
 from realtime.plugins.rack import load_rack
 from synth.contract import DataError
+from synth.contract.roles import EXPRESSION, NOTE, TRANSPORT
 
 MAX_ELEMENTS = 16  # of a vector get a fader each; the others are set by address
 MAX_FADERS = 64
 MAX_STEPS = 1_000  # of a fader for whole numbers; above, it is a number to be typed
-# Faders for these would fight with the notes that move the same.
-NOTES_MOVE = ("gate", "key", "velocity", "bend", "pitch", "trigger")
+# A fader would fight with whoever moves these, which stands among a node's tags.
+PLAYED = {NOTE, EXPRESSION, TRANSPORT}
 GENERATORS: Mapping[str, Callable[[Surface], str]] = {
     "python/play.py": python_script,
     "puredata/play.pd": puredata_patch,
@@ -80,7 +81,7 @@ def surface_of(tree: Node, name: str, host: str, port: int) -> Surface:
     Args:
         tree: its root, as from `GET /`; name: of the instrument that plays.
     """
-    faders = [f for f in _faders(tree) if f.name not in NOTES_MOVE and _is_fader(f)]
+    faders = [f for f in _faders(tree) if _is_fader(f)]
     return Surface(name, host, port, tuple(faders[:MAX_FADERS]), tuple(_buttons(tree)))
 
 
@@ -90,6 +91,8 @@ def _faders(node: Node) -> Iterator[Fader]:
         node.get("CONTENTS", {}).values(), key=lambda child: child["FULL_PATH"] in GLOBAL_VALUES
     )
     for child in children:
+        if PLAYED.intersection(child.get("TAGS", ())):
+            continue
         if child["ACCESS"] == 3 and len(child.get("RANGE", ())) == 1:
             yield _fader(child)
         elif child["ACCESS"] == 3 and "CONTENTS" in child:

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from realtime.desk.folders import MAX_FILES, checked_name, made_folder, names_in
-from realtime.mapping.control_map import NOT_BY_DEFAULT
 from realtime.namespace.event import Event
 from realtime.namespace.glide import glide
 from realtime.namespace.namespace import Namespace
 from synth.contract import Control, DataError
 from synth.contract.control import WHOLE
 from synth.contract.files import write_bytes
+from synth.contract.roles import NOTE, mover
 
 FORMAT = 1
 SUFFIX = ".json"
@@ -43,7 +43,7 @@ class Snapshots:
         self._controls = {
             address: control
             for address, control in namespace.controls.items()
-            if control.name not in NOT_BY_DEFAULT
+            if mover(control.role) != NOTE
         }
         self._cache: dict[str, tuple[tuple[int, int], State]] = {}
 

@@ -9,9 +9,7 @@ import numpy as np
 
 from realtime.engine.plugin import Array, Rows
 from synth.contract import Control
-
-# What a note brings along; it keeps them to its end, whatever the control does meanwhile.
-NOTE_CONTROLS = ("gate", "key", "velocity", "sound")
+from synth.contract.roles import KEPT_BY_NOTES
 
 
 class ControlState:
@@ -30,6 +28,8 @@ class ControlState:
         self.now = {c.name: np.tile(c.default_array, (slots, 1)) for c in controls}
         self.wanted = {name: value.copy() for name, value in self.now.items()}
         self.clamped = self.refused = 0
+        self._kept = {c.name for c in controls if c.role in KEPT_BY_NOTES}
+        self._by_role = {c.role: c for c in controls if c.role}
         self._gliding: set[str] = set()
         # A first-order glide is within 5 % of its end after three time constants = smoothing_ms.
         self._share = {
@@ -56,23 +56,29 @@ class ControlState:
         target, outside = control.clamp(target)
         self.clamped += outside
         self.base[name] = target
-        if name not in NOTE_CONTROLS:
+        if name not in self._kept:
             self.wanted[name][:] = target
             self._gliding.add(name)
         return True
 
+    def set_role(self, role: str, value: float) -> None:
+        """Want a new value for the control of a role, where there is one; see `set`."""
+        if role in self._by_role:
+            self.set(self._by_role[role].name, (value,))
+
     def set_note(self, slot: int, **values: float) -> None:
-        """Give a row the values of a new note, at once; other controls start where they are."""
+        """Give a row the values of a new note, by role, at once; other controls start where they
+        are."""
         for name, control in self.controls.items():
             value = self.base[name]
-            if name in values:
-                value = control.clamp(np.full(control.size, values[name], np.float32))[0]
+            if control.role in values:
+                value = control.clamp(np.full(control.size, values[control.role], np.float32))[0]
             self.now[name][slot] = self.wanted[name][slot] = value
 
     def set_gate(self, slot: int, gate: float) -> None:
         """Open or close the gate of a row."""
-        if "gate" in self.now:
-            self.now["gate"][slot] = gate
+        if "gate" in self._by_role:
+            self.now[self._by_role["gate"].name][slot] = gate
 
     def rows(self, rows: Rows) -> dict[str, Array]:
         """The values for one step of these rows, after moving all glides on by one hop."""

@@ -270,10 +270,9 @@ class Engine:
     def _program(self, value: tuple[float, ...]) -> None:
         self._set_everywhere("sound", value[0])
 
-    def _set_everywhere(self, name: str, value: float) -> None:
+    def _set_everywhere(self, role: str, value: float) -> None:
         for strip in self.strips.values():
-            if name in strip.controls.controls:
-                strip.controls.set(name, (value,))
+            strip.controls.set_role(role, value)
 
     def _gain(self, value: tuple[float, ...]) -> None:
         self._gain_db = min(max(value[0], GAIN.minimum[0]), GAIN.maximum[0])

@@ -16,8 +16,8 @@ from synth.contract import Control
 
 # Where each rests: semitones, 0 … 1, and 0 … 1 with the middle at rest.
 RESTS = {"bend": 0.0, "pressure": 0.0, "timbre": 0.5}
-# The controls that pressure and timbre move unless they are told otherwise: the first of these that
-# an instrument has, and which element of it.
+# The roles that pressure and timbre move unless they are told otherwise: the first of these that
+# an instrument has, and which element of its control.
 _USUAL = {
     "pressure": (("pressure", 0), ("loudness", 0), ("latent", 0)),
     "timbre": (("timbre", 0), ("brightness", 0), ("latent", 1)),
@@ -28,8 +28,8 @@ _SMOOTHING_MS = 10.0  # controllers send steps of 1/127
 class Expression:
     """Bend, pressure and timbre of the rows of one plugin.
 
-    Bend moves the control `bend`, semitone by semitone. Pressure p (0 … 1) adds p · depth to the
-    elements it is routed to, timbre t (0 … 1) adds (2 t - 1) · depth.
+    Bend moves the control of that role, semitone by semitone. Pressure p (0 … 1) adds p · depth to
+    the elements it is routed to, timbre t (0 … 1) adds (2 t - 1) · depth.
 
     Args:
         controls: of the plugin; slots: rows; hop_s: seconds between two `apply` calls.
@@ -44,12 +44,15 @@ class Expression:
         self._fresh: set[int] = set()
         self._share = 1 - math.exp(-3000 * hop_s / _SMOOTHING_MS)
         self._depths: dict[str, dict[str, Array]] = {"pressure": {}, "timbre": {}}
-        self._depths["bend"] = {"bend": np.ones(1, np.float32)} if "bend" in self._controls else {}
+        by_role = {c.role: c for c in controls if c.role}
+        bend = by_role.get("bend")
+        self._depths["bend"] = {bend.name: np.ones(1, np.float32)} if bend else {}
         for source, candidates in _USUAL.items():
-            for name, element in candidates:
-                control = self._controls.get(name)
+            for role, element in candidates:
+                control = by_role.get(role)
                 if control is not None and element < control.size:
-                    self._route(source, name, element, _usual_depth(source, control, element))
+                    depth = _usual_depth(source, control, element)
+                    self._route(source, control.name, element, depth)
                     break
 
     def begin(self, slot: int) -> None:

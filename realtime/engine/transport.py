@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from realtime.engine.plugin import Array
 from realtime.namespace.beats import DEFAULT_TEMPO, MAX_BEATS, MAX_TEMPO, MIN_TEMPO
 from synth.contract import Control
+from synth.contract.roles import TRANSPORT, mover
 
 
 class Transport:
@@ -62,7 +63,7 @@ class BeatSync:
     def __init__(self, controls: Sequence[Control]) -> None:
         self._controls = {c.name: c for c in controls}
         self._runs: dict[tuple[str, int], tuple[float, float, float]] = {}
-        self._told = [name for name in ("tempo", "beat") if name in self._controls]
+        self._told = [c for c in controls if mover(c.role) == TRANSPORT]
 
     @property
     def used(self) -> bool:
@@ -78,14 +79,13 @@ class BeatSync:
 
     def apply(self, transport: Transport, sample: float, values: Mapping[str, Array]) -> None:
         """Set what follows, in `values` `[r, size]`, to where it is at `sample`; the controls
-        `tempo` and `beat` of an instrument that has them, too."""
+        of the roles "tempo" and "beat", where the instrument has them, too."""
         beat = transport.beat_at(sample)
         for (name, element), (beats, low, high) in self._runs.items():
             control = self._controls[name]
             value = low + (high - low) * (beat / beats % 1.0)
             whole = control.curve in ("integer", "toggle")
             values[name][:, element] = round(value) if whole else value
-        for name in self._told:
-            control = self._controls[name]
-            value = transport.tempo if name == "tempo" else beat
-            values[name][:] = min(max(value, control.minimum[0]), control.maximum[0])
+        for control in self._told:
+            value = transport.tempo if control.role == "tempo" else beat
+            values[control.name][:] = min(max(value, control.minimum[0]), control.maximum[0])

@@ -21,6 +21,7 @@ from realtime.namespace.namespace import GLOBAL_VALUES, GLOBALS, MODULATIONS, Na
 from realtime.namespace.sources import ANY_CHANNEL, Source
 from synth.contract import ConfigError, Control
 from synth.contract.control import WHOLE
+from synth.contract.roles import NOTE, TRANSPORT, mover
 
 DEFAULT_BEND_RANGE = 2.0  # semitones, as General MIDI
 MAX_BEND_RANGE = 96.0
@@ -33,8 +34,8 @@ CURVES = ("linear", "exponential", "volume")
 CONTROLLERS = (1, 74, 71, 73, 72, 75, 76, 77, 78, 79, 70, *range(16, 20), *range(20, 32))
 VOLUME = 7
 AXES_BY_DEFAULT = 8  # of a vector control
-NOT_BY_DEFAULT = ("gate", "velocity", "pitch", "note", "key", "trigger")  # notes move these
 DEFAULT_PAD = "plane"
+_RANK = {"latent": 0, "transpose": 2}  # of roles in the order of the default map; others: 1
 
 
 class MappingError(ConfigError):
@@ -209,14 +210,14 @@ def default_mapping(namespace: Namespace) -> ControlMap:
 
     CC 7 moves the gain as General MIDI's volume does. The mod wheel (CC 1) moves the first control
     from its default to its maximum, because a wheel rests at 0; the other `CONTROLLERS` move the
-    next ones over their whole range. Vectors give their first 8 elements, the vector `latent`
-    before all else; what notes move by themselves is left out. The same controls are the axes of
-    the pad `plane`, which has no points yet.
+    next ones over their whole range. Vectors give their first 8 elements. Latent axes come before
+    all else and transposition comes last; what notes or the transport set by themselves is left
+    out. The same controls are the axes of the pad `plane`, which has no points yet.
     """
-    order = sorted(namespace.controls.items(), key=lambda item: item[1].name != "latent")
+    order = sorted(namespace.controls.items(), key=lambda item: _RANK.get(item[1].role, 1))
     addresses = []
     for address, control in order:
-        if control.name in NOT_BY_DEFAULT:
+        if mover(control.role) in (NOTE, TRANSPORT):
             continue
         elements = [f"{address}/{i}" for i in range(min(control.size, AXES_BY_DEFAULT))]
         addresses += elements if control.size > 1 else [address]

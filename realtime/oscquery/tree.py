@@ -8,12 +8,15 @@ namespace and asked for nodes and attributes; what is not there is told apart as
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
+from realtime.namespace.elements import element as element_of
 from realtime.namespace.namespace import GLOBAL_VALUES, GLOBALS, Namespace
 from realtime.oscquery.signatures import signature_of
 from synth.contract import Control, ProtocolError
 from synth.contract.control import LARGEST, WHOLE
+from synth.contract.roles import mover
 
 READ, WRITE = 1, 2  # bits of ACCESS
 # All attributes that the proposal names; another one in a query is a mistake.
@@ -168,14 +171,17 @@ class Tree:
         return {name: node[name]}
 
     def _add_control(self, address: str, control: Control) -> None:
-        tags = ["control", "per_voice"] if control.per_voice else ["control"]
+        tags = ["control", *(["per_voice"] if control.per_voice else []), mover(control.role)]
+        tags = [tag for tag in tags if tag]
         self._add(address, (control,), READ | WRITE, tags)
         if control.size == 1:
             return
         for index in range(control.size):
             element = f"{address}/{index}"
             self._owners[element] = address
-            self._add(element, (_element(control, index),), READ | WRITE, tags)
+            text = f"element {index} of {control.name}"
+            part = replace(element_of(control, index), description=text)
+            self._add(element, (part,), READ | WRITE, tags)
 
     def _add_command(self, address: str) -> None:
         types, text = signature_of(address)
@@ -199,21 +205,6 @@ class Tree:
                 return
             siblings[name] = path
             path = parent
-
-
-def _element(control: Control, index: int) -> Control:
-    return Control(
-        control.name,
-        1,
-        control.minimum[index : index + 1],
-        control.maximum[index : index + 1],
-        control.default[index : index + 1],
-        control.unit,
-        control.curve,
-        f"element {index} of {control.name}",
-        control.per_voice,
-        control.smoothing_ms,
-    )
 
 
 def _method(address: str, controls: Sequence[Control], access: int, tags: Sequence[str]) -> Node:

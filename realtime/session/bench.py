@@ -76,8 +76,9 @@ def measured_latency(settings: EngineSettings, tries: int = 16) -> int:
         if effect:
             # Where a control lets the input through dry, the answer is an impulse again.
             for name, strip in engine.strips.items():
-                if "mix" in strip.controls.controls:
-                    engine.schedule(Event(NOW, f"/{name}/mix", (0.0,)))
+                mix = strip.manifest.with_role("mix")
+                if mix is not None:
+                    engine.schedule(Event(NOW, f"/{name}/{mix.name}", (0.0,)))
             engine.render(SETTLE, np.zeros((1, SETTLE), np.float32))
             impulse[0, 0] = 1.0
             answer = np.abs(engine.render(length, impulse)).max(axis=0)
@@ -101,9 +102,9 @@ def _step_rows(
         plugin.prepare(count)
         manifest = plugin.manifest
         controls = {c.name: np.tile(c.default_array, (count, 1)) for c in manifest.controls}
-        for name in ("gate", "velocity"):
-            if name in controls:
-                controls[name][:] = 1.0
+        for control in manifest.controls:
+            if control.role in ("gate", "velocity"):
+                controls[control.name][:] = 1.0
         audio = _noise(1, manifest.channels_in, manifest.hop) if kind == "effect" else None
         index = np.arange(count)
         hop_s = manifest.hop / manifest.sample_rate
@@ -130,8 +131,9 @@ def _noise(*shape: int) -> Array:
 
 def _play_all(engine: Engine, voices: int) -> None:
     for name, strip in engine.strips.items():
-        if "loop" in strip.controls.controls:
-            engine.schedule(Event(NOW, f"/{name}/loop", (2.0,)))
+        loop = strip.manifest.with_role("loop")
+        if loop is not None:
+            engine.schedule(Event(NOW, f"/{name}/{loop.name}", loop.maximum))
     for note in range(voices):
         engine.schedule(Event(NOW, "/note/on", (48.0 + note, 100.0)))
     engine.render(4096)

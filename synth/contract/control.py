@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth.contract.errors import ConfigError
+from synth.contract.roles import ROLES
 
 CURVES = ("linear", "exponential", "integer", "toggle")
 WHOLE = ("integer", "toggle")  # curves of whole numbers
@@ -41,6 +42,7 @@ class Control:
         description: one sentence for people.
         per_voice: whether each voice has a value of its own; global controls are the same for all.
         smoothing_ms: time in which the engine glides to a new value; 0 jumps.
+        role: who moves it, a key of `synth.contract.roles.ROLES`; "" for a fader.
 
     Raises:
         ConfigError: a field is out of its range; the message names it.
@@ -56,6 +58,7 @@ class Control:
     description: str = ""
     per_voice: bool = False
     smoothing_ms: float = 0.0
+    role: str = ""
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _NAME.match(self.name):
@@ -74,6 +77,11 @@ class Control:
                     f"control {self.name}: {field} {getattr(self, field)!r} is not of type"
                     f" {kind.__name__}"
                 )
+        if not isinstance(self.role, str) or self.role not in ROLES:
+            raise ConfigError(
+                f"control {self.name}: role {self.role!r:.50} is none of"
+                f" {', '.join(role for role in ROLES if role)}"
+            )
         for field in ("minimum", "maximum", "default"):
             object.__setattr__(self, field, self._per_element(field))
         self._check_ranges()

@@ -15,8 +15,9 @@ from typing import Any
 
 from synth.contract.control import Control
 from synth.contract.errors import ConfigError, ModelFileError
+from synth.contract.roles import role_of_name
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 1 had no roles
 METADATA_KEY = "synth.manifest"
 KINDS = ("effect", "generator")
 DTYPES = ("float32", "int64")
@@ -51,7 +52,8 @@ class Manifest:
             of the input to the same change of the output, the model's own.
         controls: the movable inputs, in graph order.
         state: state tensors; random: noise inputs (standard normal), fed by the host.
-        sounds: names of the sounds that a program change selects (control `sound`), may be empty.
+        sounds: names of the sounds that a program change selects (the control of the role
+            "sound" is an index into them), may be empty.
         key_range: lowest and highest MIDI key that is in tune, or None.
         provenance: config, data description, licence, library versions, parity figure.
     """
@@ -103,6 +105,8 @@ class Manifest:
         _require(len(set(names)) == len(names), "two controls or tensors share a name")
         taken = sorted(RESERVED & set(names))
         _require(not taken, f"{taken[:1]} is a graph input of its own, and no name to give")
+        roles = [c.role for c in self.controls if c.role]
+        _require(len(set(roles)) == len(roles), "two controls share a role")
         for spec in (*self.state, *self.random):
             _require(
                 spec.dtype in DTYPES
@@ -115,9 +119,17 @@ class Manifest:
         """The control called `name`, or None."""
         return next((c for c in self.controls if c.name == name), None)
 
+    def with_role(self, role: str) -> Control | None:
+        """The control that has `role` (not ""), or None."""
+        return next((c for c in self.controls if c.role == role), None)
+
     def to_json(self) -> str:
-        """The manifest as one line of JSON."""
-        return json.dumps(asdict(self), allow_nan=False, separators=(",", ":"), sort_keys=True)
+        """The manifest as one line of JSON, in the format that it was read in."""
+        data = asdict(self)
+        if self.format_version == 1:
+            for control in data["controls"]:
+                del control["role"]
+        return json.dumps(data, allow_nan=False, separators=(",", ":"), sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Manifest:
@@ -141,7 +153,8 @@ class Manifest:
         unknown = sorted(set(data) - known)
         _require(not unknown, f"unknown field {unknown[:1]}")
         try:
-            data["controls"] = tuple(Control.from_dict(c) for c in data.get("controls", ()))
+            found = data.get("controls", ())
+            data["controls"] = tuple(Control.from_dict(_with_role(c, version)) for c in found)
             for name in ("state", "random"):
                 data[name] = tuple(_tensor_spec(s) for s in data.get(name, ()))
             sounds = data.get("sounds", [])
@@ -162,6 +175,16 @@ _DAMAGE = (ConfigError, TypeError, ValueError, IndexError, KeyError, AttributeEr
 
 def _no_number(text: str) -> None:
     raise ValueError(f"{text} is no number of JSON")
+
+
+def _with_role(data: Mapping[str, Any], version: Any) -> Mapping[str, Any]:
+    """A control's fields; in format 1, where some names had a meaning, with the role they stand
+    for."""
+    if version != 1:
+        return data
+    if "role" in data:
+        raise ConfigError(f"control {data.get('name')!r:.50}: format 1 has no field 'role'")
+    return {**data, "role": role_of_name(str(data.get("name")))}
 
 
 def _tensor_spec(data: Mapping[str, Any]) -> TensorSpec:

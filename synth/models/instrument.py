@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from synth.contract import Control, TensorSpec
 from synth.nn import State
 
+BEND_SEMITONES = 12.0
+
 
 class Instrument(nn.Module):
     """Base of what can be exported and played.
@@ -66,6 +68,7 @@ def number(
     curve: str = "linear",
     per_voice: bool = False,
     smoothing_ms: float = 0.0,
+    role: str = "",
 ) -> Control:
     """A scalar control."""
     return Control(
@@ -79,4 +82,31 @@ def number(
         description,
         per_voice,
         smoothing_ms,
+        role,
     )
+
+
+def note_controls(key: str = "MIDI key") -> tuple[Control, Control, Control]:
+    """Gate, key and velocity, which a note sets.
+
+    Args:
+        key: what the key does, for people.
+    """
+    return (
+        number("gate", 0, 1, 0, "1 while the note is held", curve="toggle", per_voice=True,
+               role="gate"),
+        number("key", 0, 127, 60, key, unit="key", per_voice=True, role="key"),
+        number("velocity", 0, 1, 0.8, "loudness of the note, squared", per_voice=True,
+               role="velocity"),
+    )  # fmt: skip
+
+
+def bend_control() -> Control:
+    """Bend, up to an octave either way, which the pitch wheel and each note's own bend move."""
+    return number("bend", -BEND_SEMITONES, BEND_SEMITONES, 0, "transposition on top of the key",
+                  unit="semitones", per_voice=True, smoothing_ms=5.0, role="bend")  # fmt: skip
+
+
+def sound_control(last: int, description: str) -> Control:
+    """The index of a sound, 0 … `last`, that a program change sets and a note keeps."""
+    return number("sound", 0, last, 0, description, curve="integer", per_voice=True, role="sound")

@@ -23,7 +23,10 @@ def example(**changed: Any) -> Manifest:
         "channels_in": 0,
         "channels_out": 1,
         "latency": 320,
-        "controls": (Control("gate", curve="toggle"), Control("pan", 2, (-1.0,), (1.0,))),
+        "controls": (
+            Control("gate", curve="toggle", role="gate"),
+            Control("pan", 2, (-1.0,), (1.0,)),
+        ),
         "state": (TensorSpec("state_a", (3, 4)), TensorSpec("state_n", (1,), "int64")),
         "random": (TensorSpec("noise", (-1, 8)),),
         "sounds": ("low", "high"),

@@ -18,7 +18,7 @@ from realtime.protocol.osc_decode import MAX_PACKET
 from synth.contract import Control
 from tests.realtime.osc_peer import bundle, in_seconds
 
-CONTROLS = (Control("position"), Control("latent", 3, (-1.0,), (1.0,), (0.0,)))
+CONTROLS = (Control("position"), Control("latent", 3, (-1.0,), (1.0,), (0.0,), role="latent"))
 RATE = 48_000
 
 PLAY = b"/note/on\0\0\0\0,if\0" + struct.pack(">if", 60, 100.0)

@@ -20,10 +20,10 @@ T = TypeVar("T")
 RATE, HOP = 48_000, 64
 LEVEL = 0.1  # of a voice without pressure; full pressure doubles it
 CONTROLS = (
-    Control("gate", per_voice=True, curve="toggle"),
-    Control("key", 1, (0.0,), (127.0,), (60.0,), "key", per_voice=True),
-    Control("bend", 1, (-96.0,), (96.0,), (0.0,), "semitones", per_voice=True),
-    Control("pressure", per_voice=True),
+    Control("gate", per_voice=True, curve="toggle", role="gate"),
+    Control("key", 1, (0.0,), (127.0,), (60.0,), "key", per_voice=True, role="key"),
+    Control("bend", 1, (-96.0,), (96.0,), (0.0,), "semitones", per_voice=True, role="bend"),
+    Control("pressure", per_voice=True, role="pressure"),
 )
 MANIFEST = Manifest(
     "sine", "test", "generator", RATE, HOP, 0, 1,

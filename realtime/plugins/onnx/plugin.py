@@ -45,6 +45,8 @@ class OnnxPlugin:
             )
         except (*_ERRORS, Exception) as error:  # noqa: BLE001 - its exceptions share no base class
             raise ModelFileError(f"{path}: onnxruntime refuses it ({_line(error)})") from None
+        seed = self.manifest.with_role("seed")
+        self._seed = seed.name if seed else ""
         self._states = [s.name for s in self.manifest.state]
         self._outputs = ["audio_out", *(f"{s}_out" for s in self._states)]
         self._rest: dict[str, NDArray[Any]] = {}
@@ -83,7 +85,7 @@ class OnnxPlugin:
         else:
             feed["audio"] = audio
         if self.manifest.random:
-            feed |= self._random(rows, controls.get("seed"))
+            feed |= self._random(rows, controls.get(self._seed))
         out, *states = self._session.run(self._outputs, feed)
         self._packed = dict(zip(self._states, states, strict=True))
         return out  # type: ignore[no-any-return]

@@ -44,4 +44,5 @@ class LatentAxes:
             " the range is their 1st to 99th percentile",
             per_voice=False,
             smoothing_ms=20.0,
+            role="latent",
         )

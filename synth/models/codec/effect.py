@@ -40,7 +40,7 @@ class CodecEffect(Instrument):
         levels = number("levels", 0, config.levels, 0, "quantiser levels; 0 leaves the latent"
                         " continuous, 1 is the coarsest", curve="integer")  # fmt: skip
         mix = number("mix", 0.0, 1.0, 1.0, "0 is the dry input, 1 the codec's output",
-                     smoothing_ms=20.0)  # fmt: skip
+                     smoothing_ms=20.0, role="mix")  # fmt: skip
         self.controls = (axes.control(), scale, levels, mix)
 
     def init_state(self, voices: int) -> State:

@@ -18,12 +18,17 @@ from synth.dsp.resampling import HALF, ONE, increment, interpolation_table, read
 from synth.models.codec.controls import LatentAxes
 from synth.models.codec.effect import part_of
 from synth.models.codec.model import Codec
-from synth.models.instrument import Instrument, number
+from synth.models.instrument import (
+    Instrument,
+    bend_control,
+    note_controls,
+    number,
+    sound_control,
+)
 from synth.nn import State
 from synth.nn.convolution import fold_weight_norm
 from synth.nn.streaming import remember
 
-BEND_SEMITONES = 12.0
 FALL_60_DB = 6.9078  # ln(1000): time constants in a fall by 60 dB
 END_FADE_S = 0.05
 
@@ -212,19 +217,15 @@ def _envelope(
 def _voice_controls(sounds: int) -> tuple[Control, ...]:
     n = number
     return (
-        n("gate", 0, 1, 0, "1 while the note is held", curve="toggle", per_voice=True),
-        n("key", 0, 127, 60, "MIDI key", unit="key", per_voice=True),
-        n("velocity", 0, 1, 0.8, "loudness of the note, squared", per_voice=True),
-        n("bend", -BEND_SEMITONES, BEND_SEMITONES, 0, "transposition on top of the key",
-          unit="semitones", per_voice=True, smoothing_ms=5.0),
-        n("sound", 0, max(sounds - 1, 1), 0, "which sound of the bank; a note keeps its own",
-          curve="integer", per_voice=True),
+        *note_controls(),
+        bend_control(),
+        sound_control(max(sounds - 1, 1), "which sound of the bank; a note keeps its own"),
         n("position", 0, 1, 0, "where in the sound the trajectory starts; moves what plays",
           smoothing_ms=20.0),
         n("speed", -4, 4, 1, "frames of the sound per frame played: 1 as recorded, 0 frozen,"
           " negative backwards"),
         n("loop", 0, 2, 1, "0 plays through, 1 loops sustained sounds while held, 2 loops all",
-          curve="integer"),
+          curve="integer", role="loop"),
         n("attack", 0.001, 4, 0.003, "rise of a note", unit="s", curve="exponential"),
         n("release", 0.01, 8, 0.4, "fall of a released note by 60 dB", unit="s",
           curve="exponential"),

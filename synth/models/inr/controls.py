@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from synth.contract import Control
 from synth.models.inr.timbres import Axes
-from synth.models.instrument import number
+from synth.models.instrument import bend_control, note_controls, number, sound_control
 
-BEND_SEMITONES = 12.0
 PITCH_SEMITONES = 24.0
 FASTEST = 4.0
 QUIETEST_DB = -60.0
@@ -23,14 +22,9 @@ def controls_of(timbres: int, axes: Axes) -> tuple[Control, ...]:
     n = number
     last = max(timbres - 1, 1)
     return (
-        n("gate", 0, 1, 0, "1 while the note is held", curve="toggle", per_voice=True),
-        n("key", 0, 127, 60, "MIDI key; the nearest sound of the timbre is transposed to it",
-          unit="key", per_voice=True),
-        n("velocity", 0, 1, 0.8, "loudness of the note, squared", per_voice=True),
-        n("bend", -BEND_SEMITONES, BEND_SEMITONES, 0, "transposition on top of the key",
-          unit="semitones", per_voice=True, smoothing_ms=5.0),
-        n("sound", 0, last, 0, "which timbre; a note keeps its own", curve="integer",
-          per_voice=True),
+        *note_controls("MIDI key; the nearest sound of the timbre is transposed to it"),
+        bend_control(),
+        sound_control(last, "which timbre; a note keeps its own"),
         n("morph", 0, 1, 0, "0 is `sound`, 1 is `morph_sound`, the latents between them",
           smoothing_ms=SMOOTH_MS),
         n("morph_sound", 0, last, min(1, timbres - 1), "the timbre that `morph` goes to",
@@ -41,7 +35,8 @@ def controls_of(timbres: int, axes: Axes) -> tuple[Control, ...]:
           smoothing_ms=SMOOTH_MS),
         n("speed", -FASTEST, FASTEST, 1, "rate of the tape, and of its pitch: negative is"
           " backwards, 0 stands still and is silent", smoothing_ms=5.0),
-        n("loop", 0, 2, 0, "0 plays through, 1 goes round, 2 goes to and fro", curve="integer"),
+        n("loop", 0, 2, 0, "0 plays through, 1 goes round, 2 goes to and fro", curve="integer",
+          role="loop"),
         n("loop_start", 0, 1, 0.25, "one end of the loop, as a share of the sound",
           smoothing_ms=SMOOTH_MS),
         n("loop_end", 0, 1, 0.75, "the other end; they may be swapped, and stay 2 ms apart",
@@ -51,7 +46,7 @@ def controls_of(timbres: int, axes: Axes) -> tuple[Control, ...]:
         n("scan", -FASTEST, FASTEST, 0, "pace at which what is frozen moves through the sound, at"
           " the pitch of the key: 1 as recorded, 0.5 stretched to twice", smoothing_ms=SMOOTH_MS),
         n("pitch", -PITCH_SEMITONES, PITCH_SEMITONES, 0, "transposition of all notes",
-          unit="semitones", smoothing_ms=SMOOTH_MS),
+          unit="semitones", smoothing_ms=SMOOTH_MS, role="transpose"),
         n("gain", QUIETEST_DB, 24, 0, "level of the output", unit="dB", smoothing_ms=SMOOTH_MS),
         n("attack", 0.001, 4, 0.003, "rise of a note, in a straight line", unit="s",
           curve="exponential"),
@@ -76,5 +71,6 @@ def _latent(axes: Axes) -> tuple[Control, ...]:
             description="offset along the principal axes of the trained sounds, largest first, from"
             " their 1st to their 99th percentile; no sound leaves what all of them reach",
             smoothing_ms=SMOOTH_MS,
+            role="latent",
         ),
     )

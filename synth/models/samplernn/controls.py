@@ -8,10 +8,9 @@ from torch import Tensor
 
 from synth.contract import Control
 from synth.dsp.features import RANGES
-from synth.models.instrument import number
+from synth.models.instrument import bend_control, note_controls, number, sound_control
 from synth.models.samplernn.config import SampleRNNConfig
 
-BEND_SEMITONES = 12.0
 TRANSPOSITION = 24.0
 SPREAD = 3.0  # standard deviations around the mean of the training data that a control reaches
 QUIETEST_DB = -60.0
@@ -30,20 +29,12 @@ def controls_of(config: SampleRNNConfig, mean: Tensor, deviation: Tensor) -> tup
     ]
     labels = []
     if len(config.labels) > 1:
-        labels = [number("sound", 0, len(config.labels) - 1, 0, "class of sound; a note keeps its"
-                       " own", curve="integer", per_voice=True)]  # fmt: skip
-    bend = []
-    if "pitch" in config.features:
-        bend = [
-            number("bend", -BEND_SEMITONES, BEND_SEMITONES, 0, "transposition on top of the key",
-                   unit="semitones", per_voice=True, smoothing_ms=5.0)
-        ]  # fmt: skip
+        labels = [sound_control(len(config.labels) - 1, "class of sound; a note keeps its own")]
+    bend = [bend_control()] if "pitch" in config.features else []
     n = number
     return (
-        n("gate", 0, 1, 0, "1 while the note is held", curve="toggle", per_voice=True),
-        n("key", 0, 127, 60, "MIDI key: the pitch where the model knows pitch, else the place of"
-          " the prime bank", unit="key", per_voice=True),
-        n("velocity", 0, 1, 0.8, "loudness of the note, squared", per_voice=True),
+        *note_controls("MIDI key: the pitch where the model knows pitch, else the place of the"
+                       " prime bank"),
         *bend,
         *labels,
         n("temperature", 0, 2, 1, "0 always takes the most likely sample, 1 is as trained, above"
@@ -56,7 +47,7 @@ def controls_of(config: SampleRNNConfig, mean: Tensor, deviation: Tensor) -> tup
         n("reprime", 0, 1, 0, "every change starts the sound again from the prime bank",
           curve="toggle"),
         n("seed", 0, LARGEST_SEED, 0, "of the chance in a voice; a note or a change begins it"
-          " anew", curve="integer"),
+          " anew", curve="integer", role="seed"),
         n("gain", QUIETEST_DB, 24, 0, "level of the output", unit="dB", smoothing_ms=20.0),
         n("attack", 0.001, 4, 0.005, "rise of a note", unit="s", curve="exponential"),
         n("release", 0.01, 8, 0.3, "fall of a released note by 60 dB", unit="s",
@@ -69,7 +60,7 @@ def _feature(name: str, mean: float, deviation: float) -> Control:
     known = RANGES[name]
     if name == "pitch":  # a note sets it
         return number("pitch", -TRANSPOSITION, TRANSPOSITION, 0, "added to the key of the note",
-                    unit="semitones", smoothing_ms=20.0)  # fmt: skip
+                      unit="semitones", smoothing_ms=20.0, role="transpose")  # fmt: skip
     low = max(known.minimum, mean - SPREAD * deviation)
     high = min(known.maximum, mean + SPREAD * deviation)
     if not low < high:  # never moved in the training data
@@ -79,4 +70,4 @@ def _feature(name: str, mean: float, deviation: float) -> Control:
     if name == "loudness":
         what = "level that a note of velocity 0.8 asks for"
     control = number(name, low, high, min(max(usual, low), high), what, unit=known.unit)
-    return replace(control, smoothing_ms=20.0)
+    return replace(control, smoothing_ms=20.0, role="loudness" if name == "loudness" else "")

@@ -37,7 +37,7 @@ def surface(*controls: Control) -> Surface:
 def test_faders_are_those_that_make_sense() -> None:
     """No notes, no number of a million steps; of a long vector the first elements; the sweep goes
     where there is room."""
-    shown = surface(*ODD, Control("gate"), Control("bend"))
+    shown = surface(*ODD, Control("gate", role="gate"), Control("bend", role="bend"))
     names = [f.name for f in shown.faders]
     assert len(names) == MAX_FADERS
     assert names[:MAX_ELEMENTS] == [f"wild/{i}" for i in range(MAX_ELEMENTS)]

@@ -20,8 +20,8 @@ RACK = Namespace(
             Control("position", 1, (0.0,), (2.0,), (0.5,), "s"),
             Control("cutoff", 1, (20.0,), (20_000.0,), (1_000.0,), "Hz", "exponential"),
             Control("levels", 1, (1.0,), (8.0,), (8.0,), "", "integer"),
-            Control("latent", 3, (-2.0,), (2.0,), (0.0,)),
-            Control("gate", 1, (0.0,), (1.0,), (0.0,), "", "toggle"),
+            Control("latent", 3, (-2.0,), (2.0,), (0.0,), role="latent"),
+            Control("gate", 1, (0.0,), (1.0,), (0.0,), "", "toggle", role="gate"),
         )
     }
 )
@@ -77,7 +77,9 @@ def test_between_two(snapshots: Snapshots) -> None:
 def test_an_instrument_that_changed_gets_what_it_still_has(
     snapshots: Snapshots, tmp_path: Path
 ) -> None:
-    smaller = Namespace({"codec": (Control("latent", 2), Control("position", 1, (0.0,), (1.0,)))})
+    smaller = Namespace(
+        {"codec": (Control("latent", 2, role="latent"), Control("position", 1, (0.0,), (1.0,)))}
+    )
     again = Snapshots(tmp_path / "codec", smaller)
     assert again.recall("loud") == [Event(NOW, "/codec/position", (1.0,))]  # clamped
 

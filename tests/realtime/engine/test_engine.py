@@ -28,10 +28,10 @@ class Steps:
     def __init__(self, rate: int = RATE, name: str = "steps") -> None:
         self.name = name
         controls = (
-            Control("gate", per_voice=True, curve="toggle"),
-            Control("key", 1, (0.0,), (127.0,), (60.0,), per_voice=True),
-            Control("velocity", per_voice=True),
-            Control("bend", 1, (-12.0,), (12.0,), (0.0,), per_voice=True),
+            Control("gate", per_voice=True, curve="toggle", role="gate"),
+            Control("key", 1, (0.0,), (127.0,), (60.0,), per_voice=True, role="key"),
+            Control("velocity", per_voice=True, role="velocity"),
+            Control("bend", 1, (-12.0,), (12.0,), (0.0,), per_voice=True, role="bend"),
             Control("level", 2),
         )
         self.manifest = Manifest(name, "test", "generator", rate, HOP, 0, 1, controls=controls)

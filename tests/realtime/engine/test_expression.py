@@ -15,10 +15,10 @@ from synth.contract import Control, Manifest
 
 RATE, HOP = 48_000, 48
 CONTROLS = (
-    Control("gate", per_voice=True, curve="toggle"),
-    Control("key", 1, (0.0,), (127.0,), (60.0,), per_voice=True),
-    Control("bend", 1, (-12.0,), (12.0,), (0.0,), per_voice=True),
-    Control("latent", 3, (-2.0, -1.0, -1.0), (4.0, 1.0, 1.0), (0.0, 0.0, 0.0)),
+    Control("gate", per_voice=True, curve="toggle", role="gate"),
+    Control("key", 1, (0.0,), (127.0,), (60.0,), per_voice=True, role="key"),
+    Control("bend", 1, (-12.0,), (12.0,), (0.0,), per_voice=True, role="bend"),
+    Control("latent", 3, (-2.0, -1.0, -1.0), (4.0, 1.0, 1.0), (0.0, 0.0, 0.0), role="latent"),
     Control("mode", 1, (0.0,), (7.0,), (0.0,), curve="integer"),
 )
 
@@ -170,7 +170,11 @@ def test_routes_are_what_they_are_told_to_be() -> None:
 
 
 def test_a_control_of_that_name_is_moved_first() -> None:
-    named = (*CONTROLS[:3], Control("pressure"), Control("timbre", 1, (0.0,), (1.0,), (0.5,)))
+    named = (
+        *CONTROLS[:3],
+        Control("pressure", role="pressure"),
+        Control("timbre", 1, (0.0,), (1.0,), (0.5,), role="timbre"),
+    )
     probe = Probe(named)
     engine = Engine([probe], EngineSettings())
     for target, value in (
@@ -199,7 +203,7 @@ def test_what_means_nothing_is_counted() -> None:
 
 
 def test_soft_pedal_softens_what_begins_under_it() -> None:
-    probe = Probe((*CONTROLS, Control("velocity", per_voice=True)))
+    probe = Probe((*CONTROLS, Control("velocity", per_voice=True, role="velocity")))
     engine = Engine([probe], EngineSettings())
     engine.schedule(Event(NOW, "/note/on", (60.0, 127.0)))
     engine.schedule(Event(NOW, "/soft", (1.0,)))
@@ -208,3 +212,32 @@ def test_soft_pedal_softens_what_begins_under_it() -> None:
     told = probe.told[-1]
     assert told[60.0]["velocity"] == [1.0]
     assert told[62.0]["velocity"] == pytest.approx([2 / 3])
+
+
+def test_roles_count_and_names_dont() -> None:
+    """Notes, the wheel and pressure find their controls by role; a fader that has the name of a
+    role stays where people put it."""
+    probe = Probe(
+        (
+            Control("valve", per_voice=True, curve="toggle", role="gate"),
+            Control("key", 1, (0.0,), (127.0,), (60.0,), per_voice=True, role="key"),
+            Control("slide", 1, (-12.0,), (12.0,), (0.0,), per_voice=True, role="bend"),
+            Control("breath", role="pressure"),
+            Control("gate", default=(0.25,)),
+            Control("bend", default=(0.25,)),
+            Control("pressure", default=(0.25,)),
+        )
+    )
+    engine = Engine([probe], EngineSettings())
+    for target, value in [
+        ("/note/on", (64.0, 100.0)),
+        ("/pitch_bend", (2.0,)),
+        ("/note/pressure", (64.0, 0.5)),
+    ]:
+        engine.schedule(Event(NOW, target, value))
+    engine.render(RATE // 10)
+    told = probe.told[-1][64.0]
+    assert told["valve"] == [1.0]
+    assert told["slide"] == pytest.approx([2.0], abs=1e-3)
+    assert told["breath"] == pytest.approx([0.5], abs=1e-3)
+    assert told["gate"] == told["bend"] == told["pressure"] == [0.25]

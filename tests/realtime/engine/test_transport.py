@@ -105,10 +105,10 @@ def test_a_control_runs_with_a_midi_clock() -> None:
 
 def test_an_instrument_can_ask_for_tempo_and_beat() -> None:
     controls = (
-        Control("key", 1, (0.0,), (127.0,), (60.0,)),
-        Control("latent", 3, (-1.0,), (1.0,), (0.0,)),
-        Control("tempo", 1, (20.0,), (500.0,), (120.0,)),
-        Control("beat", 1, (0.0,), (1e6,), (0.0,)),
+        Control("key", 1, (0.0,), (127.0,), (60.0,), role="key"),
+        Control("latent", 3, (-1.0,), (1.0,), (0.0,), role="latent"),
+        Control("tempo", 1, (20.0,), (500.0,), (120.0,), role="tempo"),
+        Control("beat", 1, (0.0,), (1e6,), (0.0,), role="beat"),
     )
     probe = Probe(controls)
     engine = engine_of(probe, *SCORE)

@@ -16,10 +16,10 @@ from synth.contract import ConfigError, Control
 
 CONTROLS = (
     Control("position", 1, (0.0,), (2.0,), (0.5,), "s"),
-    Control("gate", 1, (0.0,), (1.0,), (0.0,), "", "toggle"),
+    Control("gate", 1, (0.0,), (1.0,), (0.0,), "", "toggle", role="gate"),
     Control("cutoff", 1, (20.0,), (20_000.0,), (1_000.0,), "Hz", "exponential"),
     Control("levels", 1, (1.0,), (8.0,), (8.0,), "", "integer"),
-    Control("latent", 12, (-2.0,), (3.0,), (0.0,)),
+    Control("latent", 12, (-2.0,), (3.0,), (0.0,), role="latent"),
 )
 
 
@@ -285,7 +285,7 @@ def test_the_map_in_the_documentation_is_one(tmp_path: Path) -> None:
             "codec": (
                 Control("position"),
                 Control("speed", 1, (0.1,), (4.0,), (1.0,)),
-                Control("latent", 3, (-3.0,), (3.0,), (0.0,)),
+                Control("latent", 3, (-3.0,), (3.0,), (0.0,), role="latent"),
             )
         }
     )

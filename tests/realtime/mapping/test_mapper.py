@@ -24,7 +24,7 @@ CONTROLS = (
     Control("position", 1, (0.0,), (2.0,), (0.5,), "s"),
     Control("cutoff", 1, (20.0,), (20_000.0,), (1_000.0,), "Hz", "exponential"),
     Control("levels", 1, (1.0,), (8.0,), (8.0,), "", "integer"),
-    Control("latent", 3, (-2.0,), (2.0,), (0.0,)),
+    Control("latent", 3, (-2.0,), (2.0,), (0.0,), role="latent"),
 )
 RACK = Namespace({"codec": CONTROLS})
 KNOB = Source("cc", 20)

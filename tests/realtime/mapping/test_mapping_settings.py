@@ -19,7 +19,7 @@ from tests.realtime.sine_instrument import LEVEL, apart, write_sine
 
 CONTROLS = (
     Control("position", 1, (0.0,), (2.0,), (0.5,), "s"),
-    Control("latent", 4, (-2.0,), (3.0,), (0.0,)),
+    Control("latent", 4, (-2.0,), (3.0,), (0.0,), role="latent"),
 )
 TEXT = """
 mpe: 7

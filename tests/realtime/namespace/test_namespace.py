@@ -20,9 +20,9 @@ from synth.contract import ConfigError, Control, ProtocolError
 
 CONTROLS = (
     Control("position", 1, (0.0,), (2.5,), (0.0,), "s"),
-    Control("latent", 4, (-1.0, -2.0, -3.0, -4.0), (1.0, 2.0, 3.0, 4.0), (0.0,) * 4),
+    Control("latent", 4, (-1.0, -2.0, -3.0, -4.0), (1.0, 2.0, 3.0, 4.0), (0.0,) * 4, role="latent"),
     Control("levels", 1, (1.0,), (16.0,), (8.0,), "", "integer"),
-    Control("loop", 1, (0.0,), (1.0,), (0.0,), "", "toggle"),
+    Control("loop", 1, (0.0,), (1.0,), (0.0,), "", "toggle", role="loop"),
 )
 
 

@@ -11,7 +11,7 @@ from realtime.namespace.namespace import Namespace
 from realtime.namespace.values import MAX_LISTENERS, MAX_METERS, MAX_WAITING, Change, Values
 from synth.contract import Control
 
-CONTROLS = (Control("position"), Control("latent", 3, (-1.0,), (1.0,), (0.25,)))
+CONTROLS = (Control("position"), Control("latent", 3, (-1.0,), (1.0,), (0.25,), role="latent"))
 
 
 @pytest.fixture
@@ -87,7 +87,11 @@ def test_a_sleeping_listener_is_bounded_and_loses_the_oldest(values: Values) -> 
 def test_a_rack_that_changes_keeps_what_still_exists(values: Values) -> None:
     values.note(Event(NOW, "/codec/position", (0.5,)))
     values.note(Event(NOW, "/gain", (-6.0,)))
-    values.rack(Namespace({"codec": (CONTROLS[0], Control("latent", 2, (-1.0,), (1.0,), (0.0,)))}))
+    values.rack(
+        Namespace(
+            {"codec": (CONTROLS[0], Control("latent", 2, (-1.0,), (1.0,), (0.0,), role="latent"))}
+        )
+    )
     assert values.get("/codec/position") == (0.5,)
     assert values.get("/codec/latent") == (0.0, 0.0)
     assert values.get("/gain") == (-6.0,)

@@ -27,7 +27,7 @@ from synth.contract import ConfigError, Control
 from tests.realtime.osc_hostile import fuzzed_dispatcher
 from tests.realtime.osc_peer import PATIENCE_S, TcpPeer, UdpPeer, bundle, in_seconds, message
 
-CONTROLS = (Control("position"), Control("latent", 3, (-1.0,), (1.0,), (0.0,)))
+CONTROLS = (Control("position"), Control("latent", 3, (-1.0,), (1.0,), (0.0,), role="latent"))
 RATE = 48_000
 
 

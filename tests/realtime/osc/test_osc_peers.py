@@ -22,7 +22,7 @@ from tests.realtime.osc_peer import UdpPeer, bundle, message
 
 pytestmark = pytest.mark.peers
 PATIENCE_S = 15.0
-CONTROLS = (Control("position"), Control("latent", 3, (-1.0,), (1.0,), (0.0,)))
+CONTROLS = (Control("position"), Control("latent", 3, (-1.0,), (1.0,), (0.0,), role="latent"))
 
 # loadbang -> connect; each message is made by oscformat and sent as bytes over UDP; then quit.
 PATCH = """#N canvas 0 0 600 400 12;

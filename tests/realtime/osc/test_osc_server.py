@@ -24,7 +24,7 @@ from realtime.protocol.osc_encode import encode_message
 from synth import __version__
 from synth.contract import ConfigError, Control, DeviceError, ProtocolError
 
-CONTROLS = (Control("position"), Control("latent", 3, (-1.0,), (1.0,), (0.0,)))
+CONTROLS = (Control("position"), Control("latent", 3, (-1.0,), (1.0,), (0.0,), role="latent"))
 PATIENCE_S = 5.0
 
 

@@ -34,8 +34,8 @@ from tests.realtime.jack_peers import wait_until
 
 CONTROLS = (
     Control("position", unit="s"),
-    Control("latent", 3, (-1.0,), (1.0,), (0.0,)),
-    Control("sound", 1, (0.0,), (7.0,), (2.0,), curve="integer"),
+    Control("latent", 3, (-1.0,), (1.0,), (0.0,), role="latent"),
+    Control("sound", 1, (0.0,), (7.0,), (2.0,), curve="integer", role="sound"),
 )
 PATIENCE_S = 10.0
 

@@ -22,8 +22,16 @@ from synth.contract import Control
 
 CONTROLS = (
     Control("position", unit="s", description="where it plays"),
-    Control("latent", 3, (-1.0, -2.0, -3.0), (1.0, 2.0, 3.0), (0.0, 0.5, 0.0), per_voice=True),
-    Control("sound", 1, (0.0,), (7.0,), (2.0,), curve="integer"),
+    Control(
+        "latent",
+        3,
+        (-1.0, -2.0, -3.0),
+        (1.0, 2.0, 3.0),
+        (0.0, 0.5, 0.0),
+        per_voice=True,
+        role="latent",
+    ),
+    Control("sound", 1, (0.0,), (7.0,), (2.0,), curve="integer", role="sound"),
     Control("hold", curve="toggle"),
 )
 

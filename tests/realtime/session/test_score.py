@@ -22,7 +22,7 @@ from realtime.session.score import demo_score, merge, read_log, read_midi, write
 from synth.contract import Control, DataError
 
 RATE = 48_000
-CONTROLS = (Control("position"), Control("latent", 3, (-1.0,), (1.0,), (0.0,)))
+CONTROLS = (Control("position"), Control("latent", 3, (-1.0,), (1.0,), (0.0,), role="latent"))
 
 
 @pytest.fixture

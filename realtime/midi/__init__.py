@@ -1,0 +1,7 @@
+"""The MIDI door.
+
+- `decoder`: messages to events, with `channel` (what channels remember) and `clock` (tempo).
+- `ports`, `port`, `port_process`, `jack`: MIDI ports, each in a process of its own.
+- `input`, `output`, `faders`: what is heard, and what motor faders are sent.
+- `arrival`: when a message came; `session`: the ports of a session.
+"""

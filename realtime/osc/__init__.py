@@ -1,0 +1,7 @@
+"""The OSC door.
+
+- `server`: UDP and TCP ports and their thread; `sockets`, `tcp`: what they are made of.
+- `dispatch`: what a packet does; `builtins`: what the server itself is asked for.
+- `listeners`: who is notified and of what; `timekeeper`: when bundles take effect; `dump`: what
+  comes in, printed.
+"""

@@ -1,0 +1,1 @@
+"""ONNX instruments: `file` opens and judges one, `plugin` plays it."""

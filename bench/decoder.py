@@ -1,12 +1,12 @@
-"""Decoders, one 320-sample frame at a time, on one core, beside EnCodec's released one.
+"""Measure decoders frame by frame (320 samples) on one core, beside EnCodec's released decoder.
 
     pip install -c constraints.txt -e '.[train,bench]'
     python bench/decoder.py [--seconds 4]
 
-Each row decodes 24 kHz audio frame by frame with its state carried on: `base` and `tiny` exported
+Each row decodes 24 kHz audio frame by frame and carries its state on: `base` and `tiny`, exported
 to ONNX and run by onnxruntime, and the eager decoder of EnCodec 24 kHz (random weights; it carries
 no state between frames, which would only add to its work). The rows take turns, so that a machine
-that gets slower gets slower for all; the ratio is that of the medians.
+that slows down slows all of them; the ratio is that of the medians.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ class _Decoder(nn.Module):
 
 
 def ours(name: str) -> tuple[Callable[[], object], int]:
-    """A call that decodes one frame, and how many samples it makes.
+    """A call that decodes one frame, and the number of samples in a frame.
 
-    Where hops don't fit into a frame, a call decodes those that the frame is the first to need; on
-    average that is one frame.
+    Where a frame is not a whole number of hops, a call decodes the hops that no earlier frame has
+    needed; the average is one frame.
     """
     config = PRESETS[name]
     module = _Decoder(config)

@@ -1,10 +1,10 @@
-"""Drop-outs on a JACK server while the control process is as busy as it can be.
+"""Count drop-outs on a JACK server while the control process is as busy as it can be.
 
     python bench/dropouts.py [--minutes 10] [--period 256] [--instrument FILE] [--calm]
 
-A note is held, a hundred OSC messages a second arrive over UDP, and in the control process a loop
-spins and the garbage collector runs over a million objects every second (not with `--calm`).
-Beside it, on the same server, a C client does nothing: what it loses is the machine's doing.
+The engine holds a note while a hundred OSC messages a second arrive over UDP. In the control
+process, a loop spins and the garbage collector runs over a million objects every second (not with
+`--calm`). On the same server runs a C client that does nothing: the machine causes its losses.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ OSC_PER_SECOND = 100
 
 
 class QuietClient:
-    """The C client, or nothing where it can't be built."""
+    """The C client, or nothing if it can't be built."""
 
     def __init__(self, server: Server, folder: Path) -> None:
         self._server, self._times = server, folder / "times"
@@ -44,7 +44,7 @@ class QuietClient:
             self._process = subprocess.Popen(command, stdin=subprocess.PIPE)
 
     def finish(self) -> str:
-        """Its losses, told by the same ledger as the engine's."""
+        """Its losses, counted by the same ledger as the engine's."""
         if self._process is None:
             return "no C client: gcc or libjack-jackd2-dev is missing"
         self._process.communicate()
@@ -90,7 +90,7 @@ for number in range(10**9):
 
 
 def send_osc(port: int, targets: list[str]) -> subprocess.Popen[bytes]:
-    """A process that moves the controls of the instrument, one after the other."""
+    """A process that moves the controls of the instrument one after the other."""
     command = [sys.executable, "-c", SENDER, str(port), str(OSC_PER_SECOND), *targets]
     return subprocess.Popen(command)
 

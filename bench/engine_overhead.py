@@ -1,9 +1,9 @@
-"""What the engine itself costs, without a model: 16 voices of a plugin that only copies.
+"""Measure the cost of the engine without a model: 16 voices of a plugin that only copies.
 
     python bench/engine_overhead.py [--seconds 20]
 
-CPU time of one thread, as a share of the time that the audio lasts; the aim is at most 3 % of a
-core at 48 kHz, block 128.
+The figure is the CPU time of one thread, as a share of the duration of the audio. The target is at
+most 3 % of a core at 48 kHz, block 128.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ RATE, BLOCK, VOICES = 48_000, 128, 16
 
 
 class Copies:
-    """A generator that hands out a constant: the engine's work without a model's."""
+    """A generator that returns a constant, so that only the engine works."""
 
     name = "copies"
 

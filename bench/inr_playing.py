@@ -1,20 +1,20 @@
-"""Coordinate networks live: voices in real time on one core, the ways there are.
+"""Measure how many voices of a coordinate network one core plays in real time, in several ways.
 
     pip install -c constraints.txt -e '.[train]'
     python bench/inr_playing.py [--seconds 2] [--file INSTRUMENT]
 
-`pi-gan` of 8 layers of 256 units with random weights at 16 kHz, each voice a latent of its own, in
-a loop so that no note ends. All ways of a block size take turns, so that a machine that gets slower
-gets slower for all; seconds are those of the processor that the program got. A figure is how many
-times faster than real time all voices together were made, at the median of the turns; times the
-number of voices it is how many would just fit.
+The model is a `pi-gan` of 8 layers of 256 units with random weights at 16 kHz. Each voice has its
+own latent and plays a loop, so that no note ends. All variants of a block size take turns, so that
+a machine that slows down slows all of them. Time is the processor time of the program. A figure is
+how many times faster than real time all voices together were made, at the median of the turns;
+multiplied by the number of voices, it is the number that would just fit.
 
 - fp32, int8: the exported graph, one hop a run, as the engine runs it. int8 rounds weights (a scale
-  per unit) and what goes into a product (-1 … 1 in 255 steps).
+  per unit) and the inputs of products (-1 … 1 in 255 steps).
 - torch: `INR.evaluate` on the same points, without positions, loops or envelopes.
 - torch bf16: the same under autocast.
 - `--file`: an instrument (.onnx, or a .ts that you trust) in the engine's own plugin and strip,
-  with the device at 48 kHz and keys all over its range.
+  with the device at 48 kHz and keys over its whole range.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def played(instrument: INRInstrument, data: bytes, voices: int) -> Way:
 
 
 def eager(hop: int, voices: int, lean: bool) -> Way:
-    """The model as it is, on as many points."""
+    """The torch model on the same number of points."""
     torch.manual_seed(0)
     model = INR(CONFIG).eval()
     at = 0
@@ -101,7 +101,7 @@ def eager(hop: int, voices: int, lean: bool) -> Way:
 
 
 def in_engine(path: Path, voices: int) -> Way:
-    """A file behind the strip that the engine plays it through, every voice held."""
+    """A file in the strip through which the engine plays it, with every voice held."""
     strip = Strip(load_rack([str(path)], trust=True)[0], DEVICE_RATE, voices, 1)
     if "loop" in strip.controls.controls:
         strip.controls.set("loop", (1.0,))
@@ -118,7 +118,7 @@ def in_engine(path: Path, voices: int) -> Way:
 
 
 def measure(ways: dict[str, Way], rate: int, seconds: float) -> dict[str, float]:
-    """Times real time of every way, in turns."""
+    """Speed of every variant in multiples of real time; the variants take turns."""
     factors: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(ROUNDS + 1):
         for name, way in ways.items():

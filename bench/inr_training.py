@@ -1,17 +1,17 @@
-"""Steps per second of training a coordinate network beside a plain eager loop.
+"""Measure the training steps of a coordinate network per second, beside a plain eager loop.
 
     python bench/inr_training.py [--preset paper] [--batch 8] [--points 2000] [--steps 5]
         [--threads 1] [--json FILE]
 
-The plain loop is what one writes first, and what the paper's method asks for as it stands: every
-layer repeats gamma and beta for all points and modulates what its linear layer gave, and the step
-of the latents is part of the graph (second order), so that a second backward pass goes through it.
-The trainer's steps are those that `synth train inr` takes in first-order mode, descent and
-optimiser included, at both precisions; one backward pass gives the slopes of latents and weights.
-Both start from the same weights, latents and points, descend the squared error with the same
-optimiser, and are compared before they are measured. The kinds take turns, step by step, and CPU
-time of the process is counted beside the clock, so that other programs on the machine disturb all
-of them alike.
+The plain loop implements the paper's method literally: every layer repeats gamma and beta for all
+points and modulates the output of its linear layer, and the step of the latents is part of the
+graph (second order), so that a second backward pass goes through it. The trainer's steps are those
+that `synth train inr` takes in first-order mode, including descent and optimiser, at both
+precisions; one backward pass gives the gradients of latents and weights. Both start from the same
+weights, latents and points and minimise the squared error with the same optimiser; the script
+compares their results before it measures them. The variants take turns, step by step, and the
+script counts the CPU time of the process beside the clock, so that other programs on the machine
+disturb all of them alike.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class PlainLayer(nn.Module):
 
 
 class PlainNetwork(nn.Module):
-    """A `pi-gan` as one writes it first, with the weights of `network`."""
+    """A straightforward `pi-gan` with the weights of `network`."""
 
     def __init__(self, network: CoordinateNetwork) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ class PlainNetwork(nn.Module):
 
 
 def plain_step(model: INR, batch: Batch, settings: INRTrainConfig) -> Step:
-    """One step of the loop that one writes first."""
+    """One step of the plain loop."""
     network = PlainNetwork(cast(CoordinateNetwork, model.decoder))
     table, t = model.latents.clone(), model.coordinates(batch.positions)
     optimizer = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
@@ -121,7 +121,7 @@ def trainer_step(model: INR, batch: Batch, settings: INRTrainConfig, precision: 
 
 
 def make_kinds(given: argparse.Namespace) -> dict[str, Step]:
-    """What is compared, each with the same weights, latents and points."""
+    """The steps to compare, each with the same weights, latents and points."""
     config = replace(PRESETS[given.preset], sounds=given.batch)
     settings = INRTrainConfig(cdpam=0.0, multiscale_stft=0.0, optimizer="adam", weight_decay=0.0)
     torch.manual_seed(0)
@@ -139,7 +139,7 @@ def make_kinds(given: argparse.Namespace) -> dict[str, Step]:
 
 
 def measure(kinds: dict[str, Step], steps: int) -> dict[str, dict[str, float]]:
-    """Median seconds of a step, by clock and by CPU, the kinds taking turns."""
+    """Median seconds of a step, by clock and by CPU; the variants take turns."""
     wall: dict[str, list[float]] = {name: [] for name in kinds}
     cpu: dict[str, list[float]] = {name: [] for name in kinds}
     for number in range(steps + WARM):

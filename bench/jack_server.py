@@ -1,4 +1,4 @@
-"""A JACK server of its own for a benchmark, and what a machine is called in its report."""
+"""A separate JACK server for a benchmark, and the line that describes the machine in its report."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 
 class Server:
-    """`jackd` with the dummy driver. `log` is what it prints."""
+    """`jackd` with the dummy driver; its output goes to `log`."""
 
     def __init__(self, period: int, log: Path, realtime: bool, sample_rate: int = 48_000) -> None:
         self.name = f"bench-{os.getpid()}"
@@ -24,7 +24,7 @@ class Server:
         self.start()
 
     def start(self) -> None:
-        """Start and wait until clients can come."""
+        """Start, and wait until clients can connect."""
         command = ["jackd", self.priority, "-n", self.name, "-d", "dummy"]
         command += ["-r", str(self.sample_rate), "-p", str(self.period)]
         with self.log.open("ab") as log:
@@ -42,13 +42,13 @@ class Server:
             return b"not running"
 
     def late(self, client: str) -> int:
-        """How often the server found this client unfinished."""
+        """How often the server found that this client had not finished."""
         return self.log.read_text().count(f"client = {client} was not finished")
 
 
 @contextlib.contextmanager
 def jack_server(period: int, log: Path, realtime: bool = False) -> Iterator[Server]:
-    """A server that the environment names for everything started meanwhile."""
+    """A server; programs started meanwhile find it through the environment."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the server is ended as well
     server = Server(period, log, realtime)
     os.environ["JACK_DEFAULT_SERVER"] = server.name

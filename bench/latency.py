@@ -1,11 +1,11 @@
-"""How late `synth play` is: from start to first sound, from OSC or MIDI to the changed sample.
+"""Measure `synth play`: time from start to first sound, from OSC or MIDI to the changed sample.
 
     python bench/latency.py [--period 128] [--times 200] [--instrument FILE] [--midi]
 
-A JACK client sends OSC (with --midi, the notes as MIDI) and watches the output of `synth play` on
-the same dummy server. `gain` is moved by the engine itself, `note` must pass the model: at most one
-of its hops and the filter of the sample rate more. Prints each figure beside what `synth play`
-declares; MIDI is given a delay of one block and a millisecond.
+A JACK client sends OSC (with --midi, it sends the notes as MIDI) and watches the output of `synth
+play` on the same dummy server. The engine itself moves `gain`; a note must pass through the model,
+which adds at most one of its hops and the filter of the sample rate. The script prints each figure
+beside the latency that `synth play` declares; MIDI has a delay of one block and a millisecond.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ PORT = 9371
 
 
 class Watcher:
-    """Hears the output of PortAudio's client and knows the frame of its first sound."""
+    """Listens to the output of PortAudio's client and finds the frame of its first sound."""
 
     def __init__(self, server: str) -> None:
         self.client = jack.Client("watcher", servername=server)
@@ -73,7 +73,7 @@ class Watcher:
         self.client.connect(ports[0], self.port)
 
     def await_silence(self) -> None:
-        """Return once 50 ms have been silent."""
+        """Return after 50 ms of silence."""
         since = time.monotonic()
         while time.monotonic() - since < 0.05:
             if self.sounding:
@@ -163,7 +163,7 @@ def run(
     watcher.await_silence()
     notes, gains = [], []
     for turn in range(options.times):
-        # Prime steps of time, so that blocks and hops are met at every phase.
+        # Steps of prime length, so that events meet blocks and hops at every phase.
         time.sleep(0.003 + turn * 0.0017 % 0.011)
         notes.append(watcher.measure(note))
         send("/panic")
@@ -205,7 +205,7 @@ def report(name: str, found: list[int | None], options: argparse.Namespace) -> N
 
 
 def default_lookahead(period: int) -> int:
-    """What a driver takes that is told nothing: blocks that last 10 ms, at least 2."""
+    """The driver's default look-ahead: blocks that last 10 ms, at least 2."""
     return max(2, math.ceil(0.01 * 48_000 / period))
 
 

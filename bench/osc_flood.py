@@ -1,10 +1,10 @@
-"""A flood of valid OSC messages beside the default instrument: what is lost, and what comes last.
+"""Flood the default instrument with valid OSC messages, count losses and check the last value.
 
     python bench/osc_flood.py [--rate 10000] [--seconds 60] [--block 128] [--jack]
 
 `synth play` (without a device, or with --jack on a dummy server) holds a chord while messages for
-one control come, each a packet of its own. At the end the control has to have the last value, and
-the counters say what was lost on the way: by the system (`overflowed`), by the server, by the link
+one control arrive, each in a packet of its own. At the end the control must have the last value.
+The counters say what was lost on the way: by the system (`overflowed`), by the server, by the link
 to the engine (values that newer ones replaced), and in the sound (`lost_frames`).
 """
 
@@ -31,7 +31,7 @@ BURST_S = 0.002
 
 
 class Client:
-    """Asks and tells."""
+    """Sends messages and asks queries."""
 
     def __init__(self) -> None:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -39,7 +39,7 @@ class Client:
         self.socket.connect(("127.0.0.1", PORT))
 
     def ask(self, address: str, *args: float | str) -> list[float | str]:
-        """A message and its answer; asked again if one of them is lost."""
+        """Send a message and return its answer; send again if one of them is lost."""
         while True:
             self.socket.send(encode_message(address, list(args)))
             try:
@@ -48,7 +48,7 @@ class Client:
                 print(f"no answer to {address} within 2 s")
 
     def status(self) -> dict[str, float]:
-        """The numbers of `/status` by name."""
+        """The numbers of `/status`, by name."""
         names, numbers = self.ask("/status/names"), self.ask("/status")
         return {str(n): float(v) for n, v in zip(names, numbers, strict=True)}
 
@@ -75,14 +75,14 @@ def main() -> None:
 
 
 def command(options: argparse.Namespace) -> list[str]:
-    """How `synth play` is started."""
+    """The command that starts `synth play`."""
     made = [sys.executable, "-c", "from synth.cli import main; main()", "play"]
     made += ["--osc-port", str(PORT), "--block", str(options.block)]
     return made if options.jack else [*made, "--driver", "null", "--rate", "48000"]
 
 
 def run(options: argparse.Namespace) -> None:
-    """Send, and compare counters."""
+    """Send the flood and compare the counters."""
     client = Client()
     wait_for(client)
     for key in (48, 55, 60, 64):
@@ -93,7 +93,7 @@ def run(options: argparse.Namespace) -> None:
     client.ask("/sync", 1)
     time.sleep(1.0)
     after = client.status()
-    # The question whose answer is counted from, /sync and two questions lie between the counts.
+    # Between the two counts lie the query that the first is read from, /sync and two queries.
     arrived = round(after["received"] - before["received"]) - 3
     print(f"{sent} messages in {took:.1f} s ({sent / took:.0f} a second), {arrived} arrived")
     names = ("overflowed", "rejected", "dropped", "lost_frames", "late_blocks", "restarts")
@@ -104,7 +104,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def flood(sock: socket.socket, rate: int, seconds: float) -> tuple[int, float]:
-    """Send evenly; how many, and how long it took."""
+    """Send at an even rate; returns the number sent and the seconds it took."""
     packets = [encode_message("/default/position", [i / STEPS]) for i in range(STEPS)]
     begun = time.perf_counter()
     sent = 0

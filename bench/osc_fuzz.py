@@ -1,11 +1,11 @@
-"""A million fuzzed OSC packets, and 100,000 adversarial address patterns.
+"""Decode a million fuzzed OSC packets and match 100,000 adversarial address patterns.
 
     python -m bench.osc_fuzz [--packets 1000000] [--patterns 100000]
 
-Half of the packets are made by a grammar that is right in most places, half are valid ones with
-wounds. All of them go through the decoder and through everything behind it except the engine; any
-exception that escapes ends the run. Prints times (those of the thread are free of what else the
-machine does), counters, and the memory before and after.
+A grammar that is mostly correct makes half of the packets; the other half are valid packets with
+random damage. All of them go through the decoder and everything behind it except the engine. Any
+exception that escapes ends the run. The script prints times (thread time, which other programs
+don't affect), counters, and the memory before and after.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ PATTERN_LENGTH = 1_024
 
 
 def fuzz(count: int) -> None:
-    """Packets through the dispatcher."""
+    """Send packets through the dispatcher."""
     random_ = random.Random(1)
     dispatcher = _dispatcher()
     worst, before, begun = 0.0, 0, time.thread_time()
@@ -69,7 +69,7 @@ def fuzz(count: int) -> None:
 
 
 def patterns(count: int) -> None:
-    """Adversarial patterns of 1 kB against the addresses of a rack."""
+    """Match adversarial patterns of 1 kB against the addresses of a rack."""
     namespace = Namespace({name: CONTROLS for name in ("codec", "room", "hall", "tape")})
     book = AddressBook(_addresses(namespace))
     random_ = random.Random(2)

@@ -1,15 +1,15 @@
-"""How exactly bundles are heard when their time tags say, against the clock of a JACK server.
+"""Measure how exactly bundles sound at their time tags, against the clock of a JACK server.
 
     python bench/osc_timing.py [--period 128] [--times 200] [--ahead 0.2]
 
 `synth play` holds a note on a dummy server. Bundles that are sent together open its gain at a
-moment to come, close it and open it again 100 ms after the first time; a JACK client knows the
-frames at which the sound begins. Told are by how many samples the second beginning is not where it
-should be, counted from the first; and how far frames are from a straight line over the times of the
-tags. The latency, constant and declared, is the line's place; its slope is how fast the server's
-clock runs. A server that stood still has frames missing: a step of more than half a period ends a
-stretch, and each stretch of five rounds or more has a line of its own. Rounds in which the server
-or the client lost cycles are left out.
+future time, close it, and open it again 100 ms after the first time. A JACK client finds the frames
+at which the sound begins. The script reports two figures: by how many samples the second beginning
+misses its distance from the first, and how far the frames are from a straight line over the times
+of the tags. The position of the line is the latency, which is constant and declared; its slope is
+the speed of the server's clock. When the server stands still, frames are missing: a step of more
+than half a period ends a stretch, and each stretch of five rounds or more gets its own line. Rounds
+in which the server or the client lost cycles are left out.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ PATIENCE_S = 5.0
 
 
 class Ear(Watcher):
-    """Keeps the frames at which sound begins after silence."""
+    """Records the frames at which sound begins after silence."""
 
     def __init__(self, server: str) -> None:
         self.onsets: deque[int] = deque(maxlen=16)
@@ -57,7 +57,7 @@ class Ear(Watcher):
         self._silent = frames - 1 - int(loud[-1])
 
     def await_onsets(self, count: int) -> list[int]:
-        """The next beginnings."""
+        """Wait for this many beginnings and return their frames."""
         end = time.monotonic() + PATIENCE_S
         while len(self.onsets) < count:
             if time.monotonic() > end:
@@ -67,14 +67,14 @@ class Ear(Watcher):
 
 
 class Sender:
-    """Plays by OSC."""
+    """Plays over OSC."""
 
     def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._server = ("127.0.0.1", PORT)
 
     def send(self, address: str, *args: float) -> None:
-        """A message."""
+        """Send a message."""
         self._socket.sendto(encode_message(address, list(args)), self._server)
 
     def at(self, timetag: int, address: str, *args: float) -> None:
@@ -108,7 +108,7 @@ def main() -> None:
 
 
 def run(ear: Ear, options: argparse.Namespace) -> None:
-    """Round after round at random moments."""
+    """Measure rounds at random times."""
     sender, random_ = Sender(), random.Random(1)
     ear.connect()
     while not ear.sounding:
@@ -136,7 +136,7 @@ def run(ear: Ear, options: argparse.Namespace) -> None:
 
 
 def report(rounds: np.ndarray, apart: np.ndarray, lost: int, period: int) -> None:
-    """The figures."""
+    """Compute the figures."""
     if not len(rounds):
         sys.exit("cycles were lost in every round: nothing can be said")
     print(

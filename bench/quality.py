@@ -1,4 +1,4 @@
-"""How close a trained codec comes to held-out audio, beside what everybody knows.
+"""Measure how close a trained codec comes to held-out audio, beside well-known codecs.
 
     python -m training.recipe RECIPE
     python bench/quality.py runs/mine/model.pt RECIPE/held
@@ -43,7 +43,7 @@ def through_ffmpeg(audio: Tensor, rate: int, codec: str, kbps: int) -> Tensor:
 
 
 def aligned(made: np.ndarray, meant: np.ndarray) -> np.ndarray:
-    """`made` shifted to fit `meant` best, of its length."""
+    """`made`, shifted to match `meant` best and cut or padded to its length."""
     size = 1 << (len(made) + len(meant)).bit_length()
     spectrum = np.fft.rfft(made, size) * np.conj(np.fft.rfft(meant, size))
     lag = int(np.fft.irfft(spectrum).argmax())

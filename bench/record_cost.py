@@ -1,8 +1,8 @@
-"""What recording costs the render thread: microseconds for each event and each block.
+"""Measure the cost of recording for the render thread: microseconds per event and per block.
 
     python bench/record_cost.py [--events 200000] [--blocks 20000]
 
-Prints JSON: with no recording (the journal of events is always kept) and while one is written.
+Prints JSON: the costs without a recording (the journal of events is always kept) and during one.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Silence:
 
 
 def cost(tap: Tap, events: int, blocks: int) -> dict[str, float]:
-    """Microseconds for an event and for a block, medians over hundredths of the run."""
+    """Microseconds per event and per block, as medians over hundredths of the run."""
     event = Event(NOW, "/codec/latent/3", (0.25,))
     per_event, per_block = [], []
     for _ in range(100):

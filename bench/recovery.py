@@ -1,9 +1,9 @@
-"""How soon there is sound again after the engine process, or the JACK server, was killed.
+"""Measure the time until sound returns after the engine process or the JACK server was killed.
 
     python bench/recovery.py [--times 20] [--instrument FILE]
 
-Sound is what the engine's own meters report: blocks taken by the server after the restart. Controls
-and held notes are compared with what they were.
+The engine's own meters tell when there is sound: blocks that the server took after the restart. The
+script checks that controls and held notes are the same as before.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def sounding(session: Session) -> bool:
 
 
 def await_loss(session: Session, cause: str, count: int) -> None:
-    """Until the supervisor has counted one more of these."""
+    """Wait until the supervisor has counted one more restart of this cause."""
     patience = time.monotonic() + TIMEOUT_S
     while session.status().restarts.get(cause, 0) <= count:
         if time.monotonic() > patience:
@@ -43,7 +43,7 @@ def await_loss(session: Session, cause: str, count: int) -> None:
 
 
 def seconds_to_sound(session: Session) -> float:
-    """From now until it sounds; infinite if it doesn't."""
+    """Seconds from now until it sounds; infinite if it doesn't."""
     began = time.monotonic()
     while not sounding(session):
         if time.monotonic() - began > TIMEOUT_S:
@@ -53,7 +53,7 @@ def seconds_to_sound(session: Session) -> float:
 
 
 def kill_engine(session: Session) -> tuple[float, float]:
-    """Kill the engine process; seconds until noticed, and from the kill to sound."""
+    """Kill the engine process; seconds until detection, and from the kill to sound."""
     count = session.status().restarts.get("crash", 0)
     began = time.monotonic()
     pid = session.status().pid
@@ -66,7 +66,7 @@ def kill_engine(session: Session) -> tuple[float, float]:
 
 
 def kill_server(session: Session, server: Server) -> tuple[float, float]:
-    """Kill the server, start it again; seconds until noticed, and from its return to sound."""
+    """Kill and restart the server; seconds until detection, and from its return to sound."""
     count = session.status().restarts.get("device", 0)
     began = time.monotonic()
     server.process.kill()
@@ -79,7 +79,7 @@ def kill_server(session: Session, server: Server) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Print one line per way of dying."""
+    """Print one line per kind of failure."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--times", type=int, default=20)
     parser.add_argument("--period", type=int, default=128)
@@ -103,7 +103,7 @@ def main() -> None:
                 dead = kill_engine(session) if name == "engine" else kill_server(session, server)
                 noticed.append(dead[0])
                 sound.append(dead[1])
-                # Five crashes in a minute would be too many for the supervisor.
+                # After five crashes in a minute the supervisor would give up.
                 time.sleep(16.0 if name == "engine" and arguments.times > 4 else 0.5)
             good = sum(s <= 2.0 for s in sound)
             print(

@@ -1,18 +1,19 @@
-"""SampleRNN: samples per second on one core, the ways there are to make them.
+"""Measure the samples per second of a SampleRNN on one core, generated in several ways.
 
     pip install -c constraints.txt -e '.[train]'
     python bench/samplernn_speed.py [--seconds 3] [--sizes base,512,256] [--numba]
 
 Random weights, 16 kHz, frames of 16, 256 levels. The rows of a size take turns, so that a machine
-that gets slower gets slower for all; the median of the turns is printed, and the best one. Seconds
-are those of the processor that the program got, so other programs disturb only through the caches.
+that slows down slows all of them; the script prints the median and the best of the turns. Time is
+the processor time of the program, so other programs disturb it only through the caches.
 
 - eager: the plain loop of torch over the same weights: one step of the recurrent layers per frame;
-  per sample embedding, four linear layers, softmax and multinomial.
+  per sample an embedding, four linear layers, softmax and multinomial.
 - call: one run of a graph per sample.
 - fp32, int8: the exported graph, with 1, 4 and 8 voices.
 - `--numba` (pip install numba): only the two products per sample of one voice, as a compiled
-  kernel with float32, bfloat16 and int8 weights: what another way than the graph could gain.
+  kernel with float32, bfloat16 and int8 weights, to see what a compiled kernel could gain over the
+  graph.
 """
 
 from __future__ import annotations
@@ -42,11 +43,11 @@ SIZES = {
     "512": SampleRNNConfig(hidden_size=512, rnn_layers=3),
     "256": SampleRNNConfig(hidden_size=256, rnn_layers=2),
 }
-Way = Callable[[], int]  # makes some samples of every voice, says how many
+Way = Callable[[], int]  # makes some samples of every voice and returns their number
 
 
 def eager(model: SampleRNN) -> Way:
-    """The loop that everybody writes first."""
+    """The plain loop."""
     config, predictor = model.config, model.predictor
     state = model.init_state(1)
 
@@ -71,7 +72,7 @@ def eager(model: SampleRNN) -> Way:
 
 
 def instrument_of(model: SampleRNN, int8: bool) -> SampleRNNInstrument:
-    """The instrument, its notes beginning in silence."""
+    """The instrument, with notes that begin in silence."""
     bank = PrimeBank(model.init_state(1), torch.zeros(128, dtype=torch.int64))
     instrument = SampleRNNInstrument(model, bank).eval()
     if int8:
@@ -88,7 +89,7 @@ def instrument_of(model: SampleRNN, int8: bool) -> SampleRNNInstrument:
 
 
 def graph(instrument: SampleRNNInstrument, session: Any, voices: int) -> Way:
-    """The exported graph, one hop per run, as it is played."""
+    """The exported graph, one hop per run, as the engine plays it."""
     feed = {c.name: np.tile(c.default_array, (voices, 1)) for c in instrument.controls}
     feed |= {state_name(k): v.numpy() for k, v in instrument.init_state(voices).items()}
     feed |= {"frames": np.ones(1, np.int64), "gate": np.ones((voices, 1), np.float32)}
@@ -105,7 +106,7 @@ def graph(instrument: SampleRNNInstrument, session: Any, voices: int) -> Way:
 
 
 def one_run_per_sample(instrument: SampleRNNInstrument) -> Way:
-    """The predictor and the draw as a graph of their own; what a frame costs is left out."""
+    """The predictor and the draw as a separate graph, without the cost of a frame."""
     live, config = instrument.live, instrument.config
     example = {"window": torch.zeros(1, live.taps, dtype=torch.int64),
                "known": torch.zeros(1, config.hidden_size), "uniform": torch.zeros(1, 1),
@@ -139,7 +140,7 @@ def one_run_per_sample(instrument: SampleRNNInstrument) -> Way:
 
 
 def numba_products(config: SampleRNNConfig) -> dict[str, Way]:
-    """The two products of a sample as compiled loops, per kind of weights."""
+    """The two products of a sample as compiled loops, one per type of weights."""
     import numba
     from llvmlite import ir
     from numba.extending import intrinsic

@@ -1,15 +1,15 @@
-"""Steps per second of training beside a plain eager loop over the same model and batch.
+"""Measure training steps per second beside a plain eager loop over the same model and batch.
 
     python bench/training_speed.py [--preset tiny] [--steps 12] [--threads 1] [--json FILE]
     python bench/training_speed.py --family samplernn --preset base --batch 128 --steps 1
 
-The plain loop is what one writes first: the model called as it is, fp32, the same losses, the
-optimiser not fused. For the codec it takes its mel spectrograms with torch.stft; for the SampleRNN
-it holds every window of the samples in memory, sixteen times the audio, and multiplies each with
-the whole input layer. The trainer's steps are those that `synth train` takes, losses,
-clipping and optimiser included, at both precisions. The kinds take turns, step by step, and CPU
-time of the process is counted beside the clock, so that other programs on the machine disturb all
-of them alike.
+The plain loop is the straightforward implementation: the model called as it is, fp32, the same
+losses, an optimiser that is not fused. For the codec it computes mel spectrograms with torch.stft.
+For the SampleRNN it holds every window of the samples in memory, sixteen times the audio, and
+multiplies each with the whole input layer. The trainer's steps are those that `synth train` takes,
+including losses, clipping and optimiser, at both precisions. The variants take turns, step by step,
+and the script counts the CPU time of the process beside the clock, so that other programs on the
+machine disturb all of them alike.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ WARM = 1
 
 
 def plain_step(model: Codec, audio: Tensor, settings: CodecTrainConfig) -> Step:
-    """One step of the loop that one writes first."""
+    """One step of the plain loop."""
     rate, windows = model.config.sample_rate, settings.mel_windows
     tapers = {w: torch.hann_window(w) for w in windows}
     filters = {w: mel_filters(rate, w, min(settings.mel_bins, w // 4)) for w in windows}
@@ -91,7 +91,7 @@ def trainer_step(model: Codec, audio: Tensor, settings: CodecTrainConfig) -> Ste
 
 
 def codec_kinds(given: argparse.Namespace) -> tuple[dict[str, Step], tuple[int, ...]]:
-    """What is compared, and the shape of its batch."""
+    """The steps to compare, and the shape of the batch."""
     config = CODEC_PRESETS[given.preset]
     frames = -(-round(given.seconds * config.sample_rate) // config.hop)
     shape = (given.batch, config.audio_channels, frames * config.hop)
@@ -107,7 +107,7 @@ def codec_kinds(given: argparse.Namespace) -> tuple[dict[str, Step], tuple[int, 
 
 
 def plain_samplernn_step(model: SampleRNN, codes: Tensor) -> Step:
-    """One step of the loop that one writes first: the predictor on windows made beforehand."""
+    """One step of the plain loop: the predictor on windows built in advance."""
     predictor, context = model.predictor, model.context
     assert predictor.embedding is not None
     embedding = predictor.embedding
@@ -146,12 +146,12 @@ def trainer_samplernn_step(model: SampleRNN, batch: Batch, precision: str) -> St
 
 
 def samplernn_kinds(given: argparse.Namespace) -> tuple[dict[str, Step], tuple[int, ...]]:
-    """What is compared, and the shape of its batch."""
+    """The steps to compare, and the shape of the batch."""
     config = SAMPLERNN_PRESETS[given.preset]
     shape = (given.batch, config.context + SampleRNNTrainConfig().num_frames * config.hop)
     audio = 0.1 * torch.randn(shape, generator=torch.Generator().manual_seed(0))
     batch = Batch(audio, None, torch.ones(given.batch, dtype=torch.bool))
-    # One model for all: at full size, its gradients and two optimisers are a gigabyte.
+    # All variants share one model: at full size, its gradients and two optimisers take a gigabyte.
     model = SampleRNN(config)
     kinds = {
         "plain": plain_samplernn_step(model, model.encode(audio)),
@@ -162,7 +162,7 @@ def samplernn_kinds(given: argparse.Namespace) -> tuple[dict[str, Step], tuple[i
 
 
 def measure(kinds: dict[str, Step], steps: int) -> dict[str, dict[str, float]]:
-    """Median seconds of a step, by clock and by CPU, the kinds taking turns."""
+    """Median seconds of a step, by clock and by CPU; the variants take turns."""
     wall: dict[str, list[float]] = {name: [] for name in kinds}
     cpu: dict[str, list[float]] = {name: [] for name in kinds}
     for number in range(steps + WARM):

@@ -1,7 +1,7 @@
 """The `synth` command: parse, call one function below, print. No logic, and lazy imports.
 
-Exit codes: 0 done, 2 wrong usage or configuration, 3 something around it (file, device, port) is
-missing or broken, 130 and 143 stopped by Ctrl-C and SIGTERM.
+Exit codes: 0 done, 2 wrong usage or configuration, 3 a file, device or port is missing or broken,
+130 and 143 stopped by Ctrl-C and SIGTERM.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ COMMANDS = {
 
 
 class _LazyGroup(click.Group):
-    """Imports a command's module when it is called for, not before."""
+    """Imports a command's module only when that command is called."""
 
     def list_commands(self, context: click.Context) -> list[str]:
         return sorted(COMMANDS)

@@ -11,10 +11,10 @@ import click
 @click.argument("instrument", required=False, type=click.Path())
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--rate", default=48_000, show_default=True, help="Sample rate of the device, Hz.")
-@click.option("--block", default=256, show_default=True, help="Frames per block of the load row.")
-@click.option("--voices", default=8, show_default=True, help="Notes at a time.")
-@click.option("--seconds", default=2.0, show_default=True, help="Audio made per row.")
-@click.option("--trust", is_flag=True, help="Open TorchScript files, which are programs.")
+@click.option("--block", default=256, show_default=True, help="Frames per block, for the load.")
+@click.option("--voices", default=8, show_default=True, help="Notes that can sound at once.")
+@click.option("--seconds", default=2.0, show_default=True, help="Seconds of audio per row.")
+@click.option("--trust", is_flag=True, help="Open TorchScript files (they are programs).")
 def bench(
     instrument: str | None,
     as_json: bool,
@@ -24,7 +24,10 @@ def bench(
     seconds: float,
     trust: bool,
 ) -> None:
-    """How fast INSTRUMENT is here, and how late: declared, and measured by impulse."""
+    """Measure how fast INSTRUMENT runs on this machine, and its latency.
+
+    The report shows the latency as declared and as measured with an impulse.
+    """
     from realtime.session.bench import format_report, measure
 
     report = measure(

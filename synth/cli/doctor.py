@@ -11,7 +11,7 @@ import click
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(as_json: bool) -> None:
-    """Say what is installed, what is missing, and the command that mends it."""
+    """List what is installed, what is missing, and the command that fixes it."""
     from realtime.session.doctor import examine
 
     checks = examine()

@@ -11,11 +11,11 @@ import click
 @click.command()
 @click.argument("name")
 @click.option("-o", "--out", type=click.Path(path_type=Path),
-              help="Folder of data sets.  [default: ~/.local/share/synth/datasets]")  # fmt: skip
-@click.option("-y", "--yes", is_flag=True, help="Don't ask.")
-@click.option("--mirror", help="Address of a folder that has the archive.  [env: SYNTH_MIRROR]")
+              help="Folder for data sets.  [default: ~/.local/share/synth/datasets]")  # fmt: skip
+@click.option("-y", "--yes", is_flag=True, help="Download without asking.")
+@click.option("--mirror", help="Web folder that has the archive.  [env: SYNTH_MIRROR]")
 def fetch(name: str, out: Path | None, yes: bool, mirror: str | None) -> None:
-    """Download the data set NAME and set it in place. A broken download is gone on with.
+    """Download the data set NAME, verify and extract it. Continues a broken download.
 
     \b
     synth fetch SPEECHCOMMANDS
@@ -45,7 +45,9 @@ def fetch(name: str, out: Path | None, yes: bool, mirror: str | None) -> None:
         except click.Abort:
             if sys.stdin.isatty():
                 raise
-            raise click.UsageError("nobody is here to answer; --yes goes on without") from None
+            raise click.UsageError(
+                "there is no terminal to ask on; --yes downloads without asking"
+            ) from None
 
     console = Console(stderr=True)
     bars = Progress(

@@ -11,8 +11,11 @@ import click
 @click.argument("file", required=False, type=click.Path())
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def info(file: str | None, as_json: bool) -> None:
-    """What FILE is and what can be moved in it: a file, or a bundled instrument by its name
-    (default, bassoon, morph; without any, default)."""
+    """Describe the instrument FILE and list its sounds and controls.
+
+    FILE is a file or the name of a bundled instrument (default, bassoon, morph); without it,
+    default.
+    """
     from realtime.session.info import describe_file, format_description
 
     description = describe_file(file)

@@ -13,48 +13,51 @@ import click
 
 @click.command()
 @click.argument("instruments", nargs=-1, type=click.Path())
-@click.option("--device", default="", help="Output device: number or part of its name.")
-@click.option("--input", "input_", default="", help="Input device, for effects.")
+@click.option("--device", default="", help="Output device: its number or part of its name.")
+@click.option("--input", "input_", default="", help="Input device for effects.")
 @click.option("--midi", is_flag=False, flag_value="", default=None, metavar="[PORT]",
-              help="Take MIDI from PORT, or from the first port.")  # fmt: skip
+              help="Receive MIDI from PORT, or from the first port.")  # fmt: skip
 @click.option("--midi-out", is_flag=False, flag_value="", default=None, metavar="[PORT]",
-              help="Send moved controls to PORT, or to the first port.")  # fmt: skip
+              help="Send control values to PORT, or to the first port.")  # fmt: skip
 @click.option("--midi-delay", type=float, default=None, metavar="MS",
-              help="Constant delay of MIDI.  [default: a block and 1 ms]")  # fmt: skip
-@click.option("--mpe", is_flag=True, help="Start with an MPE zone: a channel for each note.")
-@click.option("--osc-host", default="127.0.0.1", show_default=True, help="Address for OSC.")
-@click.option("--osc-port", default=9000, show_default=True, help="UDP port for OSC; 0 picks one.")
+              help="Constant delay of MIDI.  [default: one block and 1 ms]")  # fmt: skip
+@click.option("--mpe", is_flag=True, help="Start with an MPE zone: one channel per note.")
+@click.option(
+    "--osc-host", default="127.0.0.1", show_default=True, help="Address to receive OSC on."
+)
+@click.option("--osc-port", default=9000, show_default=True, help="Port for OSC; 0 picks one.")
 @click.option("--osc-reply-port", default=0, metavar="PORT",
               help="Send OSC answers to PORT.  [default: the sender's]")  # fmt: skip
 @click.option("--timetags", default="trust", show_default=True, metavar="POLICY",
-              help="Times of OSC bundles: trust, clamp (to 1 s) or immediate.")  # fmt: skip
-@click.option("--no-osc", is_flag=True, help="Take no OSC.")
+              help="How to use time tags: trust, clamp (to 1 s) or immediate.")  # fmt: skip
+@click.option("--no-osc", is_flag=True, help="Don't receive OSC.")
 @click.option("--oscquery-port", type=click.IntRange(0, 65535), default=None,
-              help="Port of OSCQuery and of the web page; 0 picks one."
+              help="Port for OSCQuery and the web page; 0 picks one."
               "  [default: the one after OSC's]")  # fmt: skip
-@click.option("--no-oscquery", is_flag=True, help="Serve no OSCQuery.")
+@click.option("--no-oscquery", is_flag=True, help="Don't serve OSCQuery.")
 @click.option("--block", default=0, help="Frames per block.  [default: the device's]")
 @click.option("--lookahead", default=None, type=int,
-              help="Blocks rendered ahead: latency for safety.")  # fmt: skip
-@click.option("--voices", default=8, show_default=True, help="Notes at a time.")
+              help="Blocks rendered ahead; more are safer but add latency."
+              "  [default: about 10 ms]")  # fmt: skip
+@click.option("--voices", default=8, show_default=True, help="Notes that can sound at once.")
 @click.option("--rate", default=0, help="Sample rate, Hz.  [default: the device's]")
 @click.option("--map", "mapping", type=click.Path(),
-              help="YAML file of what moves what, or the name of a saved one.")  # fmt: skip
-@click.option("--record", type=click.Path(), help="Record to a WAV or FLAC file from the start.")
-@click.option("--recordings", default="", type=click.Path(), help="Folder of /record/start.")
-@click.option("--snapshots", default="", type=click.Path(), help="Folder of /snapshot/store.")
+              help="YAML file of bindings, or the name of a saved map.")  # fmt: skip
+@click.option("--record", type=click.Path(), help="Record from the start to a WAV or FLAC file.")
+@click.option("--recordings", default="", type=click.Path(), help="Folder for /record/start.")
+@click.option("--snapshots", default="", type=click.Path(), help="Folder for /snapshot/store.")
 @click.option("--driver", type=click.Choice(["device", "null"]), default="device",
-              show_default=True, help="null plays without a device, in real time.")  # fmt: skip
+              show_default=True, help="null runs in real time without a device.")  # fmt: skip
 @click.option("--demo", is_flag=True, help="Play a phrase at the start.")
-@click.option("--seconds", type=float, default=None, help="End after this time.")
+@click.option("--seconds", type=float, default=None, help="Stop after this time.")
 @click.option("--demo-out", default="synth-demo.wav", show_default=True, type=click.Path(),
-              help="Where the demo goes if there is no device.")  # fmt: skip
-@click.option("--trust", is_flag=True, help="Open TorchScript files, which are programs.")
+              help="File for the demo if there is no device.")  # fmt: skip
+@click.option("--trust", is_flag=True, help="Open TorchScript files (they are programs).")
 def play(**options: Any) -> None:
-    """Play INSTRUMENTS (files in series) from MIDI and OSC.
+    """Play INSTRUMENTS (in series) from MIDI and OSC.
 
-    A bundled instrument goes by its name: default, bassoon or morph; without any,
-    default plays.
+    An instrument is a file or the name of a bundled one: default, bassoon or morph. Without
+    INSTRUMENTS, default plays.
     """
     from realtime.session.session import NoOutputError, Session, demo_instead
     from realtime.session.view import run_view

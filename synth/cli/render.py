@@ -14,15 +14,19 @@ if TYPE_CHECKING:
 @click.argument("instrument", required=False, type=click.Path())
 @click.option("--midi", type=click.Path(), help="MIDI file to play.")
 @click.option("--osc", type=click.Path(), help="Event log (JSON lines) to play.")
-@click.option("--session", type=click.Path(), help="Recording, or the log beside it, to replay.")
-@click.option("--input", "audio", type=click.Path(), help="Audio file for an effect.")
-@click.option("-o", "--out", required=True, type=click.Path(), help="WAV or FLAC to write.")
-@click.option("--map", "mapping", type=click.Path(), help="YAML file of MIDI controllers.")
+@click.option("--session", type=click.Path(), help="Recording, or its log, to replay.")
+@click.option("--input", "audio", type=click.Path(), help="Audio file as the input of an effect.")
+@click.option("-o", "--out", required=True, type=click.Path(), help="WAV or FLAC file to write.")
+@click.option(
+    "--map", "mapping", type=click.Path(), help="YAML file of bindings for MIDI controllers."
+)
 @click.option("--rate", default=48_000, show_default=True, help="Sample rate, Hz.")
-@click.option("--voices", default=8, show_default=True, help="Notes at a time.")
-@click.option("--tail", default=2.0, show_default=True, help="Seconds after the last event.")
-@click.option("--block", default=1024, show_default=True, help="Frames at a time.")
-@click.option("--trust", is_flag=True, help="Open TorchScript files, which are programs.")
+@click.option("--voices", default=8, show_default=True, help="Notes that can sound at once.")
+@click.option(
+    "--tail", default=2.0, show_default=True, help="Seconds to render after the last event."
+)
+@click.option("--block", default=1024, show_default=True, help="Frames per block.")
+@click.option("--trust", is_flag=True, help="Open TorchScript files (they are programs).")
 def render(
     instrument: str | None,
     midi: str | None,
@@ -37,11 +41,11 @@ def render(
     block: int,
     trust: bool,
 ) -> None:
-    """Play a score through INSTRUMENT (by default the bundled one) into a file.
+    """Render a score through INSTRUMENT (by default the bundled one) into a file.
 
-    The engine is the live one; the same input gives the same bytes, whatever the block size. With
-    --session, what `synth play` recorded is played again, to the same samples, with the settings
-    of the recording.
+    It uses the live engine; the same input gives the same bytes, whatever the block size.
+    --session replays a recording of `synth play` to the same samples, with the settings of the
+    recording.
     """
     from realtime.session.offline import render_files
     from realtime.session.replay import replay_files

@@ -24,6 +24,7 @@ from jack_server import Server, headline, jack_server
 
 from realtime.device.driver import DriverSettings
 from realtime.device.ledger import Ledger
+from realtime.namespace.address import Address
 from realtime.namespace.event import NOW, Event
 from realtime.session.session import Session, SessionSettings
 from realtime.supervisor.supervisor import Status
@@ -101,7 +102,7 @@ def run(minutes: float, lookahead: int, instrument: tuple[str, ...], calm: bool)
     stop = threading.Event()
     with Session(SessionSettings(instrument, driver=driver, osc_port=0)) as session:
         controls = [
-            f"/{plugin['name']}/{control['name']}"
+            str(Address(plugin["name"], control["name"]))
             for plugin in session.status().engine["plugins"]
             for control in plugin["controls"]
             if control["size"] == 1 and not control["per_voice"]

@@ -29,6 +29,7 @@ import numpy as np
 import psutil
 from jack_server import headline, jack_server
 
+from realtime.namespace.address import Address
 from realtime.osc.server import encode_message
 
 PORT = 9371
@@ -169,7 +170,7 @@ def run(
         send("/panic")
         watcher.await_silence()
     name = Path(options.instrument).stem if options.instrument else "default"
-    send(f"/{name}/loop", 2)
+    send(str(Address(name, "loop")), 2)
     send("/note/on", 60, 127)
     time.sleep(0.3)
     for turn in range(options.times):

@@ -22,7 +22,8 @@ from builders import instrument_bytes, small_sampler
 from realtime.clients.write import write_clients
 from realtime.device.driver import DriverSettings
 from realtime.mapping.file import read_mapping
-from realtime.namespace.namespace import GLOBALS, Namespace
+from realtime.namespace.global_addresses import GLOBAL_EVENTS
+from realtime.namespace.namespace import Namespace
 from realtime.namespace.sources import Source
 from realtime.namespace.values import Change
 from realtime.plugins.bundled import bundled_instrument
@@ -240,7 +241,7 @@ def test_every_address_in_the_examples_exists() -> None:
     for path in files:
         for address in re.findall(rf"/(?:{NAME}|note)(?:/[a-z0-9_]+)+", path.read_text("utf-8")):
             found += 1
-            assert address in GLOBALS or namespace.find(address), f"{path}: {address}"
+            assert address in GLOBAL_EVENTS or namespace.find(address), f"{path}: {address}"
     assert found > 100
 
 

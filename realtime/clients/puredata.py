@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 from realtime.clients.surface import Fader, Surface, number
+from realtime.namespace.address import parts_of
 
 ROW = 26  # pixels
 COLUMN = 420
@@ -129,4 +130,4 @@ def _add_fader(patch: _Patch, fader: Fader, x: int, y: int, send: int) -> None:
 
 
 def _oscformat(address: str) -> str:
-    return "oscformat " + " ".join(address[1:].split("/"))
+    return "oscformat " + " ".join(parts_of(address))

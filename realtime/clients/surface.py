@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from realtime.namespace.address import Address, element_of, split_last
+
 SWEEP = 0.3  # of a fader's range, in the phrase that the clients play
 
 
@@ -26,8 +28,11 @@ class Fader:
     @property
     def name(self) -> str:
         """The last part of the address, of an element with its control: `latent/0`."""
-        parts = self.address.split("/")
-        return "/".join(parts[-2:]) if parts[-1].isdigit() else parts[-1]
+        address = Address.match(self.address)
+        if address is None:  # a global one
+            return split_last(self.address)[1]
+        name = split_last(address.whole)[1]
+        return name if address.element is None else element_of(name, address.element)
 
     @property
     def label(self) -> str:

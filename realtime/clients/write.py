@@ -15,7 +15,8 @@ from realtime.clients.python import python_script
 from realtime.clients.supercollider import supercollider_script
 from realtime.clients.surface import Fader, Surface
 from realtime.clients.touchdesigner import touchdesigner_script
-from realtime.namespace.namespace import GLOBAL_VALUES, Namespace
+from realtime.namespace.global_addresses import GLOBAL_VALUES
+from realtime.namespace.namespace import Namespace
 from realtime.oscquery.tree import Node, Tree
 from realtime.plugins.bundled import instrument_path
 from realtime.plugins.rack import load_rack

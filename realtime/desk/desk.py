@@ -20,6 +20,8 @@ from realtime.mapping.file import read_mapping, write_mapping
 from realtime.mapping.mapper import Mapper
 from realtime.namespace.commands import Answer, Args, Commands, done
 from realtime.namespace.event import Event
+from realtime.namespace.glide import MAX_SECONDS as MAX_GLIDE_S
+from realtime.namespace.global_addresses import named
 from realtime.namespace.namespace import Namespace
 from realtime.namespace.values import Values
 from realtime.protocol.osc_decode import OscArg
@@ -29,7 +31,6 @@ from synth.contract import ConfigError, DataError, ProtocolError
 
 MAP_SUFFIX = ".yaml"
 LOOK_S = 0.5  # between two looks at the map's file
-MAX_GLIDE_S = 3_600.0
 MAX_LIST = 8_000  # bytes of a list of names
 
 
@@ -166,11 +167,11 @@ class Desk:
             self._commands.remove(address)
         self._pads = []
         for pad in self.mapper.mapping.pads:
-            for verb, act in (
-                ("store", self.mapper.store_point),
-                ("clear", self.mapper.clear_points),
+            for form, act in (
+                ("/pad/<name>/store", self.mapper.store_point),
+                ("/pad/<name>/clear", self.mapper.clear_points),
             ):
-                address = f"/pad/{pad.name}/{verb}"
+                address = named(form, pad.name)
                 self._pads.append(address)
                 self._commands.add(address, _pad_command(address, pad.name, act))
 

@@ -19,14 +19,16 @@ from realtime.engine.plugin import Array, Plugin
 from realtime.engine.settings import EngineSettings
 from realtime.engine.strip import Strip
 from realtime.engine.transport import Transport
+from realtime.namespace.address import Address
 from realtime.namespace.event import Event
-from realtime.namespace.glide import PREFIX, is_glide
-from realtime.namespace.namespace import GLOBALS, MODULATIONS
+from realtime.namespace.glide import PREFIX, goal, is_glide
+from realtime.namespace.global_addresses import CLEAR_SCHEDULED, GLOBAL_EVENTS
 from synth.contract import Control
 
 MAX_EVENTS = 65_536
 SOFTNESS = 2 / 3  # of the velocity, while the soft pedal is down
-GAIN = GLOBALS["/gain"][0]  # its lowest value is silence
+KEY, VELOCITY = GLOBAL_EVENTS["/note/on"].arguments
+GAIN = GLOBAL_EVENTS["/gain"].control  # its lowest value is silence
 
 
 class Engine:
@@ -98,7 +100,7 @@ class Engine:
         One whose time has passed takes effect at the next sample and is counted as late. The end of
         a note is never dropped.
         """
-        if event.target == "/clearSched":
+        if event.target == CLEAR_SCHEDULED:
             self._clear_scheduled()
             return
         self.late += 0 <= event.time < self.now
@@ -186,8 +188,7 @@ class Engine:
             if event.target == PREFIX:
                 events, idle = self._glides.steps(self.now), True
             else:
-                address = event.target[len(PREFIX) :]
-                events = self._glides.begin(self.now, address, event.value)
+                events = self._glides.begin(self.now, goal(event.target), event.value)
         except ValueError:
             self.unknown += 1
             return
@@ -202,39 +203,42 @@ class Engine:
         """A control that can glide, and where it stands."""
         if address == "/gain":
             return GAIN, (self._gain_db,)
-        _, plugin, name, *rest = [*address.split("/"), "", ""]
-        strip = self.strips.get(plugin)
-        if strip is None or any(rest) or name not in strip.controls.controls:
+        parsed = Address.match(address)
+        if parsed is None or parsed.element is not None or parsed.modulation:
             return None
-        return strip.controls.controls[name], strip.controls.base[name].tolist()
+        strip = self.strips.get(parsed.plugin)
+        if strip is None or parsed.control not in strip.controls.controls:
+            return None
+        controls = strip.controls
+        return controls.controls[parsed.control], controls.base[parsed.control].tolist()
 
     def _set_control(self, event: Event) -> None:
-        parts = event.target.split("/")
-        what = parts.pop() if len(parts) > 3 and parts[-1] in MODULATIONS else ""
-        _, plugin, name, element, *_ = [*parts, "", "", ""]
-        strip = self.strips.get(plugin)
-        control = strip.controls.controls.get(name) if strip else None
-        index = int(element) if element.isdecimal() else None
-        whole = not element
-        if strip is None or control is None or not (whole or _inside(index, control.size)):
+        address = Address.match(event.target)
+        strip = self.strips.get(address.plugin) if address is not None else None
+        control = strip.controls.controls.get(address.control) if address and strip else None
+        if address is None or strip is None or control is None:
             self.unknown += 1
-        elif not what:
-            strip.controls.set(name, event.value, index)
-        elif (whole and control.size > 1) or not _modulate(
-            strip, what, control, index or 0, event.value
+            return
+        element = address.element
+        if element is not None and element >= control.size:
+            self.unknown += 1
+        elif not address.modulation:
+            strip.controls.set(address.control, event.value, element)
+        elif (element is None and control.size > 1) or not _modulate(
+            strip, address.modulation, control, element or 0, event.value
         ):
             self.unknown += 1
 
     def _note_on(self, value: tuple[float, ...]) -> None:
         key = value[0]
-        velocity = value[1] if len(value) > 1 else 100.0
+        velocity = value[1] if len(value) > 1 else VELOCITY.default[0]
         ident = _ident(value, 2)
         if velocity <= 0:
             self._note_off((key, ident))
             return
-        velocity = min(velocity / 127.0, 1.0) * (SOFTNESS if self._soft else 1.0)
+        velocity = min(velocity / VELOCITY.maximum[0], 1.0) * (SOFTNESS if self._soft else 1.0)
         for strip in self.strips.values():
-            strip.note_on(min(max(key, 0.0), 127.0), velocity, ident)
+            strip.note_on(min(max(key, KEY.minimum[0]), KEY.maximum[0]), velocity, ident)
 
     def _note_off(self, value: tuple[float, ...]) -> None:
         for strip in self.strips.values():
@@ -363,10 +367,6 @@ def _modulate(
 
 def _linear(db: float) -> float:
     return 10 ** (db / 20) if db > GAIN.minimum[0] else 0.0
-
-
-def _inside(index: int | None, size: int) -> bool:
-    return index is not None and index < size
 
 
 def _unique(name: str, taken: Mapping[str, Any]) -> str:

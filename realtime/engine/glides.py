@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from realtime.namespace.address import Address, element_of
 from realtime.namespace.event import NOW, Event
 from realtime.namespace.glide import MAX_SECONDS
 from synth.contract import Control
@@ -75,22 +76,19 @@ class Glides:
         if len(value) < 2:
             raise ValueError("needs seconds and values")
         seconds, end = value[0], value[1:]
-        head, index = address, 0
-        found = self._find(address)
-        if found is None:
-            head, _, tail = address.rpartition("/")
-            found = self._find(head) if tail.isdecimal() and len(tail) <= 4 else None
-            index = int(tail) if found is not None else 0
+        head, index = _split(address)
+        found = self._find(head)
         if found is None or found[0].curve in WHOLE or seconds <= 0:
             self.forget(address)
             return [Event(NOW, address, tuple(end))]
         control, values = found
-        whole = head == address
-        if index >= control.size or len(end) != (control.size if whole else 1):
+        whole = index is None
+        first = index or 0
+        if first >= control.size or len(end) != (control.size if whole else 1):
             raise ValueError("not as many numbers as elements")
         glide = self._glides.setdefault(head, _Glide(control.size))
         finish = now + max(1, round(min(seconds, MAX_SECONDS) * self._rate))
-        for i, wanted in enumerate(end, index):
+        for i, wanted in enumerate(end, first):
             bounded = min(max(wanted, control.minimum[i]), control.maximum[i])
             exponential = control.curve == "exponential" and values[i] > 0
             glide.moving[i] = _Element(float(values[i]), bounded, now, finish, exponential)
@@ -99,10 +97,10 @@ class Glides:
     def forget(self, address: str) -> None:
         """Leave a control, or an element of it, where it is: somebody else has moved it."""
         if self._glides.pop(address, None) is None:
-            head, _, tail = address.rpartition("/")
+            head, index = _split(address)
             glide = self._glides.get(head)
-            if glide is not None and tail.isdecimal():
-                glide.moving.pop(int(tail), None)
+            if glide is not None and index is not None:
+                glide.moving.pop(index, None)
                 if not glide.moving:
                     del self._glides[head]
 
@@ -115,8 +113,16 @@ class Glides:
                 whole = tuple(values[i] for i in range(glide.size))
                 events.append(Event(NOW, address, whole))
             else:
-                events += [Event(NOW, f"{address}/{i}", (v,)) for i, v in values.items()]
+                events += [Event(NOW, element_of(address, i), (v,)) for i, v in values.items()]
             glide.moving = {i: e for i, e in glide.moving.items() if now < e.finish}
             if not glide.moving:
                 del self._glides[address]
         return events
+
+
+def _split(address: str) -> tuple[str, int | None]:
+    """The control of an element and which one it is; of all else, itself and None."""
+    parsed = Address.match(address)
+    if parsed is None or not parsed.is_element:
+        return address, None
+    return parsed.whole, parsed.element

@@ -10,14 +10,16 @@ import difflib
 import functools
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from realtime.mapping.pad import Pad
+from realtime.namespace.address import Address, element_of
 from realtime.namespace.elements import element
 from realtime.namespace.event import NOW, Event
 from realtime.namespace.glide import glide
-from realtime.namespace.namespace import GLOBAL_VALUES, GLOBALS, MODULATIONS, Namespace
+from realtime.namespace.global_addresses import GLOBAL_VALUES, MAP_CONTROLS
+from realtime.namespace.namespace import Namespace
 from realtime.namespace.sources import ANY_CHANNEL, Source
 from synth.contract import ConfigError, Control
 from synth.contract.control import WHOLE
@@ -118,9 +120,7 @@ class Macro:
     @property
     def control(self) -> Control:
         """As the namespace shows it."""
-        return Control(
-            self.name, 1, (0.0,), (1.0,), (self.default,), description="moves what the map says"
-        )
+        return replace(MAP_CONTROLS["macro"], name=self.name, default=(self.default,))
 
 
 @dataclass(frozen=True)
@@ -199,9 +199,8 @@ def changed_settings(before: ControlMap, after: ControlMap) -> list[Event]:
     ends = [
         Event(NOW, event.target, (0.0,))
         for event in before.settings
-        if event.target not in kept and event.target.rpartition("/")[2] in MODULATIONS
-        and event.target.count("/") > 2
-    ]  # fmt: skip
+        if event.target not in kept and _is_modulation(event.target)
+    ]
     return [*ends, *after.settings]
 
 
@@ -219,9 +218,9 @@ def default_mapping(namespace: Namespace) -> ControlMap:
     for address, control in order:
         if mover(control.role) in (NOTE, TRANSPORT):
             continue
-        elements = [f"{address}/{i}" for i in range(min(control.size, AXES_BY_DEFAULT))]
+        elements = [element_of(address, i) for i in range(min(control.size, AXES_BY_DEFAULT))]
         addresses += elements if control.size > 1 else [address]
-    gain = GLOBALS["/gain"][0].minimum[0]
+    gain = GLOBAL_VALUES["/gain"].minimum[0]
     bindings = [Binding(Source("cc", VOLUME), "/gain", gain, 0.0, "volume")]
     for number, address in zip(CONTROLLERS, addresses, strict=False):
         found = namespace.find(address)
@@ -265,8 +264,8 @@ def bind(
     if whole.size > 1 and index is None:
         raise MappingError(
             (*where, "target"),
-            f"{target} has {whole.size} elements; choose one of {target}/0 …"
-            f" {target}/{whole.size - 1}",
+            f"{target} has {whole.size} elements; choose one of {element_of(target, 0)} …"
+            f" {element_of(target, whole.size - 1)}",
         )
     control = element(whole, index)
     first = control.minimum[0] if low is None else _end(where, "min", low, control)
@@ -302,6 +301,11 @@ def _end(where: tuple[str | int, ...], name: str, value: Any, control: Control) 
             (*where, name), f"{name} is {value!r}; {low:g} … {high:g}{unit} is allowed"
         )
     return float(value)
+
+
+def _is_modulation(target: str) -> bool:
+    address = Address.match(target)
+    return address is not None and address.modulation != ""
 
 
 def _glides(namespace: Namespace, address: str) -> bool:

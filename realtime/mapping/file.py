@@ -27,6 +27,7 @@ from realtime.mapping.control_map import (
 from realtime.mapping.pad import DEFAULT_NEIGHBOURS, MAX_AXES, Pad, Point, from_shares, to_shares
 from realtime.namespace.elements import axes_of
 from realtime.namespace.event import Event
+from realtime.namespace.global_addresses import GLOBAL_EVENTS
 from realtime.namespace.namespace import Namespace
 from realtime.namespace.sources import ANY_CHANNEL, Source
 from synth.contract import ConfigError, Control, ProtocolError, read_yaml
@@ -36,7 +37,6 @@ MAX_MACROS = 128
 MAX_PADS = 32
 MAX_SETTINGS = 1_024
 _KEYS = ("cc", "bindings", "macros", "pads", "bend_range", "channel", "mpe", "set")
-_MOMENTS = ("/note/", "/transport/")
 _SHORT = ("target", "min", "max", "curve", "pickup", "smoothing_ms")
 _NUMBERS = {
     "cc": 119, "cc14": 31, "nrpn": 16_383, "rpn": 16_383, "note": 127, "key_pressure": 127,
@@ -231,7 +231,8 @@ def _settings(data: Any, namespace: Namespace) -> tuple[Event, ...]:
     for address, value in data.items():
         where = ("set", address)
         numbers = value if isinstance(value, list) else [value]
-        if not numbers or not all(map(is_number, numbers)) or address.startswith(_MOMENTS):
+        kept = address not in GLOBAL_EVENTS or GLOBAL_EVENTS[address].value
+        if not numbers or not all(map(is_number, numbers)) or not kept:
             raise MappingError(where, f"is {value!r:.60}; the numbers of a control are needed")
         clamped = namespace.counters["clamped"]
         try:

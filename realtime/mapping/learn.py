@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from realtime.mapping.control_map import Binding, ControlMap
+from realtime.namespace.address import is_within
 from realtime.namespace.sources import Source
 
 # Controllers that change what other messages mean: banks, data entry, parameter numbers.
@@ -69,7 +70,5 @@ def with_learnt(mapping: ControlMap, binding: Binding) -> ControlMap:
 
 def without(mapping: ControlMap, target: str) -> tuple[ControlMap, int]:
     """A map in which nothing moves a control, or any element of it; and how many did."""
-    kept = tuple(
-        b for b in mapping.bindings if b.target != target and not b.target.startswith(target + "/")
-    )
+    kept = tuple(b for b in mapping.bindings if not is_within(b.target, target))
     return replace(mapping, bindings=kept), len(mapping.bindings) - len(kept)

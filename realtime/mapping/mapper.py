@@ -15,16 +15,17 @@ from dataclasses import replace
 from realtime.mapping.control_map import Binding, ControlMap, bind
 from realtime.mapping.learn import Learner, with_learnt, without
 from realtime.mapping.pad import Pad, Point, from_shares, to_shares
+from realtime.namespace.address import Address
 from realtime.namespace.elements import axes_of
 from realtime.namespace.event import NOW, Event
-from realtime.namespace.glide import PREFIX, glide, landed
+from realtime.namespace.glide import glide, goal, is_glide, landed
+from realtime.namespace.global_addresses import MAP_CONTROLS
 from realtime.namespace.namespace import Namespace
 from realtime.namespace.sources import Source
 from realtime.namespace.values import Values
 from realtime.protocol.osc_decode import OscArg
 from synth.contract import ProtocolError
 
-OWN = ("/macro/", "/pad/")
 MAX_DEPTH = 4  # of macros that move macros
 CLOSE = 1.5 / 127  # a step of a controller of 7 bits, and a half
 MAX_OSC_NUMBERS = 8
@@ -141,13 +142,13 @@ class Mapper:
             return self._outcome(event, MAX_DEPTH)
 
     def _outcome(self, event: Event, depth: int) -> list[Event]:
-        if not is_own(event) or not depth:
+        address = Address.match(goal(event.target))
+        if address is None or address.plugin not in MAP_CONTROLS or not depth:
             return [event]
-        seconds = event.value[0] if event.target.startswith(PREFIX) else 0.0
+        seconds = event.value[0] if is_glide(event.target) else 0.0
         plain = landed(event)
-        _, kind, name, *rest = plain.target.split("/")
-        if kind == "macro":
-            source = Source("macro", name)
+        if address.plugin == "macro":
+            source = Source("macro", address.control)
             follows = [
                 replace(b, smoothing_ms=max(b.smoothing_ms, 1000 * seconds)).event(
                     plain.value[0], event.time
@@ -156,16 +157,15 @@ class Mapper:
                 if plain.value
             ]
         else:
-            follows = self._pad_events(name, rest, plain, seconds)
+            follows = self._pad_events(address, plain, seconds)
         return [plain, *(e for f in follows for e in self._outcome(f, depth - 1))]
 
-    def _pad_events(
-        self, name: str, rest: Sequence[str], event: Event, seconds: float
-    ) -> list[Event]:
+    def _pad_events(self, address: Address, event: Event, seconds: float) -> list[Event]:
+        name = address.control
         pad = self._pads.get(name)
         x, y = self._places.get(name, (0.5, 0.5))
-        if rest and len(event.value) == 1:
-            x, y = (event.value[0], y) if rest[0] == "0" else (x, event.value[0])
+        if address.element is not None and len(event.value) == 1:
+            x, y = (event.value[0], y) if address.element == 0 else (x, event.value[0])
         elif len(event.value) == 2:
             x, y = event.value
         self._places[name] = (x, y)
@@ -173,10 +173,10 @@ class Mapper:
         if pad is None or not shares:
             return []
         events, at = [], 0
-        for address, controls in axes_of(pad.axes, self._rack):
+        for axis, controls in axes_of(pad.axes, self._rack):
             values = from_shares(controls, shares[at : at + len(controls)])
             at += len(controls)
-            events.append(glide(address, seconds, values, event.time))
+            events.append(glide(axis, seconds, values, event.time))
         return events
 
     def store_point(self, name: str, place: tuple[float, float] | None = None) -> int:
@@ -250,4 +250,5 @@ class Mapper:
 
 def is_own(event: Event) -> bool:
     """Whether an event is for a macro or a pad, which the engine doesn't know."""
-    return event.target.removeprefix(PREFIX).startswith(OWN)
+    address = Address.match(goal(event.target))
+    return address is not None and address.plugin in MAP_CONTROLS

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from realtime.namespace.global_addresses import MAP_CONTROLS
 from synth.contract import ConfigError, Control
 
 METHODS = ("nearest", "radial")
@@ -68,7 +69,7 @@ class Pad:
     def control(self) -> Control:
         """As the namespace shows it."""
         about = f"blends {len(self.points)} stored points"
-        return Control(self.name, 2, (0.0,), (1.0,), (0.5,), description=about)
+        return replace(MAP_CONTROLS["pad"], name=self.name, description=about)
 
     def stored(self, point: Point) -> Pad:
         """With a further point, in place of one that was there already."""

@@ -23,7 +23,7 @@ from realtime.midi.channel import (
 )
 from realtime.midi.clock import MidiClock
 from realtime.namespace.event import NOW, Event
-from realtime.namespace.namespace import MAX_BEND_SEMITONES
+from realtime.namespace.global_addresses import MAX_BEND_SEMITONES
 from realtime.namespace.sources import Mover, Source
 from realtime.protocol.midi_parser import is_whole
 

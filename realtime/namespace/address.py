@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from synth.contract import ProtocolError
 from synth.contract.control import MAX_SIZE
@@ -113,15 +112,7 @@ class Address:
     @functools.cached_property
     def modulated(self) -> str:
         """The text of the control or element that a modulation moves."""
-        return self.whole if self.element is None else f"{self.whole}/{self.element}"
-
-    def elements(self, count: int) -> Iterator[Address]:
-        """The first elements of the control.
-
-        Args:
-            count: how many, up to 4096.
-        """
-        return (replace(self, element=i, modulation="") for i in range(count))
+        return self.whole if self.element is None else element_of(self.whole, self.element)
 
     @functools.cached_property
     def _text(self) -> str:
@@ -133,9 +124,23 @@ def is_plugin_name(name: str) -> bool:
     return _PLUGIN_NAME.fullmatch(name) is not None
 
 
+def element_of(control: str, index: int) -> str:
+    """The text of an element's address. Not checked, for it is made a hundred times a second.
+
+    Args:
+        control: the text of the control's address; index: from 0.
+    """
+    return f"{control}/{index}"
+
+
 def parts_of(text: str) -> tuple[str, ...]:
     """The names between the slashes of any OSC address, from the first one on."""
     return tuple(text.split("/")[1:])
+
+
+def is_within(text: str, container: str) -> bool:
+    """Whether any OSC address is another one, or lies below it."""
+    return text == container or text.startswith(container + "/")
 
 
 def split_last(text: str) -> tuple[str, str]:

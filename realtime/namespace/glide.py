@@ -28,8 +28,13 @@ def is_glide(target: str) -> bool:
     return target.startswith(_PREFIX) or target == PREFIX
 
 
+def goal(target: str) -> str:
+    """The address that a glide moves; of other events, their own."""
+    return target[len(PREFIX) :] if target.startswith(_PREFIX) else target
+
+
 def landed(event: Event) -> Event:
     """What is so once a glide has ended; other events as they are."""
     if not event.target.startswith(_PREFIX):
         return event
-    return Event(event.time, event.target[len(PREFIX) :], event.value[1:])
+    return Event(event.time, goal(event.target), event.value[1:])

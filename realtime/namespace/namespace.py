@@ -9,107 +9,33 @@ from __future__ import annotations
 import difflib
 import functools
 import math
-import re
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 
-from realtime.namespace.beats import DEFAULT_TEMPO, MAX_BEATS, MAX_TEMPO, MIN_TEMPO
+from realtime.namespace.address import Address, element_of, is_plugin_name, parts_of, split_last
 from realtime.namespace.event import NOW, Event
 from realtime.namespace.glide import MAX_SECONDS as MAX_GLIDE_S
-from realtime.namespace.glide import PREFIX as GLIDE
-from realtime.namespace.glide import glide
+from realtime.namespace.glide import glide, goal, is_glide
+from realtime.namespace.global_addresses import (
+    ANSWERS,
+    GLOBAL_EVENTS,
+    GLOBAL_VALUES,
+    IDENT,
+    QUESTIONS,
+    GlobalEvent,
+)
 from realtime.protocol.osc_decode import NotFiniteError, OscArg
 from realtime.protocol.osc_pattern import AddressBook
 from synth.contract import ConfigError, Control, ProtocolError
+from synth.contract.control import WHOLE
 
-DEFAULT_VELOCITY = 100.0
-MAX_BEND_SEMITONES = 96.0
-MAX_IDENT = 65_535
 MAX_SYNC_BEATS = 1_024.0
-
-
-def _number(
-    name: str, low: float, high: float, default: float, unit: str, curve: str, text: str
-) -> Control:
-    return Control(name, 1, (low,), (high,), (default,), unit, curve, text)
-
-
-# What an address takes, argument by argument. `/note/on` may leave out its velocity; the addresses
-# of notes take an id besides (0 … 65535), which tells notes of one key apart.
-GLOBALS: Mapping[str, tuple[Control, ...]] = {
-    "/note/on": (
-        _number("key", 0, 127, 60, "", "integer", "MIDI key, 60 is middle C"),
-        _number("velocity", 0, 127, DEFAULT_VELOCITY, "", "linear", "0 ends the note"),
-    ),
-    "/note/off": (_number("key", 0, 127, 60, "", "integer", "MIDI key"),),
-    "/note/bend": (
-        _number("key", 0, 127, 60, "", "integer", "MIDI key"),
-        _number(
-            "bend",
-            -MAX_BEND_SEMITONES,
-            MAX_BEND_SEMITONES,
-            0,
-            "semitones",
-            "linear",
-            "bends the notes of that key, on top of /pitch_bend",
-        ),
-    ),
-    "/note/pressure": (
-        _number("key", 0, 127, 60, "", "integer", "MIDI key"),
-        _number("pressure", 0, 1, 0, "", "linear", "of the notes of that key"),
-    ),
-    "/note/timbre": (
-        _number("key", 0, 127, 60, "", "integer", "MIDI key"),
-        _number("timbre", 0, 1, 0.5, "", "linear", "of the notes of that key"),
-    ),
-    "/all_notes_off": (),
-    "/panic": (),
-    "/gain": (_number("gain", -80, 12, 0, "dB", "linear", "level of everything"),),
-    "/sustain": (_number("sustain", 0, 1, 0, "", "toggle", "pedal: 1 holds notes"),),
-    "/sostenuto": (
-        _number("sostenuto", 0, 1, 0, "", "toggle", "pedal: 1 holds the notes that are down"),
-    ),
-    "/soft": (_number("soft", 0, 1, 0, "", "toggle", "pedal: 1 starts notes more softly"),),
-    "/pitch_bend": (
-        _number(
-            "pitch_bend",
-            -MAX_BEND_SEMITONES,
-            MAX_BEND_SEMITONES,
-            0,
-            "semitones",
-            "linear",
-            "bends all notes",
-        ),
-    ),
-    "/pressure": (_number("pressure", 0, 1, 0, "", "linear", "of all notes"),),
-    "/timbre": (_number("timbre", 0, 1, 0.5, "", "linear", "of all notes"),),
-    "/program": (_number("program", 0, 2_097_151, 0, "", "integer", "index of a sound"),),
-    "/tempo": (
-        _number("tempo", MIN_TEMPO, MAX_TEMPO, DEFAULT_TEMPO, "bpm", "linear", "quarters a minute"),
-    ),
-    "/transport/start": (),
-    "/transport/stop": (),
-    "/transport/continue": (),
-    "/transport/position": (
-        _number("position", 0, MAX_BEATS, 0, "beats", "linear", "quarters since the start"),
-    ),
-}
-# Those that a fader can move.
-GLOBAL_VALUES = (
-    "/gain", "/sustain", "/sostenuto", "/soft", "/pitch_bend", "/pressure", "/timbre", "/program",
-    "/tempo",
-)  # fmt: skip
-_IDENT = _number("id", 0, MAX_IDENT, 0, "", "integer", "which of the notes of that key, 0: all")
-# Behind the address of a control of one element, or of one element: what moves it besides.
-MODULATIONS = ("pressure", "timbre", "sync")
+# First words that no plugin can have as its name.
 RESERVED = frozenset(
-    {address.split("/")[1] for address in GLOBALS}
-    | {"status", "status.reply", "sync", "synced", "notify", "version", "version.reply"}
-    | {"done", "fail", "stats", "synth", "meter", "late", "replyport", "dumpOSC", "clearSched"}
-    | {"status.floats", "subscribe", "unsubscribe"}
+    {parts_of(address)[0] for address in (*GLOBAL_EVENTS, *QUESTIONS, *ANSWERS)}
+    | {"stats", "synth", "meter"}
 )
 _FLOAT32 = struct.Struct(">f")
-_PLUGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
 _MAX_SUGGESTED_FROM = 60  # a comparison takes some 70 µs, and anybody can ask for many
 
 
@@ -122,8 +48,8 @@ class UnknownAddressError(ProtocolError):
 
     def __str__(self) -> str:
         address = self.address if len(self.address) <= 64 else self.address[:63] + "…"
-        plugin = "/".join(address.split("/")[:2]) + "/"
-        likely = sorted(self._known, key=lambda known: not known.startswith(plugin))
+        plugin = parts_of(address)[:1]
+        likely = sorted(self._known, key=lambda known: parts_of(known)[:1] != plugin)
         near = difflib.get_close_matches(address, likely[:_MAX_SUGGESTED_FROM], 3, 0.6)
         advice = (
             f"did you mean {' or '.join(near)}?"
@@ -149,13 +75,13 @@ class Namespace:
     def __init__(self, plugins: Mapping[str, Sequence[Control]]) -> None:
         self._controls: dict[str, Control] = {}
         for plugin, controls in plugins.items():
-            if not _PLUGIN.match(plugin) or plugin in RESERVED:
+            if not is_plugin_name(plugin) or plugin in RESERVED:
                 raise ConfigError(
                     f"plugin name {plugin!r} can't be an OSC address; use up to 64 letters, digits,"
                     f" '_', '-' or '.', and none of {', '.join(sorted(RESERVED))}"
                 )
-            self._controls.update({f"/{plugin}/{control.name}": control for control in controls})
-        self._known = [*self._controls, *GLOBALS]
+            self._controls.update({str(Address(plugin, c.name)): c for c in controls})
+        self._known = [*self._controls, *GLOBAL_EVENTS]
         self._book: AddressBook | None = None  # made when the first pattern comes
         self.counters: dict[str, int] = {"clamped": 0, "refused": 0}
 
@@ -165,8 +91,8 @@ class Namespace:
         made = Namespace({})
         made._controls = dict(self._controls)
         for first, controls in own.items():
-            made._controls.update({f"/{first}/{control.name}": control for control in controls})
-        made._known = [*made._controls, *GLOBALS]
+            made._controls.update({str(Address(first, c.name)): c for c in controls})
+        made._known = [*made._controls, *GLOBAL_EVENTS]
         return made
 
     @property
@@ -177,8 +103,8 @@ class Namespace:
     @functools.cached_property
     def value_addresses(self) -> frozenset[bytes]:
         """The addresses of which only the last message counts, as they come over the wire."""
-        values = (a for a in GLOBAL_VALUES if GLOBALS[a][0].curve not in ("integer", "toggle"))
-        controls = (a for a in self._all_addresses() if a not in GLOBALS)
+        values = (address for address in GLOBAL_VALUES if not GLOBAL_EVENTS[address].moment)
+        controls = (a for a in self._all_addresses() if a not in GLOBAL_EVENTS)
         return frozenset(address.encode("ascii") for address in (*controls, *values))
 
     def find(self, address: str) -> tuple[Control, int | None] | None:
@@ -189,12 +115,12 @@ class Namespace:
         control = self._controls.get(address)
         if control is not None:
             return control, None
-        head, _, tail = address.rpartition("/")
-        owner = self._controls.get(head)
-        if owner is not None and len(tail) <= 4 and tail.isascii() and tail.isdigit():
-            index = int(tail)
-            return (owner, index) if index < owner.size else None
-        return (GLOBALS[address][0], None) if address in GLOBAL_VALUES else None
+        parsed = Address.match(address)
+        if parsed is not None and parsed.is_element:
+            owner, index = self._controls.get(parsed.whole), parsed.element or 0
+            return (owner, index) if owner is not None and index < owner.size else None
+        control = GLOBAL_VALUES.get(address)
+        return None if control is None else (control, None)
 
     def resolve(self, address: str, args: Sequence[OscArg]) -> Event:
         """What a message means, as an event with the time `NOW`.
@@ -208,9 +134,10 @@ class Namespace:
             ProtocolError: unknown address, wrong type or wrong count. The text names what is
                 allowed. `NotFiniteError` (counted) for NaN and infinities.
         """
-        if address in GLOBALS:
-            return self._resolve_global(address, args)
-        if address.startswith(GLIDE + "/"):
+        event = GLOBAL_EVENTS.get(address)
+        if event is not None:
+            return self._resolve_global(address, event, args)
+        if is_glide(address):
             return self._resolve_glide(address, args)
         found = self.find(address)
         if found is None:
@@ -219,12 +146,13 @@ class Namespace:
         numbers = self._numbers(address, args)
         wanted = control.size if index is None else 1
         if len(numbers) != wanted:
-            hint = f"; set one by {address}/0 … {address}/{wanted - 1}" if wanted > 1 else ""
+            ends = f"{element_of(address, 0)} … {element_of(address, wanted - 1)}"
+            hint = f"; set one by {ends}" if wanted > 1 else ""
             raise ProtocolError(f"needs {_count(wanted)}, got {len(numbers)}{hint}")
         first = index or 0
         values = tuple(self._bounded(control, first + i, v) for i, v in enumerate(numbers))
         if index is not None:
-            address = f"{address.rpartition('/')[0]}/{index}"
+            address = str(Address.parse(address))  # without zeros before the index
         return Event(NOW, address, values)
 
     def resolve_all(self, pattern: str, args: Sequence[OscArg]) -> tuple[Event, ...]:
@@ -258,11 +186,11 @@ class Namespace:
         for address, control in self._controls.items():
             yield address
             if control.size > 1:
-                yield from (f"{address}/{i}" for i in range(control.size))
-        yield from GLOBALS
+                yield from (element_of(address, i) for i in range(control.size))
+        yield from GLOBAL_EVENTS
 
-    def _resolve_global(self, address: str, args: Sequence[OscArg]) -> Event:
-        specs = GLOBALS[address]
+    def _resolve_global(self, address: str, event: GlobalEvent, args: Sequence[OscArg]) -> Event:
+        specs = event.arguments
         numbers = self._numbers(address, args)
         if not specs:
             # A button sends its state along: what it says does not matter.
@@ -270,13 +198,13 @@ class Namespace:
                 raise ProtocolError(f"needs no argument, got {len(numbers)}")
             return Event(NOW, address)
         if address == "/note/on" and len(numbers) == 1:
-            numbers = (numbers[0], DEFAULT_VELOCITY)
-        if address.startswith("/note/") and len(numbers) == len(specs) + 1:
-            specs = (*specs, _IDENT)
+            numbers = (numbers[0], *specs[1].default)
+        if event.note and len(numbers) == len(specs) + 1:
+            specs = (*specs, IDENT)
         if len(numbers) != len(specs):
             names = " and ".join(f"{s.name} ({_range(s, 0)})" for s in specs)
             raise ProtocolError(f"needs {names}, got {_count(len(numbers))}")
-        if specs[0].name == "key" and not numbers[0].is_integer():
+        if event.note and not numbers[0].is_integer():
             raise ProtocolError(
                 f"key {numbers[0]:g} is not a whole number in {_range(specs[0], 0)}"
             )
@@ -287,7 +215,7 @@ class Namespace:
 
     def _resolve_glide(self, address: str, args: Sequence[OscArg]) -> Event:
         """`/glide/<address> seconds values…`."""
-        wanted = address[len(GLIDE) :]
+        wanted = goal(address)
         if self.find(wanted) is None:
             raise self._unknown(wanted)
         numbers = self._numbers(address, args)
@@ -298,27 +226,26 @@ class Namespace:
 
     def _resolve_modulation(self, address: str, args: Sequence[OscArg]) -> Event:
         """`…/pressure depth`, `…/timbre depth` or `…/sync beats [low high]`."""
-        head, _, what = address.rpartition("/")
-        found = self.find(head) if what in MODULATIONS and head not in GLOBALS else None
-        if found is None or (found[1] is None and found[0].size > 1):
+        parsed = Address.match(address)
+        found = self.find(parsed.modulated) if parsed is not None and parsed.modulation else None
+        if parsed is None or found is None or (found[1] is None and found[0].size > 1):
             raise self._unknown(address)
         control, element = found[0], found[1] or 0
         low, high = control.minimum[element], control.maximum[element]
         numbers = self._numbers(address, args)
-        if what != "sync":
+        sync = parsed.modulation == "sync"
+        if not sync:
             bounds = [(low - high, high - low)]
         elif len(numbers) == 1:
             bounds = [(0.0, MAX_SYNC_BEATS)]
         else:
             bounds = [(0.0, MAX_SYNC_BEATS), (low, high), (low, high)]
         if len(numbers) != len(bounds):
-            wanted = "1 or 3 numbers" if what == "sync" else "1 number"
+            wanted = "1 or 3 numbers" if sync else "1 number"
             raise ProtocolError(f"needs {wanted}, got {len(numbers)}")
         values = tuple(min(max(n, b[0]), b[1]) for n, b in zip(numbers, bounds, strict=True))
         self.counters["clamped"] += sum(v != n for v, n in zip(values, numbers, strict=True))
-        if found[1] is not None:
-            head = f"{head.rpartition('/')[0]}/{element}"
-        return Event(NOW, f"{head}/{what}", values)
+        return Event(NOW, str(parsed), values)
 
     def _numbers(self, address: str, args: Sequence[OscArg]) -> tuple[float, ...]:
         numbers = []
@@ -344,10 +271,10 @@ class Namespace:
             # The end of a range as float32 has it, which is how it arrives, is not outside.
             self.counters["clamped"] += value != _FLOAT32.unpack(_FLOAT32.pack(near))[0]
             value = near
-        return float(round(value)) if control.curve in ("integer", "toggle") else value
+        return float(round(value)) if control.curve in WHOLE else value
 
     def _unknown(self, address: str) -> ProtocolError:
-        head, _, tail = address.rpartition("/")
+        head, tail = split_last(address)
         owner = self._controls.get(head)
         if owner is not None:
             allowed = f"0 … {owner.size - 1}" if owner.size > 1 else "0"

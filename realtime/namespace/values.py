@@ -11,9 +11,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from realtime.namespace.address import Address
 from realtime.namespace.event import Event
 from realtime.namespace.glide import landed
-from realtime.namespace.namespace import GLOBAL_VALUES, GLOBALS, Namespace
+from realtime.namespace.global_addresses import GLOBAL_VALUES
+from realtime.namespace.namespace import Namespace
 
 MAX_METERS = 256
 MAX_WAITING = 1_024
@@ -88,7 +90,7 @@ class Values:
     def rack(self, namespace: Namespace) -> None:
         """Know the controls of a rack, each with the value it had or its default, and no others."""
         fresh = {address: control.default for address, control in namespace.controls.items()}
-        fresh |= {address: GLOBALS[address][0].default for address in GLOBAL_VALUES}
+        fresh |= {address: control.default for address, control in GLOBAL_VALUES.items()}
         with self._lock:
             old = self._values
             self._values = {
@@ -129,10 +131,9 @@ class Values:
         with self._lock:
             value = self._values.get(address) or self._meters.get(address)
             if value is None:
-                head, _, tail = address.rpartition("/")
-                whole = self._values.get(head, ())
-                if tail.isascii() and tail.isdigit() and len(tail) <= 4 and int(tail) < len(whole):
-                    value = (whole[int(tail)],)
+                whole, index = self._around(address)
+                if index < len(whole):
+                    value = (whole[index],)
         return value
 
     def all(self) -> Mapping[str, tuple[float, ...]]:
@@ -159,16 +160,19 @@ class Values:
         with self._lock:
             self._listeners = tuple(x for x in self._listeners if x is not listener)
 
+    def _around(self, address: str) -> tuple[tuple[float, ...], int]:
+        """All values of the control whose element has the address, and the element's index."""
+        parsed = Address.match(address)
+        if parsed is None or not parsed.is_element:
+            return (), 0
+        return self._values.get(parsed.whole, ()), parsed.element or 0
+
     def _element(self, address: str, value: tuple[float, ...]) -> tuple[str, tuple[float, ...]]:
         """The control around an element, with the element's new value; or what was given."""
-        head, _, tail = address.rpartition("/")
-        known = self._values.get(head)
-        if known is None or len(value) != 1 or not (tail.isascii() and tail.isdigit()):
+        known, index = self._around(address)
+        if index >= len(known) or len(value) != 1:
             return address, value
-        index = int(tail) if len(tail) <= 4 else len(known)
-        if index >= len(known):
-            return address, value
-        return head, (*known[:index], value[0], *known[index + 1 :])
+        return Address.parse(address).whole, (*known[:index], value[0], *known[index + 1 :])
 
     def _tell(self, change: Change, moment: bool) -> None:
         key: object = object() if moment else change.address

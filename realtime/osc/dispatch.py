@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from realtime.namespace.commands import Answer, Commands
 from realtime.namespace.event import NOW, Event
+from realtime.namespace.global_addresses import ANSWERS
 from realtime.namespace.namespace import Namespace, UnknownAddressError
 from realtime.namespace.values import Values
 from realtime.osc.builtins import BUILTINS
@@ -23,8 +24,6 @@ FAILS_PER_SECOND = 50
 REPLIES_PER_SECOND = 2_000
 MAX_REASON = 240  # characters of a /fail
 MAX_EVENTS = 512  # of one packet; patterns name many addresses
-# Never answered, or two servers would talk to each other for ever.
-_ANSWERS = ("/fail", "/done", "/synced", "/late", "/status.floats")
 _COUNTED = (
     "received", "parsed", "rejected", "dropped", "coalesced", "refused", "clamped", "unsent",
     "turned_away",
@@ -242,7 +241,7 @@ class Dispatcher:
 
     def _fail(self, client: Client, address: str, error: SynthError) -> None:
         self.counters["rejected"] += 1
-        if address in _ANSWERS or address.endswith(".reply") or not self._fails.take():
+        if address in ANSWERS or address.endswith(".reply") or not self._fails.take():
             return
         reason = str(error)
         self.last_error = f"{address[:80]}: {reason}"

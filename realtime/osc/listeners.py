@@ -7,6 +7,7 @@ import threading
 from collections import OrderedDict
 from typing import Any
 
+from realtime.namespace.global_addresses import MAX_RATE, MIN_RATE
 from realtime.osc.tcp import TcpConnection
 from synth.contract import ProtocolError
 
@@ -14,7 +15,6 @@ MAX_NOTIFIED = 16
 MAX_REPLY_PORTS = 64
 MAX_STREAMS = 128
 MAX_STREAMED = 4_000.0  # messages a second, of all streams together
-MIN_RATE, MAX_RATE = 0.1, 200.0  # Hz
 
 Client = tuple[Any, ...] | TcpConnection  # a UDP address, or a connection
 

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from realtime.namespace.elements import element as element_of
-from realtime.namespace.namespace import GLOBAL_VALUES, GLOBALS, Namespace
-from realtime.oscquery.signatures import signature_of
+from realtime.namespace.address import element_of, split_last
+from realtime.namespace.elements import element as part_of
+from realtime.namespace.global_addresses import GLOBAL_EVENTS, signature_of
+from realtime.namespace.namespace import Namespace
 from synth.contract import Control, ProtocolError
 from synth.contract.control import LARGEST, WHOLE
 from synth.contract.roles import mover
@@ -40,14 +41,6 @@ _UNITS = {
     "bpm": "time.bpm",
     "key": "time.midinote",
     "dB": "gain.db",
-}
-
-# What the global addresses do; what their numbers are is said by their controls.
-_TEXTS = {
-    "/note/on": "starts a note",
-    "/note/off": "ends a note",
-    "/all_notes_off": "ends all notes, with their release",
-    "/panic": "silence, at once",
 }
 
 _METER = Control("meter", description="measured while it plays")
@@ -98,9 +91,9 @@ class Tree:
         self._children: dict[str, dict[str, str]] = {"/": {}}
         for address, control in namespace.controls.items():
             self._add_control(address, control)
-        for address, controls in GLOBALS.items():
-            access = WRITE | READ if address in GLOBAL_VALUES else WRITE
-            self._add(address, controls, access, ["global"])
+        for address, event in GLOBAL_EVENTS.items():
+            access = WRITE | READ if event.value else WRITE
+            self._add(address, event.arguments, access, ["global"], event.description)
         for address in meters:
             self._add(address, (_METER,), READ, ["meter"])
             del self._nodes[address]["RANGE"], self._nodes[address]["CLIPMODE"]
@@ -177,28 +170,33 @@ class Tree:
         if control.size == 1:
             return
         for index in range(control.size):
-            element = f"{address}/{index}"
+            element = element_of(address, index)
             self._owners[element] = address
             text = f"element {index} of {control.name}"
-            part = replace(element_of(control, index), description=text)
+            part = replace(part_of(control, index), description=text)
             self._add(element, (part,), READ | WRITE, tags)
 
     def _add_command(self, address: str) -> None:
-        types, text = signature_of(address)
-        self._add(address, (), WRITE, ["command"])
-        self._nodes[address] |= {"TYPE": types, "DESCRIPTION": text}
+        signature = signature_of(address)
+        self._add(address, (), WRITE, ["command"], signature.description)
+        self._nodes[address]["TYPE"] = signature.types
 
     def _add(
-        self, address: str, controls: Sequence[Control], access: int, tags: Sequence[str]
+        self,
+        address: str,
+        controls: Sequence[Control],
+        access: int,
+        tags: Sequence[str],
+        does: str = "",
     ) -> None:
-        self._nodes[address] = _method(address, controls, access, tags)
+        self._nodes[address] = _method(address, controls, access, tags, does)
         if access & READ:
             (control,) = controls
             self._defaults[address] = control.default
             self._whole[address] = control.curve in WHOLE
         path = address
         while path != "/":
-            parent, _, name = path.rpartition("/")
+            parent, name = split_last(path)
             parent = parent or "/"
             siblings = self._children.setdefault(parent, {})
             if name in siblings:
@@ -207,14 +205,17 @@ class Tree:
             path = parent
 
 
-def _method(address: str, controls: Sequence[Control], access: int, tags: Sequence[str]) -> Node:
+def _method(
+    address: str, controls: Sequence[Control], access: int, tags: Sequence[str], does: str
+) -> Node:
     """The node of a method; every list in it has one entry per number that the method takes."""
     node: Node = {"FULL_PATH": address, "ACCESS": access, "TAGS": list(tags)}
     # I is the impulse of OSC 1.1: do it, whatever comes along.
     node["TYPE"] = "".join(("i" if c.curve in WHOLE else "f") * c.size for c in controls) or "I"
     texts = [c.description for c in controls]
     if access == WRITE:
-        texts = [_TEXTS.get(address, ""), *(f"{c.name}: {c.description}" for c in controls)]
+        told = (f"{c.name}: {c.description}" for c in controls if c.description)
+        texts = [does, *told]
     node["DESCRIPTION"] = "; ".join(t for t in texts if t)
     if controls:
         node["RANGE"] = [r for c in controls for r in _ranges(c)]

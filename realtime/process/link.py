@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 
 from realtime.namespace.event import NOW, Event
 from realtime.namespace.glide import landed
+from realtime.namespace.global_addresses import CLEAR_SCHEDULED, GLOBAL_EVENTS
 from synth.contract import ProtocolError
 
 MAX_LINE = 1 << 24
@@ -26,11 +27,10 @@ COALESCE_ABOVE = 1_024
 MAX_WAITING = 16_384
 HUSH = Event(NOW, "/all_notes_off")
 # What must arrive in full and in order; everything else is a value of which the last one counts.
-MOMENTS = frozenset((
-    "/note/on", "/note/off", "/sustain", "/sostenuto", "/soft", "/program", "/all_notes_off",
-    "/panic", "/transport/start", "/transport/stop", "/transport/continue",
-    "/clearSched",
-))  # fmt: skip
+MOMENTS = frozenset(address for address, event in GLOBAL_EVENTS.items() if event.moment) | {
+    CLEAR_SCHEDULED
+}
+_NOTES = frozenset(address for address, event in GLOBAL_EVENTS.items() if event.note)
 
 
 def encode(kind: str, **fields: Any) -> bytes:
@@ -208,7 +208,7 @@ class Outbox:
 
 def _subject(event: Event) -> object:
     """What an event is about: of two about the same, the later one counts."""
-    if event.target.startswith("/note/"):
+    if event.target in _NOTES:
         return (event.target, event.value[:1], event.value[2:])
     return landed(event).target
 

@@ -13,6 +13,7 @@ import numpy as np
 from realtime.engine.engine import Engine
 from realtime.engine.plugin import Array
 from realtime.engine.settings import EngineSettings
+from realtime.namespace.address import Address
 from realtime.namespace.event import NOW, Event
 from realtime.plugins.bundled import instrument_path
 from realtime.plugins.rack import build_engine, load_rack
@@ -78,7 +79,7 @@ def measured_latency(settings: EngineSettings, tries: int = 16) -> int:
             for name, strip in engine.strips.items():
                 mix = strip.manifest.with_role("mix")
                 if mix is not None:
-                    engine.schedule(Event(NOW, f"/{name}/{mix.name}", (0.0,)))
+                    engine.schedule(Event(NOW, str(Address(name, mix.name)), (0.0,)))
             engine.render(SETTLE, np.zeros((1, SETTLE), np.float32))
             impulse[0, 0] = 1.0
             answer = np.abs(engine.render(length, impulse)).max(axis=0)
@@ -133,7 +134,7 @@ def _play_all(engine: Engine, voices: int) -> None:
     for name, strip in engine.strips.items():
         loop = strip.manifest.with_role("loop")
         if loop is not None:
-            engine.schedule(Event(NOW, f"/{name}/{loop.name}", loop.maximum))
+            engine.schedule(Event(NOW, str(Address(name, loop.name)), loop.maximum))
     for note in range(voices):
         engine.schedule(Event(NOW, "/note/on", (48.0 + note, 100.0)))
     engine.render(4096)

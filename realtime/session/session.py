@@ -20,6 +20,7 @@ from realtime.mapping.mapper import is_own
 from realtime.midi.session import MidiSettings, SessionMidi
 from realtime.namespace.commands import Commands
 from realtime.namespace.event import NOW, Event
+from realtime.namespace.global_addresses import DRIVER_METERS, ENGINE_METERS
 from realtime.namespace.namespace import Namespace
 from realtime.namespace.values import Values
 from realtime.osc.server import OscServer
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from realtime.oscquery.service import OscQuery
 
 LAST_EVENTS = 6
-ENGINE_METERS = ("peak", "rms_db", "active_voices")
-DRIVER_METERS = ("load", "load_max", "cpu", "lost_frames")
 DEMO_RATE = 48_000  # Hz, unless the settings say another
 
 
@@ -302,10 +301,10 @@ class Session:
     def _meter(self, stats: Mapping[str, Any]) -> None:
         """Keep what a heartbeat measured, for those who watch it."""
         engine = stats.get("engine", {})
-        for name in ENGINE_METERS:
-            self.values.meter(f"/meter/{name}", float(engine.get(name, 0.0)))
-        for name in DRIVER_METERS:
-            self.values.meter(f"/meter/{name}", float(stats.get(name, 0.0)))
+        for name, address in ENGINE_METERS.items():
+            self.values.meter(address, float(engine.get(name, 0.0)))
+        for name, address in DRIVER_METERS.items():
+            self.values.meter(address, float(stats.get(name, 0.0)))
 
     def _start_oscquery(self, namespace: Namespace) -> None:
         """After the engine plays, because nobody waits for it; without it, it plays as well."""
@@ -326,7 +325,7 @@ class Session:
                 host=osc.host,
                 port=port,
                 name=plugins[0]["name"] if plugins else "synth",
-                meters=[f"/meter/{name}" for name in (*ENGINE_METERS, *DRIVER_METERS)],
+                meters=[*ENGINE_METERS.values(), *DRIVER_METERS.values()],
                 commands=self.commands,
             )
         except DeviceError as error:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from realtime.namespace.event import NOW, Event
 from realtime.namespace.glide import landed
+from realtime.namespace.global_addresses import GLOBAL_EVENTS
 
-_NOTE_VALUES = ("/note/bend", "/note/pressure", "/note/timbre")
-_RUNNING = ("/transport/start", "/transport/continue")
+_RUNNING = {"/transport/start": True, "/transport/continue": True, "/transport/stop": False}
 MAX_TARGETS = 16_384
 MAX_HELD = 1_024
 
@@ -29,19 +29,20 @@ class Recall:
         """Learn from an event; of a glide, where it ends."""
         event = landed(event)
         target, value = event.target, event.value
+        known = GLOBAL_EVENTS.get(target)  # else it is about a control
         if target == "/note/on":
             self._begin(value)
         elif target == "/note/off":
             for note in self._named(value[:1], value[1:]):
                 del self._held[note]
-        elif target in _NOTE_VALUES:
+        elif known is not None and known.note:
             for note in self._named(value[:1], value[2:]):
                 self._held[note][target] = (*value[:2], float(note[1]))
         elif target in ("/panic", "/all_notes_off"):
             self._held.clear()
-        elif target in _RUNNING or target == "/transport/stop":
-            self._running = target in _RUNNING
-        elif value:
+        elif target in _RUNNING:
+            self._running = _RUNNING[target]
+        elif value and (known is None or known.recalled):
             self._set(target, value)
 
     def events(self) -> list[Event]:

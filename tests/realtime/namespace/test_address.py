@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime.namespace import address as module
-from realtime.namespace.address import MAX_CHARACTERS, MODULATIONS, Address, parts_of, split_last
+from realtime.namespace.address import (
+    MAX_CHARACTERS,
+    MODULATIONS,
+    Address,
+    element_of,
+    is_within,
+    parts_of,
+    split_last,
+)
 from synth.contract import Control, ProtocolError
 from synth.contract.control import MAX_SIZE
 
@@ -50,10 +58,10 @@ def test_an_address_is_made_of_its_parts(address: Address) -> None:
     assert address.is_element == (address.element is not None and not address.modulation)
 
 
-@given(ADDRESSES, st.integers(1, 20))
-def test_elements_are_those_of_the_control(address: Address, count: int) -> None:
-    elements = [str(element) for element in address.elements(count)]
-    assert elements == [f"{address.whole}/{i}" for i in range(count)]
+@given(ADDRESSES, st.integers(0, MAX_SIZE - 1))
+def test_an_element_is_one_of_its_control(address: Address, index: int) -> None:
+    expected = Address(address.plugin, address.control, index)
+    assert Address.parse(element_of(address.whole, index)) == expected
 
 
 @given(st.text(max_size=200) | st.from_regex(r"(/[a-z0-9_.]{1,9}){1,6}", fullmatch=True))
@@ -109,7 +117,7 @@ def test_what_is_remembered_is_bounded() -> None:
     for i in range(6_000):
         Address.match(f"/p{i}/position")
     after = module._match.cache_info()
-    assert after.maxsize is not None and after.currsize <= after.maxsize == 4_096
+    assert after.currsize == after.maxsize == 4_096
     assert Address.match("/codec/position") is Address.match("/codec/position")
 
 
@@ -118,3 +126,6 @@ def test_any_address_is_split_at_its_slashes() -> None:
     assert split_last("/gain") == ("", "gain")
     assert parts_of("/pad/plane/store") == ("pad", "plane", "store")
     assert parts_of("/gain") == ("gain",)
+    assert is_within("/codec/latent/3", "/codec/latent")
+    assert is_within("/gain", "/gain")
+    assert not is_within("/codec/latent2", "/codec/latent")

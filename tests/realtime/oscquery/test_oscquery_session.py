@@ -11,9 +11,10 @@ from pathlib import Path
 from builders import write_sampler
 
 from realtime.device.driver import DriverSettings
+from realtime.namespace.address import parts_of
 from realtime.namespace.event import NOW, Event
+from realtime.namespace.global_addresses import COMMANDS, QUESTIONS, named
 from realtime.osc.builtins import BUILTINS
-from realtime.oscquery.signatures import PAD_SIGNATURES, SIGNATURES
 from realtime.session.session import Session, SessionSettings
 from tests.realtime.jack_peers import wait_until
 
@@ -70,13 +71,14 @@ def test_oscquery_only_beside_osc(tmp_path: Path) -> None:
 
 
 def test_every_command_of_a_session_says_what_it_takes(tmp_path: Path) -> None:
-    """None is missing in the table of signatures, and none is there that doesn't exist."""
+    """None is missing in the table, and none is there that doesn't exist."""
     settings = SessionSettings((str(write_sampler(tmp_path)),), driver=NULL, osc_port=0)
     with Session(settings) as session:
-        commands = {*BUILTINS, *session.commands.addresses}
-        pads = {address for address in commands if address.startswith("/pad/")}
-        assert commands - pads == set(SIGNATURES)
-        assert {address.rpartition("/")[2] for address in pads} <= set(PAD_SIGNATURES)
+        commands = set(session.commands.addresses)
+        pads = {parts_of(address)[1] for address in commands if parts_of(address)[0] == "pad"}
+        assert pads
+        assert set(BUILTINS) == set(QUESTIONS)
+        assert commands == {named(form, pad) for form in COMMANDS for pad in pads}
         assert session.oscquery is not None
         url = f"{session.oscquery.url}snapshot/morph"
         with urllib.request.urlopen(url) as answer:  # noqa: S310 - http alone

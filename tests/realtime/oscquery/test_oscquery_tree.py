@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from realtime.namespace.event import NOW, Event
-from realtime.namespace.namespace import GLOBAL_VALUES, GLOBALS, Namespace
+from realtime.namespace.global_addresses import GLOBAL_EVENTS, GLOBAL_VALUES
+from realtime.namespace.namespace import Namespace
 from realtime.namespace.values import Values
 from realtime.oscquery.tree import (
     ATTRIBUTES,
@@ -50,7 +51,7 @@ def test_every_address_is_there_once_and_can_be_sent(namespace: Namespace) -> No
     nodes = walk(Tree(namespace).node("/"))
     paths = [n["FULL_PATH"] for n in nodes]
     assert len(paths) == len(set(paths))
-    assert {*namespace.controls, *GLOBALS} <= set(paths)
+    assert {*namespace.controls, *GLOBAL_EVENTS} <= set(paths)
     assert {f"/codec/latent/{i}" for i in range(3)} <= set(paths)
     for node in nodes:
         if node["ACCESS"] & 2 and "RANGE" in node:

@@ -1,0 +1,273 @@
+"""The addresses that belong to no plugin: what each takes, what it does, and who remembers it.
+
+Engine, namespace, link, recall, OSCQuery and the documentation all go by this table, so that an
+address is described once. Tests hold the parts that act on an address against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from realtime.namespace.address import Address, parts_of
+from realtime.namespace.beats import DEFAULT_TEMPO, MAX_BEATS, MAX_TEMPO, MIN_TEMPO
+from realtime.namespace.glide import MAX_SECONDS as MAX_GLIDE_S
+from synth.contract import Control
+from synth.contract.control import LARGEST, WHOLE
+
+MAX_BEND_SEMITONES = 96.0
+MAX_IDENT = 65_535
+MAX_PROGRAM = 2_097_151  # banks of 14 bits, programs of 7
+MIN_RATE, MAX_RATE = 0.1, 200.0  # Hz, of a stream of values
+MAX_INT32 = (1 << 31) - 1
+
+
+@dataclass(frozen=True)
+class GlobalEvent:
+    """An event for the engine.
+
+    Args:
+        description: what it does, for people.
+        arguments: one number each, in this order.
+        value: whether it keeps a value (it has one argument then) that can be read, that a fader
+            can move and a map can set.
+        note: whether it concerns the notes of a key; it takes `IDENT` besides, or leaves it out.
+        moment: whether each one has to arrive, in order; of others about the same the last counts.
+        recalled: whether a new engine has to be told, while it holds.
+    """
+
+    description: str
+    arguments: tuple[Control, ...] = ()
+    value: bool = False
+    note: bool = False
+    moment: bool = False
+    recalled: bool = False
+
+    @property
+    def control(self) -> Control:
+        """The argument of a value."""
+        (control,) = self.arguments
+        return control
+
+
+@dataclass(frozen=True)
+class Word:
+    """An argument that is text, of this name."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A question or command that is answered in words.
+
+    Args:
+        description: what it does, with its arguments in order, for people.
+        arguments: numbers and words; where they can be left out, the description says so.
+    """
+
+    description: str
+    arguments: tuple[Control | Word, ...] = ()
+
+    @property
+    def types(self) -> str:
+        """OSC type tags, without the comma; I, the impulse of OSC 1.1, where nothing is needed."""
+        return "".join(map(_tag, self.arguments)) or "I"
+
+
+def _number(
+    name: str,
+    low: float,
+    high: float,
+    default: float,
+    unit: str = "",
+    curve: str = "linear",
+    description: str = "",
+) -> Control:
+    return Control(name, 1, (low,), (high,), (default,), unit, curve, description)
+
+
+def _value(
+    name: str, low: float, high: float, default: float, unit: str, curve: str, description: str
+) -> GlobalEvent:
+    control = _number(name, low, high, default, unit, curve, description)
+    # A pedal or program must not be skipped, even if another one follows.
+    moment = curve in WHOLE
+    return GlobalEvent(description, (control,), value=True, moment=moment, recalled=True)
+
+
+_KEY = _number("key", 0, 127, 60, curve="integer", description="MIDI key, 60 is middle C")
+_VELOCITY = _number("velocity", 0, 127, 100, description="0 ends the note")
+_BEND = _number("bend", -MAX_BEND_SEMITONES, MAX_BEND_SEMITONES, 0, "semitones")
+_PRESSURE, _TIMBRE = _number("pressure", 0, 1, 0), _number("timbre", 0, 1, 0.5)
+_POSITION = _number("position", 0, MAX_BEATS, 0, "beats", description="quarters since the start")
+# Tells notes of one key apart.
+IDENT = _number(
+    "id", 0, MAX_IDENT, 0, curve="integer", description="which of the notes of that key, 0: all"
+)
+
+GLOBAL_EVENTS: Mapping[str, GlobalEvent] = {
+    "/note/on": GlobalEvent(
+        "starts a note", (_KEY, _VELOCITY), note=True, moment=True, recalled=True
+    ),
+    "/note/off": GlobalEvent("ends a note", (_KEY,), note=True, moment=True),
+    "/note/bend": GlobalEvent(
+        "bends the notes of that key, on top of /pitch_bend",
+        (_KEY, _BEND),
+        note=True,
+        recalled=True,
+    ),
+    "/note/pressure": GlobalEvent(
+        "presses on the notes of that key", (_KEY, _PRESSURE), note=True, recalled=True
+    ),
+    "/note/timbre": GlobalEvent(
+        "colours the notes of that key", (_KEY, _TIMBRE), note=True, recalled=True
+    ),
+    "/all_notes_off": GlobalEvent("ends all notes, with their release", moment=True),
+    "/panic": GlobalEvent("silence, at once", moment=True),
+    "/gain": _value("gain", -80, 12, 0, "dB", "linear", "level of everything"),
+    "/sustain": _value("sustain", 0, 1, 0, "", "toggle", "pedal: 1 holds notes"),
+    "/sostenuto": _value(
+        "sostenuto", 0, 1, 0, "", "toggle", "pedal: 1 holds the notes that are down"
+    ),
+    "/soft": _value("soft", 0, 1, 0, "", "toggle", "pedal: 1 starts notes more softly"),
+    "/pitch_bend": _value(
+        "pitch_bend",
+        -MAX_BEND_SEMITONES,
+        MAX_BEND_SEMITONES,
+        0,
+        "semitones",
+        "linear",
+        "bends all notes",
+    ),
+    "/pressure": _value("pressure", 0, 1, 0, "", "linear", "of all notes"),
+    "/timbre": _value("timbre", 0, 1, 0.5, "", "linear", "of all notes"),
+    "/program": _value("program", 0, MAX_PROGRAM, 0, "", "integer", "index of a sound"),
+    "/tempo": _value(
+        "tempo", MIN_TEMPO, MAX_TEMPO, DEFAULT_TEMPO, "bpm", "linear", "quarters a minute"
+    ),
+    # A new engine runs on from where it is told to be: it is told /transport/continue.
+    "/transport/start": GlobalEvent("runs from beat 0", moment=True),
+    "/transport/stop": GlobalEvent("stands still", moment=True),
+    "/transport/continue": GlobalEvent("runs on", moment=True, recalled=True),
+    "/transport/position": GlobalEvent("goes to a beat", (_POSITION,), recalled=True),
+}
+GLOBAL_VALUES: Mapping[str, Control] = {
+    address: event.control for address, event in GLOBAL_EVENTS.items() if event.value
+}
+
+REPLY_PORT = _number("port", 0, 65_535, 0, curve="integer")
+DUMP_LEVEL = _number("level", 0, 3, 0, curve="integer")
+# Asked of the OSC server itself.
+QUESTIONS: Mapping[str, Signature] = {
+    "/status": Signature("answers /status.reply with numbers"),
+    "/status/floats": Signature("answers /status.floats with the same numbers as floats"),
+    "/status/names": Signature("answers /status/names.reply: what those numbers are"),
+    "/version": Signature("answers /version.reply"),
+    "/sync": Signature(
+        "id: answers /synced once all before it is taken",
+        (_number("id", -MAX_INT32, MAX_INT32, 0, curve="integer"),),
+    ),
+    "/notify": Signature(
+        "1: send changes of state here; 0: no more", (_number("wanted", 0, 1, 0, curve="toggle"),)
+    ),
+    "/replyport": Signature(
+        "port to answer to; 0: the one sent from",
+        (REPLY_PORT,),
+    ),
+    "/dumpOSC": Signature(
+        "print what comes in: 0 nothing, 1 messages, 2 bytes, 3 both",
+        (DUMP_LEVEL,),
+    ),
+    "/clearSched": Signature("forgets what is scheduled"),
+    "/subscribe": Signature(
+        "address, rate in Hz: streams its value here",
+        (Word("address"), _number("rate", MIN_RATE, MAX_RATE, MIN_RATE, "Hz")),
+    ),
+    "/unsubscribe": Signature("address: streams it no more; without one, all", (Word("address"),)),
+}
+# The server tells the engine too, as an event; it comes in no message as one.
+CLEAR_SCHEDULED = "/clearSched"
+
+_ANY = (-LARGEST, LARGEST)  # the range is that of the control
+_SHARE = _number("share", 0, 1, 0)
+_X, _Y = _number("x", 0, 1, 0.5), _number("y", 0, 1, 0.5)
+# Asked of the session's desk; `<name>` is that of a pad.
+COMMANDS: Mapping[str, Signature] = {
+    "/learn": Signature(
+        "control, minimum, maximum: what moves next moves it",
+        (Word("control"), _number("minimum", *_ANY, 0), _number("maximum", *_ANY, 1)),
+    ),
+    "/forget": Signature("control: nothing moves it any more", (Word("control"),)),
+    "/mapping/save": Signature("name: saves what moves what", (Word("name"),)),
+    "/mapping/load": Signature("name: takes a saved map", (Word("name"),)),
+    "/mapping/list": Signature("answers /mapping/list.reply with names"),
+    "/snapshot/store": Signature("name: keeps all controls", (Word("name"),)),
+    "/snapshot/recall": Signature(
+        "name, seconds: brings them back in a glide",
+        (Word("name"), _number("seconds", 0, MAX_GLIDE_S, 0, "s")),
+    ),
+    "/snapshot/morph": Signature(
+        "name, name, 0 … 1: a place between two", (Word("name"), Word("name"), _SHARE)
+    ),
+    "/snapshot/list": Signature(
+        "answers /snapshot/list.reply with names, from that one on",
+        (_number("first", 0, MAX_INT32, 0, curve="integer"),),
+    ),
+    "/record/start": Signature("name: records sound and events", (Word("name"),)),
+    "/record/stop": Signature("ends the recording"),
+    "/pad/<name>/store": Signature(
+        "x, y: keeps where the axes stand, at a place of the pad", (_X, _Y)
+    ),
+    "/pad/<name>/clear": Signature("x, y: forgets the point next to it; without, all", (_X, _Y)),
+}
+
+# Controls of the map itself, `/macro/<name>` and `/pad/<name>`, by their first word; each macro and
+# pad gives its own a name.
+MAP_CONTROLS: Mapping[str, Control] = {
+    "macro": _number("macro", 0, 1, 0, description="moves what the map says"),
+    "pad": Control("pad", 2, (0.0,), (1.0,), (0.5,), description="blends stored points"),
+}
+
+# Measured twenty times a second, by the names that engine and driver give them.
+ENGINE_METERS: Mapping[str, str] = {
+    name: str(Address("meter", name)) for name in ("peak", "rms_db", "active_voices")
+}
+DRIVER_METERS: Mapping[str, str] = {
+    name: str(Address("meter", name)) for name in ("load", "load_max", "cpu", "lost_frames")
+}
+
+# What the server sends back to who asked. It is never answered, or two servers would talk for ever.
+ANSWERS = (
+    "/done", "/fail", "/synced", "/late", "/status.reply", "/status.floats", "/status/names.reply",
+    "/version.reply",
+)  # fmt: skip
+
+
+def named(form: str, name: str) -> str:
+    """The address that a form of the table stands for.
+
+    Args:
+        form: as `/pad/<name>/store`; name: of the pad.
+    """
+    return form.replace("<name>", name)
+
+
+def signature_of(address: str) -> Signature:
+    """What a question or command takes; a word where the table has not got it.
+
+    Args:
+        address: as it is sent, with the name of a pad.
+    """
+    first, *rest = parts_of(address)
+    form = f"/{first}/<name>/{rest[1]}" if first in MAP_CONTROLS and len(rest) == 2 else address
+    return QUESTIONS.get(form) or COMMANDS.get(form) or _OTHER
+
+
+def _tag(argument: Control | Word) -> str:
+    if isinstance(argument, Word):
+        return "s"
+    return "i" if argument.curve in WHOLE else "f"
+
+
+_OTHER = Signature("", (Word("word"),))

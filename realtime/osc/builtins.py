@@ -7,76 +7,100 @@ later. They run on the server's thread.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from realtime.namespace.commands import Answer, done
 from realtime.namespace.event import NOW, Event
-from realtime.osc.listeners import Client
+from realtime.namespace.global_addresses import CLEAR_SCHEDULED, DUMP_LEVEL, REPLY_PORT
+from realtime.namespace.values import Values
+from realtime.osc.dump import Dump
+from realtime.osc.listeners import Client, Clients, Streams
+from realtime.osc.timekeeper import Timekeeper
 from realtime.protocol.osc_decode import OscArg
 from realtime.protocol.osc_encode import plain_number
 from realtime.protocol.osc_pattern import AddressBook
 from synth import __version__
-from synth.contract import ProtocolError
-
-if TYPE_CHECKING:
-    from realtime.osc.dispatch import Dispatcher
+from synth.contract import Control, ProtocolError
 
 Args = Sequence[OscArg]
-Builtin = Callable[["Dispatcher", Client, Args], Answer | None]
 
 
-def _status(server: Dispatcher, client: Client, args: Args) -> Answer:
+class Server(Protocol):
+    """The parts of a server that its own commands look at or move."""
+
+    clients: Clients
+    timekeeper: Timekeeper
+    streams: Streams
+    dump: Dump
+    values: Values | None
+    status: Callable[[], Mapping[str, float | int]]
+
+    def answer(self, client: Client, answer: Answer) -> None:
+        """Send an answer; any thread."""
+
+    def sync(self, done: Callable[[], None]) -> None:
+        """Call once all that came before has taken effect."""
+
+    def stream(self, client: Client, address: str, rate: float) -> None:
+        """Send a value again and again. Raises `ProtocolError` if that would be too much."""
+
+    def deliver(self, events: Sequence[Event], client: Client) -> None:
+        """Pass events on that belong together."""
+
+
+Builtin = Callable[[Server, Client, Args], Answer | None]
+
+
+def _status(server: Server, client: Client, args: Args) -> Answer:
     return Answer("/status.reply", tuple(plain_number(v) for v in server.status().values()))
 
 
-def _status_floats(server: Dispatcher, client: Client, args: Args) -> Answer:
+def _status_floats(server: Server, client: Client, args: Args) -> Answer:
     numbers = (float(plain_number(v)) for v in server.status().values())
     return Answer("/status.floats", tuple(numbers))
 
 
-def _status_names(server: Dispatcher, client: Client, args: Args) -> Answer:
+def _status_names(server: Server, client: Client, args: Args) -> Answer:
     return Answer("/status/names.reply", tuple(server.status()))
 
 
-def _version(server: Dispatcher, client: Client, args: Args) -> Answer:
+def _version(server: Server, client: Client, args: Args) -> Answer:
     return Answer("/version.reply", ("synth", __version__))
 
 
-def _sync(server: Dispatcher, client: Client, args: Args) -> None:
+def _sync(server: Server, client: Client, args: Args) -> None:
     ident = _whole(args, "an id")
     server.sync(lambda: server.answer(client, Answer("/synced", (ident,))))
 
 
-def _notify(server: Dispatcher, client: Client, args: Args) -> Answer:
+def _notify(server: Server, client: Client, args: Args) -> Answer:
     wanted = bool(_whole(args, "1 or 0"))
     server.clients.notify(client, wanted)
     return done("/notify", int(wanted))
 
 
-def _replyport(server: Dispatcher, client: Client, args: Args) -> Answer:
+def _replyport(server: Server, client: Client, args: Args) -> Answer:
     port = _whole(args, "a UDP port, or 0 for the one sent from,")
-    if not 0 <= port <= 65535:
-        raise ProtocolError(f"port {port} is not in 0 … 65535")
+    _check(REPLY_PORT, port)
     if isinstance(client, tuple):
         server.clients.reply_to(client, port)
     return done("/replyport", port)
 
 
-def _dump(server: Dispatcher, client: Client, args: Args) -> Answer:
+def _dump(server: Server, client: Client, args: Args) -> Answer:
     level = _whole(args, "0 (nothing), 1 (messages), 2 (bytes) or 3 (both)")
-    if not 0 <= level <= 3:
-        raise ProtocolError(f"level {level} is not in 0 … 3")
+    _check(DUMP_LEVEL, level)
     server.dump.level = level
     return done("/dumpOSC", level)
 
 
-def _clear(server: Dispatcher, client: Client, args: Args) -> Answer:
+def _clear(server: Server, client: Client, args: Args) -> Answer:
     server.timekeeper.forget()
-    server.deliver([Event(NOW, "/clearSched")], client)
+    server.deliver([Event(NOW, CLEAR_SCHEDULED)], client)
     return done("/clearSched")
 
 
-def _subscribe(server: Dispatcher, client: Client, args: Args) -> Answer:
+def _subscribe(server: Server, client: Client, args: Args) -> Answer:
     address, rate = (*args, None, None)[:2]
     if len(args) != 2 or not isinstance(address, str) or not isinstance(rate, int | float):
         raise ProtocolError("needs an address and a rate in Hz")
@@ -88,7 +112,7 @@ def _subscribe(server: Dispatcher, client: Client, args: Args) -> Answer:
     return done("/subscribe", address, float(rate))
 
 
-def _unsubscribe(server: Dispatcher, client: Client, args: Args) -> Answer:
+def _unsubscribe(server: Server, client: Client, args: Args) -> Answer:
     if len(args) > 1 or not all(isinstance(arg, str) for arg in args):
         raise ProtocolError("needs an address, or nothing for all")
     mine = server.streams.addresses(client)
@@ -97,7 +121,7 @@ def _unsubscribe(server: Dispatcher, client: Client, args: Args) -> Answer:
     return done("/unsubscribe", *args)
 
 
-def _readable(server: Dispatcher, address: str) -> tuple[str, ...]:
+def _readable(server: Server, address: str) -> tuple[str, ...]:
     """The addresses of values that an address or a pattern names."""
     if server.values is None:
         return ()
@@ -127,3 +151,9 @@ def _whole(args: Args, what: str) -> int:
     if not isinstance(value, int | float) or value != int(value) or abs(value) >= 1 << 31:
         raise ProtocolError(f"needs {what} as the only argument, a whole number")
     return int(value)
+
+
+def _check(argument: Control, value: int) -> None:
+    low, high = argument.minimum[0], argument.maximum[0]
+    if not low <= value <= high:
+        raise ProtocolError(f"{argument.name} {value} is not in {low:.0f} … {high:.0f}")

@@ -93,7 +93,7 @@ def patterns(count: int) -> None:
 def _dispatcher() -> Dispatcher:
     namespace = Namespace({"codec": CONTROLS, "room": CONTROLS})
     values, clock = Values(), SampleClock()
-    values.rack(namespace)
+    values.set_namespace(namespace)
     clock.feed(0, time.monotonic(), 48_000)
     return Dispatcher(
         namespace,

@@ -68,7 +68,7 @@ class Desk:
     """The commands of a session.
 
     Args:
-        rack: the addresses of the engine; instrument: its name, for folders and files.
+        namespace: the addresses of the engine; instrument: its name, for folders and files.
         places: see there; values: where everything stands.
         take: plays events; record: records to a file, or (None) ends that; tell: notifies clients.
         changed: called when there are other macros or pads than before.
@@ -79,7 +79,7 @@ class Desk:
 
     def __init__(
         self,
-        rack: Namespace,
+        namespace: Namespace,
         instrument: str,
         places: Places,
         values: Values,
@@ -88,7 +88,7 @@ class Desk:
         tell: Callable[[str, Sequence[OscArg]], None],
         changed: Callable[[], None],
     ) -> None:
-        self._rack, self._instrument, self._places = rack, instrument, places
+        self._namespace, self._instrument, self._places = namespace, instrument, places
         self._values, self._take, self._record = values, take, record
         self._tell, self._changed = tell, changed
         self._commands: Commands | None = None
@@ -97,12 +97,16 @@ class Desk:
         self._looked, self._stamp = time.monotonic(), _stamp(places.mapping)
         self._seen = self._stamp
         self.problem = ""  # of the map's file, while the last good one is in use
-        self.snapshots = Snapshots(places.snapshots / instrument, rack)
-        self.mapper = Mapper(self._read(), rack, values, self._learnt)
+        self.snapshots = Snapshots(places.snapshots / instrument, namespace)
+        self.mapper = Mapper(self._read(), namespace, values, self._learnt)
 
     def _read(self) -> ControlMap:
         path = self._places.mapping
-        return default_mapping(self._rack) if path is None else read_mapping(path, self._rack)
+        return (
+            default_mapping(self._namespace)
+            if path is None
+            else read_mapping(path, self._namespace)
+        )
 
     def register(self, commands: Commands) -> None:
         """Answer to OSC from here on."""
@@ -143,7 +147,7 @@ class Desk:
                 return
             self._stamp = stamp
             try:
-                mapping = read_mapping(path, self._rack)
+                mapping = read_mapping(path, self._namespace)
             except ConfigError as error:
                 self.problem = str(error)
                 self._tell("/fail", ["/mapping", self.problem])
@@ -209,7 +213,7 @@ class Desk:
             name = checked_name(_text(args, "a name") if args else self._instrument)
             path = made_folder(self._places.mappings) / (name + MAP_SUFFIX)
         with self._saving:
-            write_mapping(path, self.mapper.mapping, self._rack)
+            write_mapping(path, self.mapper.mapping, self._namespace)
             if path == self._places.mapping:
                 self._stamp = self._seen = _stamp(path)
         return done("/mapping/save", path.stem)
@@ -220,7 +224,7 @@ class Desk:
         if not path.is_file():
             known = ", ".join(self._maps()[:8]) or "none"
             raise DataError(f"there is no map {name!r}; saved are {known}")
-        self._use(read_mapping(path, self._rack))
+        self._use(read_mapping(path, self._namespace))
         return done("/mapping/load", name)
 
     # -- snapshots -----------------------------------------------------------------------------

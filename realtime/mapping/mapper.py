@@ -35,20 +35,20 @@ class Mapper:
     """See `realtime.namespace.sources.Mover`. Safe in any thread.
 
     Args:
-        mapping: what is bound; rack: the addresses of the engine; values: where controls stand, for
-            pick-up and pads; without, everything moves at once.
+        mapping: what is bound; namespace: the addresses of the engine; values: where controls
+            stand, for pick-up and pads; without, everything moves at once.
         learnt: called with each binding that was learnt; must not block.
     """
 
     def __init__(
         self,
         mapping: ControlMap,
-        rack: Namespace,
+        namespace: Namespace,
         values: Values | None = None,
         learnt: Callable[[Binding], None] | None = None,
     ) -> None:
         self._lock = threading.RLock()
-        self._rack, self._values = rack, values
+        self._namespace, self._values = namespace, values
         self._told = learnt
         self._learner = Learner()
         self._places: dict[str, tuple[float, float]] = {}
@@ -62,7 +62,7 @@ class Mapper:
     @property
     def namespace(self) -> Namespace:
         """The rack's addresses, macros and pads."""
-        return self._namespace
+        return self._extended
 
     @property
     def bend_range(self) -> float:
@@ -78,7 +78,7 @@ class Mapper:
         """Take another map; nothing moves by that."""
         with self._lock:
             self._mapping = mapping
-            self._namespace = self._rack.extended(mapping.own_controls)
+            self._extended = self._namespace.extended(mapping.own_controls)
             self._pads = {pad.name: pad for pad in mapping.pads}
             self._at: dict[Binding, float] = {}
             self._sent: dict[Binding, float] = {}
@@ -173,7 +173,7 @@ class Mapper:
         if pad is None or not shares:
             return []
         events, at = [], 0
-        for axis, controls in axes_of(pad.axes, self._rack):
+        for axis, controls in axes_of(pad.axes, self._namespace):
             values = from_shares(controls, shares[at : at + len(controls)])
             at += len(controls)
             events.append(glide(axis, seconds, values, event.time))
@@ -190,7 +190,7 @@ class Mapper:
             pad = self._pad(name)
             x, y = place or self._places.get(name, (0.5, 0.5))
             shares: list[float] = []
-            for address, controls in axes_of(pad.axes, self._rack):
+            for address, controls in axes_of(pad.axes, self._namespace):
                 known = self._values.get(address) if self._values is not None else None
                 values = known or tuple(c.default[0] for c in controls)
                 shares += to_shares(controls, values)
@@ -225,7 +225,7 @@ class Mapper:
             MappingError: no such control, or an end is out of its range.
         """
         open_source = Source("", 0)
-        binding = bind(open_source, target, self._namespace, low=low, high=high)
+        binding = bind(open_source, target, self._extended, low=low, high=high)
         with self._lock:
             self._learner.arm(binding)
 

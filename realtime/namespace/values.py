@@ -85,9 +85,9 @@ class Values:
         self._values: dict[str, tuple[float, ...]] = {}
         self._meters: dict[str, tuple[float, ...]] = {}
         self._listeners: tuple[Listener, ...] = ()
-        self.rack(Namespace({}))
+        self.set_namespace(Namespace({}))
 
-    def rack(self, namespace: Namespace) -> None:
+    def set_namespace(self, namespace: Namespace) -> None:
         """Know the controls of a rack, each with the value it had or its default, and no others."""
         fresh = {address: control.default for address, control in namespace.controls.items()}
         fresh |= {address: control.default for address, control in GLOBAL_VALUES.items()}

@@ -25,7 +25,7 @@ class OscQuery:
     """Serves OSCQuery from construction to `close`; a context manager.
 
     Args:
-        namespace: what there is; `rack` changes it.
+        namespace: what there is; `set_namespace` changes it.
         values: the last values, and the source of changes.
         osc: numeric host and UDP port at which OSC is taken.
         host, port: where to listen; a port that is taken is replaced by a free one.
@@ -93,7 +93,7 @@ class OscQuery:
             "last_error": self._server.last_error or self._announcing_error(),
         }
 
-    def rack(self, namespace: Namespace) -> None:
+    def set_namespace(self, namespace: Namespace) -> None:
         """What there is changed; clients are told which addresses came and went."""
         self._app.change_tree(self._tree(namespace))
 

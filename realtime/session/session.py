@@ -209,9 +209,9 @@ class Session:
 
     def namespace(self) -> Namespace:
         """The addresses of the rack that plays, of macros and of pads."""
-        return self._rack() if self.desk is None else self.desk.mapper.namespace
+        return self._engine_namespace() if self.desk is None else self.desk.mapper.namespace
 
-    def _rack(self) -> Namespace:
+    def _engine_namespace(self) -> Namespace:
         plugins: Sequence[Mapping[str, Any]] = self.status().engine.get("plugins", ())
         return Namespace(
             {p["name"]: tuple(Control.from_dict(c) for c in p["controls"]) for p in plugins}
@@ -273,7 +273,7 @@ class Session:
         settings = self.settings
         plugins = self.status().engine.get("plugins", ())
         desk = Desk(
-            self._rack(),
+            self._engine_namespace(),
             "+".join(p["name"] for p in plugins)[:64] or "synth",
             Places.usual(settings.mapping, settings.snapshots, settings.recordings),
             self.values,
@@ -288,11 +288,11 @@ class Session:
     def _publish(self) -> None:
         """Let everybody know the addresses there are."""
         namespace = self.namespace()
-        self.values.rack(namespace)
+        self.values.set_namespace(namespace)
         if self.osc is not None:
             self.osc.namespace = namespace
         if self.oscquery is not None:
-            self.oscquery.rack(namespace)
+            self.oscquery.set_namespace(namespace)
 
     def _tell(self, address: str, args: Sequence[OscArg]) -> None:
         if self.osc is not None:

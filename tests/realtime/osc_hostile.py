@@ -126,7 +126,7 @@ def fuzzed_dispatcher(answers: list[bytes]) -> Dispatcher:
     """A dispatcher of a rack, that gives its answers there."""
     namespace = Namespace({"codec": CONTROLS, "room": CONTROLS})
     values = Values()
-    values.rack(namespace)
+    values.set_namespace(namespace)
     clock = SampleClock()
     clock.feed(0, time.monotonic(), RATE)
     return Dispatcher(

@@ -32,7 +32,7 @@ def snapshots(tmp_path: Path) -> Snapshots:
     """With two of them, "soft" and "loud"."""
     made = Snapshots(tmp_path / "codec", RACK)
     values = Values()
-    values.rack(RACK)
+    values.set_namespace(RACK)
     made.store("soft", values.all())
     for address, value in (
         ("/codec/position", (1.5,)),

@@ -33,7 +33,7 @@ KNOB = Source("cc", 20)
 @pytest.fixture
 def values() -> Values:
     made = Values()
-    made.rack(RACK)
+    made.set_namespace(RACK)
     return made
 
 

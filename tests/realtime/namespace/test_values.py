@@ -17,7 +17,7 @@ CONTROLS = (Control("position"), Control("latent", 3, (-1.0,), (1.0,), (0.25,), 
 @pytest.fixture
 def values() -> Values:
     made = Values()
-    made.rack(Namespace({"codec": CONTROLS}))
+    made.set_namespace(Namespace({"codec": CONTROLS}))
     return made
 
 
@@ -87,10 +87,8 @@ def test_a_sleeping_listener_is_bounded_and_loses_the_oldest(values: Values) -> 
 def test_a_rack_that_changes_keeps_what_still_exists(values: Values) -> None:
     values.note(Event(NOW, "/codec/position", (0.5,)))
     values.note(Event(NOW, "/gain", (-6.0,)))
-    values.rack(
-        Namespace(
-            {"codec": (CONTROLS[0], Control("latent", 2, (-1.0,), (1.0,), (0.0,), role="latent"))}
-        )
+    values.set_namespace(
+        Namespace({"codec": (CONTROLS[0], Control("latent", 2, (-1.0,), (1.0,), (0.0,)))})
     )
     assert values.get("/codec/position") == (0.5,)
     assert values.get("/codec/latent") == (0.0, 0.0)

@@ -39,7 +39,7 @@ class Rig:
         self.groups: list[list[Event]] = []
         self.sources: list[str] = []
         self.values = Values()
-        self.values.rack(self.namespace)
+        self.values.set_namespace(self.namespace)
         self.clock = SampleClock()
         self.clock.feed(0, time.monotonic(), RATE)
         self.server = OscServer(

@@ -141,7 +141,7 @@ def test_oscdump_hears_answers_and_streams() -> None:
     """Answers to a client that sends from one port and listens on another, as Max's udpsend and
     udpreceive do."""
     values = Values()
-    values.rack(Namespace({"codec": CONTROLS}))
+    values.set_namespace(Namespace({"codec": CONTROLS}))
     with UdpPeer(0) as free:
         port = free.port
     command = [program("oscdump"), "-L", str(port)]

@@ -48,7 +48,7 @@ class Rig:
         self.commands = Commands()
         self.commands.add("/learn", lambda args: done("/learn"))
         namespace = Namespace({"codec": CONTROLS})
-        self.values.rack(namespace)
+        self.values.set_namespace(namespace)
         self.osc = OscServer(Namespace({"codec": CONTROLS}), self.events.put, port=0)
         self.server = OscQuery(
             namespace, self.values, (self.osc.host, self.osc.port), port=0, name="codec",
@@ -338,7 +338,7 @@ def test_a_changed_rack_is_told(rig: Rig) -> None:
         command(client, "LISTEN", "/codec/position")
         message(client)
         rig.commands.add("/pad/blend/store", lambda args: done("/pad/blend/store"))
-        rig.server.rack(Namespace({"codec": CONTROLS[1:], "room": [Control("wet")]}))
+        rig.server.set_namespace(Namespace({"codec": CONTROLS[1:], "room": [Control("wet")]}))
         notes = [json.loads(client.recv(timeout=PATIENCE_S)) for _ in range(3)]
         assert notes == [
             {"COMMAND": "PATH_REMOVED", "DATA": "/codec/position"},

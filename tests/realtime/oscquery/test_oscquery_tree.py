@@ -111,7 +111,7 @@ def test_notes_can_only_be_sent_and_a_button_needs_nothing(namespace: Namespace)
 
 def test_values_are_those_of_the_moment(namespace: Namespace) -> None:
     values = Values()
-    values.rack(namespace)
+    values.set_namespace(namespace)
     tree = Tree(namespace, values.get, ["/meter/rms_db"])
     assert tree.value("/codec/latent") == [0.0, 0.5, 0.0]
     values.note(Event(NOW, "/codec/latent/2", (-1.5,)))

@@ -152,7 +152,7 @@ class Namespace:
         first = index or 0
         values = tuple(self._bounded(control, first + i, v) for i, v in enumerate(numbers))
         if index is not None:
-            address = str(Address.parse(address))  # without zeros before the index
+            address = Address.parse(address).text  # without zeros before the index
         return Event(NOW, address, values)
 
     def resolve_all(self, pattern: str, args: Sequence[OscArg]) -> tuple[Event, ...]:
@@ -245,7 +245,7 @@ class Namespace:
             raise ProtocolError(f"needs {wanted}, got {len(numbers)}")
         values = tuple(min(max(n, b[0]), b[1]) for n, b in zip(numbers, bounds, strict=True))
         self.counters["clamped"] += sum(v != n for v, n in zip(values, numbers, strict=True))
-        return Event(NOW, str(parsed), values)
+        return Event(NOW, parsed.text, values)
 
     def _numbers(self, address: str, args: Sequence[OscArg]) -> tuple[float, ...]:
         numbers = []

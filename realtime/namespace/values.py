@@ -131,9 +131,10 @@ class Values:
         with self._lock:
             value = self._values.get(address) or self._meters.get(address)
             if value is None:
-                whole, index = self._around(address)
-                if index < len(whole):
-                    value = (whole[index],)
+                parsed = Address.match(address)
+                if parsed is not None and parsed.is_element:
+                    whole, index = self._values.get(parsed.whole, ()), parsed.element or 0
+                    value = whole[index : index + 1] or None
         return value
 
     def all(self) -> Mapping[str, tuple[float, ...]]:
@@ -160,19 +161,15 @@ class Values:
         with self._lock:
             self._listeners = tuple(x for x in self._listeners if x is not listener)
 
-    def _around(self, address: str) -> tuple[tuple[float, ...], int]:
-        """All values of the control whose element has the address, and the element's index."""
-        parsed = Address.match(address)
-        if parsed is None or not parsed.is_element:
-            return (), 0
-        return self._values.get(parsed.whole, ()), parsed.element or 0
-
     def _element(self, address: str, value: tuple[float, ...]) -> tuple[str, tuple[float, ...]]:
         """The control around an element, with the element's new value; or what was given."""
-        known, index = self._around(address)
-        if index >= len(known) or len(value) != 1:
+        parsed = Address.match(address)
+        if parsed is None or not parsed.is_element or len(value) != 1:
             return address, value
-        return Address.parse(address).whole, (*known[:index], value[0], *known[index + 1 :])
+        known, index = self._values.get(parsed.whole, ()), parsed.element or 0
+        if index >= len(known):
+            return address, value
+        return parsed.whole, (*known[:index], value[0], *known[index + 1 :])
 
     def _tell(self, change: Change, moment: bool) -> None:
         key: object = object() if moment else change.address

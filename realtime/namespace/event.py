@@ -13,14 +13,10 @@ class Event(NamedTuple):
     Args:
         time: sample of the engine's clock at which it takes effect; `NOW` (or anything in the
             past) means the next sample rendered.
-        target: an address: `/<plugin>/<control>`, `/<plugin>/<control>/<i>`, either of them with
-            `/pressure`, `/timbre` (depth) or `/sync` (beats, low, high) behind it, or one of
-            `/note/on` (key, velocity 0 … 127, id), `/note/off` (key, id), `/note/bend` (key,
-            semitones, id), `/note/pressure` and `/note/timbre` (key, 0 … 1, id; an id of 0 or none
-            is every note of the key), `/pitch_bend` (semitones), `/pressure`, `/timbre` (0 … 1),
-            `/sustain`, `/sostenuto`, `/soft` (0 or 1), `/program` (index), `/all_notes_off`,
-            `/panic`, `/gain` (dB), `/tempo` (beats a minute), `/transport/start`,
-            `/transport/stop`, `/transport/continue`, `/transport/position` (beats).
+        target: the text of an `Address`, which says the value of a control or of one element, or
+            with `/pressure`, `/timbre` (depth) or `/sync` (beats, low, high) behind it what moves
+            that besides; or one of `GLOBAL_EVENTS` with its arguments. Those of a note may have
+            its id behind them (0 or none: every note of the key).
         value: finite numbers; what they mean is the target's business.
     """
 

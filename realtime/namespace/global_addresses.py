@@ -156,6 +156,8 @@ GLOBAL_VALUES: Mapping[str, Control] = {
     address: event.control for address, event in GLOBAL_EVENTS.items() if event.value
 }
 
+# The server tells the engine too, by an event of this address, which no message brings.
+CLEAR_SCHEDULED = "/clearSched"
 REPLY_PORT = _number("port", 0, 65_535, 0, curve="integer")
 DUMP_LEVEL = _number("level", 0, 3, 0, curve="integer")
 # Asked of the OSC server itself.
@@ -179,15 +181,13 @@ QUESTIONS: Mapping[str, Signature] = {
         "print what comes in: 0 nothing, 1 messages, 2 bytes, 3 both",
         (DUMP_LEVEL,),
     ),
-    "/clearSched": Signature("forgets what is scheduled"),
+    CLEAR_SCHEDULED: Signature("forgets what is scheduled"),
     "/subscribe": Signature(
         "address, rate in Hz: streams its value here",
         (Word("address"), _number("rate", MIN_RATE, MAX_RATE, MIN_RATE, "Hz")),
     ),
     "/unsubscribe": Signature("address: streams it no more; without one, all", (Word("address"),)),
 }
-# The server tells the engine too, as an event; it comes in no message as one.
-CLEAR_SCHEDULED = "/clearSched"
 
 _ANY = (-LARGEST, LARGEST)  # the range is that of the control
 _SHARE = _number("share", 0, 1, 0)

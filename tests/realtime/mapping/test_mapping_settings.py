@@ -79,6 +79,8 @@ def test_another_map_ends_what_only_the_first_one_let_follow(
         ("set: {/codec/position: loud}", "is 'loud'; the numbers of a control"),
         ("set: {/codec/position: []}", r"is \[\]; the numbers of a control"),
         ("set: {/note/on: [60, 100]}", "the numbers of a control"),
+        ("set: {/panic: 1}", "the numbers of a control"),
+        ("set: {/transport/position: 4}", "the numbers of a control"),
         ("set: {/codec/position/sync: [1, 2]}", "needs 1 or 3 numbers, got 2"),
     ],
 )

@@ -162,13 +162,13 @@ def test_modulations_of_a_global_value_are_none() -> None:
 
 
 def literal_addresses() -> Iterator[tuple[str, str]]:
-    """Every text in the code that has the form of an address and begins as an event's, and where."""
+    """Every text in the code that is an address and begins as an event's, and where."""
     firsts = "|".join(sorted({parts_of(address)[0] for address in GLOBAL_EVENTS}))
     for path in sorted(Path(realtime.__file__).parent.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                if re.fullmatch(rf"/({firsts})(/[a-z_]*)*", node.value):
-                    yield node.value, f"{path}:{node.lineno}"
+            text = getattr(node, "value", None) if isinstance(node, ast.Constant) else None
+            if isinstance(text, str) and re.fullmatch(rf"/({firsts})(/[a-z_]*)*", text):
+                yield text, f"{path}:{node.lineno}"
 
 
 def test_the_code_names_no_event_that_the_table_has_not() -> None:

@@ -3,7 +3,7 @@
 - `errors`: `SynthError` and its branches.
 - `control`: `Control`, one thing that can be moved.
 - `manifest`: `Manifest`, what an instrument file says of itself.
-- `audio`: audio files in and out.
+- `audio`: audio files in and out; `reading`: mixed and resampled as a model takes them.
 - `files`: files that are whole or absent.
 - `config`: checked dataclass configs from defaults, YAML and flags.
 """

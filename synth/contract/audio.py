@@ -13,7 +13,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from synth.contract.errors import DataError
+from synth.contract.errors import DataError, one_line
 
 Audio = NDArray[np.float32]
 
@@ -52,7 +52,7 @@ def audio_info(path: str | Path) -> AudioInfo:
     try:
         info = soundfile.info(str(path))
     except (soundfile.LibsndfileError, RuntimeError, OSError, TypeError) as error:
-        reason = "no such file" if not Path(path).exists() else _one_line(error)
+        reason = "no such file" if not Path(path).exists() else one_line(error, 200)
         raise DataError(f"{path}: can't be read as audio ({reason})") from None
     if info.format in _PCM_CONTAINERS and info.subtype not in _PCM:
         raise DataError(f"{path}: coding {info.subtype} is refused; convert it to PCM 16 or FLAC")
@@ -82,7 +82,7 @@ def read_audio(path: str | Path, *, allow_silence: bool = True) -> tuple[Audio, 
     try:
         frames, sample_rate = soundfile.read(str(path), dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, RuntimeError, OSError, MemoryError) as error:
-        raise DataError(f"{path}: can't be decoded ({_one_line(error)})") from None
+        raise DataError(f"{path}: can't be decoded ({one_line(error, 200)})") from None
     if not len(frames):
         raise DataError(f"{path}: holds no audio (0 frames)")
     audio = np.ascontiguousarray(frames.T)
@@ -110,7 +110,7 @@ def write_audio(path: str | Path, audio: Audio, sample_rate: int, subtype: str =
         soundfile.write(str(temporary), audio.T, sample_rate, subtype=subtype, format=kind)
         os.replace(temporary, path)
     except (soundfile.LibsndfileError, RuntimeError, OSError, ValueError) as error:
-        raise DataError(f"{path}: can't be written ({_one_line(error)})") from None
+        raise DataError(f"{path}: can't be written ({one_line(error, 200)})") from None
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -131,7 +131,3 @@ def find_audio(root: str | Path) -> list[Path]:
     if not found:
         raise DataError(f"{root}: no audio files ({', '.join(SUFFIXES)}) in this folder")
     return found
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

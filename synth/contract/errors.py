@@ -31,3 +31,20 @@ class DeviceError(SynthError):
 
 class ProtocolError(SynthError):
     """Bytes from outside (OSC, MIDI) break their protocol. Counted, never fatal to the sound."""
+
+
+def one_line(error: BaseException, limit: int = 160) -> str:
+    """What an error says, as one line that fits into a message.
+
+    Args:
+        error: any exception, whose text may hold line breaks and runs of spaces.
+        limit: characters that are kept, at least 1.
+
+    Returns:
+        The text with each run of white space as one space, cut at `limit`; of an error without a
+        text, the name of its type.
+
+    >>> one_line(ValueError("no  such\\n  layer")), one_line(KeyError())
+    ('no such layer', 'KeyError')
+    """
+    return " ".join(str(error).split())[:limit] or type(error).__name__

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from export.graph import OPSET, make_session, state_name
 from synth.models.codec import PRESETS, Codec, CodecConfig
 from synth.nn.convolution import fold_weight_norm
-from training.torchaudio_room import load_torchaudio
+from training.measures.torchaudio_loader import load_torchaudio
 
 RATE, FRAME, ROUNDS = 24_000, 320, 8
 

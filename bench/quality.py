@@ -1,6 +1,6 @@
 """Measure how close a trained codec comes to held-out audio, beside well-known codecs.
 
-    python -m training.recipe RECIPE
+    python -m training.recipes.codec RECIPE
     python bench/quality.py runs/mine/model.pt RECIPE/held
 
 Rows: the trained codec with its latent continuous and quantised, the same codec untrained, and the
@@ -22,7 +22,7 @@ from torch import Tensor
 from export.checkpoint import load_package
 from synth.contract import find_audio, read_audio
 from synth.models.codec import Codec
-from training.metrics import make_metric_mel, mel_distance_db, si_sdr_db
+from training.measures.metrics import make_metric_mel, mel_distance_db, si_sdr_db
 
 CODECS = {"opus": ("libopus", ".ogg"), "mp3": ("libmp3lame", ".mp3")}
 

@@ -32,9 +32,9 @@ from synth.models.codec import Codec
 from synth.models.samplernn import PRESETS as SAMPLERNN_PRESETS
 from synth.models.samplernn import SampleRNN
 from training.codec.config import CodecTrainConfig
-from training.fast import fast_codec
-from training.losses import codec_terms
-from training.mel import FLOOR, mel_filters
+from training.codec.fast import fast_codec
+from training.codec.losses import codec_terms
+from training.measures.mel import FLOOR, mel_filters
 from training.samplernn.config import SampleRNNTrainConfig
 from training.samplernn.task import SampleRNNTask
 from training.samplernn.windows import Batch
@@ -73,7 +73,7 @@ def plain_step(model: Codec, audio: Tensor, settings: CodecTrainConfig) -> Step:
 
 
 def trainer_step(model: Codec, audio: Tensor, settings: CodecTrainConfig) -> Step:
-    """One step as `training.task` takes it."""
+    """One step as `training.run.task` takes it."""
     terms = codec_terms(model.config, settings)
     run = fast_codec(model)
     optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, fused=True)

@@ -10,10 +10,10 @@ import torch
 import yaml
 
 from training.families import TRAINING
-from training.family import Span
-from training.plan import Plan, data_summary, plan_as_dict
-from training.run import build_task, fit, make_trainer, step_precision
-from training.task import Task
+from training.run.family import Span
+from training.run.plan import Plan, data_summary, plan_as_dict
+from training.run.task import Task
+from training.train import build_task, fit, make_trainer, step_precision
 
 MEASURED_STEPS = 2
 LONG = 16

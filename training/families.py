@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training.codec.config import CodecTrainConfig
-from training.config import TrainConfig
 from training.inr.config import PRESETS as INR_PRESETS
 from training.inr.config import INRTrainConfig, run_folder
+from training.run.config import TrainConfig
 from training.samplernn.config import SampleRNNTrainConfig
 
 if TYPE_CHECKING:
-    from training.family import Parts
-    from training.plan import Plan
+    from training.run.family import Parts
+    from training.run.plan import Plan
 
 
 @dataclass(frozen=True)

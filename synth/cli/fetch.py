@@ -33,8 +33,8 @@ def fetch(name: str, out: Path | None, yes: bool, mirror: str | None) -> None:
         TransferSpeedColumn,
     )
 
-    from training.datasets.fetch import Talk
-    from training.datasets.fetch import fetch as fetch_set
+    from training.data.datasets.fetch import Talk
+    from training.data.datasets.fetch import fetch as fetch_set
 
     def ask(question: str) -> bool:
         if yes:

@@ -32,8 +32,8 @@ def report(
     \b
     synth report runs/pi-gan-* runs/wavegan-* --markdown
     """
-    from training.report import report as measure
-    from training.report_text import as_data, as_markdown, as_text
+    from training.report.comparison import report as measure
+    from training.report.text import as_data, as_markdown, as_text
 
     if as_json and markdown:
         raise click.UsageError("--json and --markdown are two forms of the same; leave one out")

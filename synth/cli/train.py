@@ -173,8 +173,8 @@ def _run(
     """Plan, then report or train; returns the exit code."""
     from training.dry_run import as_text, dry_run_report
     from training.families import TRAINING
-    from training.run import train as train_plan
-    from training.setup import plan_run
+    from training.planning import plan_run
+    from training.train import train as train_plan
 
     if as_json and not dry_run:
         raise click.UsageError("--json goes with --dry-run")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from synth.dsp.frames import by_chunks, frame_centres, windows_at
 from synth.dsp.pitch import HIGH_HZ, pitch_at, pitch_track
-from training.soundfont import RATE, Note, Slot, find_fluidsynth, find_soundfont, render
+from training.recipes.soundfont import RATE, Note, Slot, find_fluidsynth, find_soundfont, render
 
 FALLING = tuple(1 / k for k in range(1, 13))
 WEAK_FUNDAMENTAL = (0.05, *[1.0] * 11)

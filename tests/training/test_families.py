@@ -9,9 +9,9 @@ from dataclasses import fields
 import pytest
 
 from synth.models import FAMILIES
-from training.config import TrainConfig
 from training.families import TRAINING
-from training.setup import resolve_configs
+from training.planning import resolve_configs
+from training.run.config import TrainConfig
 
 
 def test_every_family_can_be_trained() -> None:

@@ -15,7 +15,7 @@ import soundfile
 RATE = 16_000
 PATIENCE_S = 60.0
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["training.run", "training.dry_run", "synth.cli.train"])
+_FORKS.set_forkserver_preload(["training.train", "training.dry_run", "synth.cli.train"])
 MODEL = {
     "--sample-rate": "16000",
     "--channels": "4",

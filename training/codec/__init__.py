@@ -1,7 +1,9 @@
 """Training of the codec.
 
 - `config`: its settings.
-- `task`: what is descended, and how fast.
-- `review`: what is measured and heard beside the steps.
+- `crops`: batches of crops as a function of seed and step alone.
+- `task`, `losses`: what is descended; `fast`, `fused`: computed in the memory layout of a CPU.
+- `review`, `evaluation`: held-out figures, audio and pictures.
+- `latent_statistics`: of the latent space, for the export.
 - `parts`: all of it for the table of families.
 """

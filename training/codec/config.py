@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from synth.contract import ConfigError
-from training.config import TrainConfig
+from training.run.config import TrainConfig
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ from typing import Any, cast
 
 from synth.models.codec import Codec
 from training.codec.config import CodecTrainConfig
+from training.codec.crops import Crops, CropStream
+from training.codec.losses import codec_terms
 from training.codec.review import CodecReview
 from training.codec.task import CodecTask
-from training.crops import Crops, CropStream
-from training.family import Arrangement, Parts, Span
-from training.library import Library, split
-from training.losses import codec_terms
-from training.plan import Plan
+from training.data.library import Library, split
+from training.run.family import Arrangement, Parts, Span
+from training.run.plan import Plan
 
 
 def crop_frames(plan: Plan) -> int:

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from synth.models.codec import Codec
 from training.codec.config import CodecTrainConfig
-from training.evaluation import evaluate, write_evidence
-from training.latents import latent_statistics
-from training.review import Review
+from training.codec.evaluation import evaluate, write_evidence
+from training.codec.latent_statistics import latent_statistics
+from training.run.review import Review
 
 NAN = float("nan")
 

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from synth.models.codec import Codec
 from synth.models.codec.model import CodecOutput
 from training.codec.config import CodecTrainConfig
-from training.fast import fast_codec
-from training.losses import Term
-from training.task import Task
+from training.codec.fast import fast_codec
+from training.codec.losses import Term
+from training.run.task import Task
 
 
 def learning_rate_at(step: int, settings: CodecTrainConfig) -> float:
@@ -31,7 +31,7 @@ class CodecTask(Task):
 
     Args:
         model: the codec; codes of its bottleneck move by themselves, in its forward pass.
-        terms: losses, see `training.losses`; written down with their weighted "total".
+        terms: losses, see `training.codec.losses`; written down with their weighted "total".
         settings: of the run.
         step: steps done before (a resumed run).
     """

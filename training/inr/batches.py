@@ -15,8 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.family import Span
-from training.library import Array
+from training.data.library import Array
+from training.run.family import Span
 
 Indices = NDArray[np.int64]
 

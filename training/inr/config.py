@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from synth.contract import ConfigError, require_one_of
-from training.config import TrainConfig
+from training.run.config import TrainConfig
 
 if TYPE_CHECKING:
-    from training.plan import Plan
+    from training.run.plan import Plan
 
 OPTIMIZERS = ("adabelief", "adam")
 SCHEDULES = ("plateau", "cosine", "constant")

@@ -11,11 +11,11 @@ import numpy as np
 from torch import Tensor
 
 from synth.contract import write_audio, write_bytes
+from training.data.library import Array
 from training.inr.config import INRTrainConfig
 from training.inr.pictures import draw_overlay
-from training.library import Array
-from training.pictures import draw
-from training.plan import Plan
+from training.measures.pictures import draw
+from training.run.plan import Plan
 
 
 def write_originals(folder: Path, index: Sequence[int], sounds: Array, sample_rate: int) -> None:

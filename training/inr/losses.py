@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from synth.contract import ConfigError
-from training.inr.cdpam import CDPAMLoss
 from training.inr.config import INRTrainConfig
+from training.measures.cdpam import CDPAMLoss
 
 Measure = Callable[[Tensor, Tensor], Tensor]
 

@@ -10,7 +10,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from synth.models.inr import INR
 from training.inr.config import INRTrainConfig
-from training.schedules import half_cosine
+from training.run.schedules import half_cosine
 
 EPS = 1e-16
 SLOWER = 0.95

@@ -6,18 +6,18 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 from synth.models.inr import INR
-from training.family import Parts, Span
 from training.inr.batches import Mixtures, Points, SoundStream
-from training.inr.cdpam_weights import find_weights
 from training.inr.config import INRTrainConfig
 from training.inr.losses import inr_terms
 from training.inr.review import INRReview
 from training.inr.sounds import arrange, load_sounds, make_deck, points_of
 from training.inr.task import INRTask
 from training.inr.tuner import tuned
-from training.plan import Plan
-from training.review import Say
-from training.wandb_logger import import_wandb
+from training.measures.cdpam_weights import find_weights
+from training.run.family import Parts, Span
+from training.run.plan import Plan
+from training.run.review import Say
+from training.run.wandb_logger import import_wandb
 
 
 def _settings(plan: Plan) -> INRTrainConfig:

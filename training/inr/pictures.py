@@ -6,7 +6,7 @@ import io
 
 import numpy as np
 
-from training.library import Array
+from training.data.library import Array
 
 SHOWN = slice(1000, 1200)
 

@@ -12,19 +12,19 @@ from torch import Tensor, nn
 
 from synth.contract import remove_leftovers
 from synth.models.inr import INR
-from training.inr.cdpam import CDPAMLoss
+from training.codec.latent_statistics import principal_axes
+from training.data.library import Array
 from training.inr.config import INRTrainConfig
 from training.inr.decoding import decoded, encode_table
 from training.inr.evidence import write_latents, write_originals, write_sounds, write_table
-from training.inr.metrics import Scale
 from training.inr.saturation import complaint, layer_shares
 from training.inr.sounds import load_sounds
-from training.inr.upsampling import super_resolution
-from training.latents import principal_axes
-from training.library import Array
-from training.plan import Plan
-from training.progress import Logger
-from training.review import Review, Say
+from training.measures.cdpam import CDPAMLoss
+from training.measures.scale import Scale
+from training.measures.upsampling import super_resolution
+from training.run.plan import Plan
+from training.run.progress import Logger
+from training.run.review import Review, Say
 
 NAN = float("nan")
 
@@ -59,7 +59,7 @@ class INRReview(Review):
         settings = self._settings
         if not settings.wandb:
             return ()
-        from training.wandb_logger import WandbLogger
+        from training.run.wandb_logger import WandbLogger
 
         project, note = settings.wandb_project_name, settings.note
         return (WandbLogger(self.plan, self.out, project, note),)

@@ -11,12 +11,12 @@ import torch
 
 from synth.contract import ConfigError
 from synth.models.inr import INRConfig
-from training.family import Arrangement
-from training.inr.autoconfig import autoconfigured
+from training.data.library import Array, Clip, Library
+from training.data.notes import label_of
 from training.inr.batches import Deck
 from training.inr.config import INRTrainConfig
-from training.inr.labels import label_of
-from training.library import Array, Clip, Library
+from training.inr.presets import autoconfigured
+from training.run.family import Arrangement
 
 
 def arrange(model: INRConfig, settings: INRTrainConfig, data: str, library: Library) -> Arrangement:

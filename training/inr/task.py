@@ -18,7 +18,7 @@ from training.inr.descent import Losses, descend, last_step
 from training.inr.losses import Term, per_sample
 from training.inr.optimizer import make_optimizer, make_plateau, rate_at, weight_decay_at
 from training.inr.pieces import squared_error
-from training.task import Task
+from training.run.task import Task
 
 
 class INRTask(Task):

@@ -17,13 +17,13 @@ import torch
 from synth.contract import DataError
 from synth.models.inr import INR
 from training.families import TRAINING
-from training.family import Span
 from training.inr.config import INRTrainConfig
 from training.inr.decoding import decoded
 from training.inr.sounds import load_sounds, spread
-from training.plan import Plan
-from training.review import Say
-from training.run import build_task, fit, make_trainer
+from training.run.family import Span
+from training.run.plan import Plan
+from training.run.review import Say
+from training.train import build_task, fit, make_trainer
 
 FIRST = (30.0, 100.0, 300.0, 1000.0, 3000.0, 10_000.0)
 HIDDEN = (10.0, 30.0, 100.0, 300.0, 1000.0)

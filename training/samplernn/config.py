@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from synth.contract import ConfigError, require_one_of
-from training.config import TrainConfig
+from training.run.config import TrainConfig
 from training.samplernn.arguments import ARGUMENT_RANGES
 
 SCHEDULES = ("constant", "cosine", "plateau")

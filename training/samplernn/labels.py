@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from synth.contract import ConfigError, DataError
-from training.library import Clip
+from training.data.library import Clip
 
 TABLE = "labels.csv"
 

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from synth.models.samplernn import SampleRNN
 from synth.nn import State
-from training.library import Array, Clip
+from training.data.library import Array, Clip
 from training.samplernn.steering import Steering
 
 PIECE_SECONDS = 4.0

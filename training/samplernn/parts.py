@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, cast
 
-from training.family import Parts, Span
-from training.plan import Plan
+from training.run.family import Parts, Span
+from training.run.plan import Plan
 from training.samplernn.config import SampleRNNTrainConfig
 from training.samplernn.recordings import (
     arrange,

@@ -10,9 +10,9 @@ import torch
 
 from synth.contract import DataError
 from synth.models.samplernn import SampleRNN, SampleRNNConfig
-from training.family import Arrangement
-from training.library import Clip, Library, split
-from training.plan import Plan
+from training.data.library import Clip, Library, split
+from training.run.family import Arrangement
+from training.run.plan import Plan
 from training.samplernn.config import SampleRNNTrainConfig
 from training.samplernn.labels import clip_labels, known_labels
 from training.samplernn.steering import Steering

@@ -12,9 +12,9 @@ from torch import nn
 
 from synth.contract import write_audio
 from synth.models.samplernn import SampleRNN
-from training.library import Array
-from training.plan import Plan
-from training.review import Review, Say
+from training.data.library import Array
+from training.run.plan import Plan
+from training.run.review import Review, Say
 from training.samplernn.arguments import Arguments, ArgumentsFile, stored_arguments
 from training.samplernn.config import SampleRNNTrainConfig
 from training.samplernn.likelihood import likelihood

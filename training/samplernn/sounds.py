@@ -12,8 +12,8 @@ from torch import Tensor
 from synth.contract import write_audio, write_bytes
 from synth.models.samplernn import SampleRNN
 from synth.models.samplernn.generation import Drawing, Generator
-from training.library import Array, Clip
-from training.pictures import draw
+from training.data.library import Array, Clip
+from training.measures.pictures import draw
 
 GROUND_TRUTH_SECONDS = 600.0
 SHOWN_SECONDS = 10.0

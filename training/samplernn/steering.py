@@ -11,7 +11,7 @@ import numpy as np
 from synth.contract import write_bytes
 from synth.dsp.features import extract
 from synth.models.samplernn import SampleRNNConfig
-from training.library import Array, Clip
+from training.data.library import Array, Clip
 
 FEATURES_VERSION = 1
 

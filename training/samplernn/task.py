@@ -11,11 +11,11 @@ from torch.nn import functional as F
 
 from synth.models.samplernn import SampleRNN
 from synth.nn import State
+from training.run.schedules import half_cosine
+from training.run.task import Task
 from training.samplernn.config import SampleRNNTrainConfig
 from training.samplernn.fast import predict
 from training.samplernn.windows import Batch
-from training.schedules import half_cosine
-from training.task import Task
 
 
 def learning_rate_at(step: int, settings: SampleRNNTrainConfig, factor: float = 1.0) -> float:

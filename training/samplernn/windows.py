@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.family import Span
-from training.library import Clip
+from training.data.library import Clip
+from training.run.family import Span
 from training.samplernn.shuffle import Indices, shuffled
 from training.samplernn.steering import Steering
 

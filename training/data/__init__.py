@@ -1,0 +1,9 @@
+"""Recordings: found, decoded, judged, split.
+
+- `library`: all recordings of a run, decoded into a cache by processes that may crash.
+- `decode`: one file; also the program of a decoding process.
+- `notes`: instrument and key of a recorded note.
+- `datasets`: published sets of sounds, fetched by name.
+
+Nothing here needs torch.
+"""

@@ -1,0 +1,47 @@
+"""Where fetched sets lie."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from synth.contract import DataError
+from training.data.datasets.selection import folder_name, is_dataset, parse_selection
+
+FACTS = "dataset.json"
+
+
+def default_root() -> Path:
+    """The user's folder of data sets."""
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "synth" / "datasets"
+
+
+def set_folder(name: str, root: Path | None = None) -> Path:
+    """Where the set of that name lies, or will."""
+    return (root or default_root()) / folder_name(name)
+
+
+def is_fetched(folder: Path) -> bool:
+    """Whether the set in this folder is whole: it gets its facts before it gets its name."""
+    return (folder / FACTS).is_file()
+
+
+def locate(data: str | Path, root: Path | None = None) -> Path:
+    """Folder or file of recordings that `data` means: its path, or a fetched set's.
+
+    Args:
+        data: a path, or a name such as "NSYNTH.diverse_baseline"; what exists is a path.
+        root: folder of the sets; None: the user's.
+
+    Raises:
+        ConfigError: a name of a set that there is not.
+        DataError: a set that is not fetched yet; the message has the command.
+    """
+    if Path(data).exists() or not is_dataset(str(data)):
+        return Path(data)
+    parse_selection(str(data))
+    folder = set_folder(str(data), root)
+    if not is_fetched(folder):
+        raise DataError(f"{data} is not in {folder.parent}; fetch it: synth fetch '{data}'")
+    return folder

@@ -1,0 +1,86 @@
+"""One audio file -> one cached array; also the program of a decoding process.
+
+`python -m training.data.decode` reads one JSON request per line and answers each with one line, so
+that a decoder that crashes or hangs on a bad file takes only its own process with it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from synth.contract import DataError, read_audio
+
+
+@dataclass(frozen=True)
+class Request:
+    """Decode `source` to `target` (.npy) at `sample_rate` Hz with `channels` channels."""
+
+    source: str
+    target: str
+    sample_rate: int
+    channels: int
+
+
+def convert(
+    audio: NDArray[np.float32], rate: int, sample_rate: int, channels: int
+) -> NDArray[np.float32]:
+    """`[c, n]` at `rate` Hz to `[channels, m]` at `sample_rate` Hz.
+
+    Another number of channels goes by way of their mean; rates are changed by soxr (HQ).
+    """
+    if audio.shape[0] != channels:
+        audio = np.repeat(audio.mean(axis=0, keepdims=True), channels, axis=0)
+    if rate != sample_rate:
+        audio = soxr.resample(audio.T, rate, sample_rate).T
+    return np.ascontiguousarray(audio, dtype=np.float32)
+
+
+def decode(request: Request) -> int:
+    """Write the array, atomically; returns its frames.
+
+    Raises:
+        DataError: the file is unreadable, empty, silent or not finite, or there's no room.
+    """
+    audio, rate = read_audio(request.source, allow_silence=False)
+    audio = convert(audio, rate, request.sample_rate, request.channels)
+    if not audio.shape[1]:
+        raise DataError(f"{request.source}: too short, nothing is left at {request.sample_rate} Hz")
+    target = Path(request.target)
+    temporary = target.with_name(f".{target.name}.tmp-{os.getpid()}")
+    try:
+        with temporary.open("wb") as file:
+            np.save(file, audio)
+        os.replace(temporary, target)
+    except OSError as error:
+        raise DataError(f"{target}: the cache can't be written ({error})") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+    return int(audio.shape[1])
+
+
+def serve() -> None:
+    """Answer requests from standard input until it ends."""
+    for line in sys.stdin:
+        try:
+            answer: dict[str, int | str] = {"frames": decode(Request(**json.loads(line)))}
+        except (DataError, MemoryError) as error:
+            answer = {"reason": str(error) or "not enough memory to decode it"}
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+
+
+def request_line(request: Request) -> str:
+    """The request as a line for `serve`."""
+    return json.dumps(asdict(request)) + "\n"
+
+
+if __name__ == "__main__":
+    serve()

@@ -1,0 +1,136 @@
+"""Settings and data of a run put together and judged before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from synth.contract import ConfigError, config_from_dict, config_to_dict, read_yaml
+from synth.models import FAMILIES
+from training.data.datasets.place import locate
+from training.data.library import build_library
+from training.families import TRAINING
+from training.run.config import TrainConfig
+from training.run.plan import Plan
+
+
+def resolve_configs(
+    family: str,
+    preset: str | None,
+    file: str | Path | None,
+    flags: Mapping[str, Any],
+    base: Mapping[str, Any] | None = None,
+) -> tuple[Any, TrainConfig]:
+    """The model's and the run's config: preset (or `base`), then YAML file, then flags.
+
+    A YAML file is flat (`steps: 1000`) or has the two parts `model:` and `training:`, as the
+    `config.yaml` of a run's folder has.
+
+    Raises:
+        ConfigError: unknown family, preset or setting, wrong type, value out of range.
+    """
+    if family not in TRAINING:
+        raise ConfigError(f"family {family!r} is unknown; known are {', '.join(TRAINING)}")
+    row = FAMILIES[family]
+    if preset is not None and preset not in row.presets:
+        raise ConfigError(f"preset {preset!r} is unknown; known are {', '.join(row.presets)}")
+    start: dict[str, Any] = {}
+    if preset:
+        start = {**config_to_dict(row.presets[preset]), **TRAINING[family].presets.get(preset, {})}
+    layers = (base or {}, start, _flat(read_yaml(file) if file else {}), flags)
+    values = _merged(layers, TRAINING[family].instead)
+    names = {f.name for f in fields(row.config)}
+    training = {k: v for k, v in values.items() if k not in names}
+    settings = TRAINING[family].config
+    known = names | {f.name for f in fields(settings)}
+    for name in training:
+        if name not in known:
+            raise ConfigError(f"unknown setting {name!r}; known are {', '.join(sorted(known))}")
+    model = {k: v for k, v in values.items() if k in names}
+    return config_from_dict(row.config, model), config_from_dict(settings, training)
+
+
+def plan_run(
+    family: str,
+    data: str | Path | None,
+    *,
+    preset: str | None = None,
+    file: str | Path | None = None,
+    flags: Mapping[str, Any] | None = None,
+    cache: Path | None = None,
+    resume_from: Path | None = None,
+    on_file: Callable[[int, int], None] | None = None,
+) -> Plan:
+    """Settings resolved and data found. A run that is resumed gives its own where none are given.
+
+    Raises:
+        ConfigError: see `resolve_configs`; no data given; nothing to resume in `resume_from`.
+        DataError: see `make_plan`.
+    """
+    stored = stored_run(resume_from) if resume_from else {}
+    model, training = resolve_configs(family, preset, file, flags or {}, _flat(stored))
+    data = data or stored.get("data") or TRAINING[family].data or None
+    if data is None:
+        raise ConfigError("no data given; name an audio file or a folder of them")
+    return make_plan(family, model, training, data, cache=cache, on_file=on_file)
+
+
+def stored_run(out: Path) -> dict[str, Any]:
+    """`config.yaml` of the run in `out`. Raises `ConfigError` where there is none."""
+    if not (out / "config.yaml").is_file():
+        raise ConfigError(f"{out}: no run to resume here (no config.yaml); leave out --resume")
+    return read_yaml(out / "config.yaml")
+
+
+def make_plan(
+    family: str,
+    model: Any,
+    training: TrainConfig,
+    data: str | Path,
+    *,
+    cache: Path | None = None,
+    on_file: Callable[[int, int], None] | None = None,
+) -> Plan:
+    """Find, decode and split the data: a folder, a file or the name of a fetched set.
+
+    Raises:
+        DataError: nothing can be used, or the set is not fetched yet.
+        ConfigError: settings and recordings don't fit.
+    """
+    library = build_library(
+        locate(data), model.sample_rate, model.audio_channels, cache=cache, on_file=on_file
+    )
+    found = TRAINING[family].parts().arrange(model, training, str(data), library)
+    return Plan(
+        family,
+        found.model,
+        found.training or training,
+        str(data),
+        found.library,
+        found.learned,
+        found.held_out,
+        found.notes,
+    )
+
+
+def _merged(layers: Iterable[Mapping[str, Any]], instead: Mapping[str, str]) -> dict[str, Any]:
+    """All layers, the last one on top; what stands `instead` of another setting removes it from
+    the layers below."""
+    values: dict[str, Any] = {}
+    for layer in layers:
+        for name in layer.keys() & instead.keys():
+            values.pop(instead[name], None)
+        values.update(layer)
+    return values
+
+
+def _flat(data: dict[str, Any]) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for name, value in data.items():
+        if name in ("model", "training") and isinstance(value, dict):
+            out.update(value)
+        elif name not in ("family", "data"):
+            out[name] = value
+    return out

@@ -1,0 +1,8 @@
+"""The recordings that the bundled instruments learn from, rendered with FluidSynth.
+
+- `codec`, `samplernn`, `inr`: programs, `python -m training.recipes.codec OUT` and so on.
+- `soundfont`: scores rendered; `provenance`: told beside them how they were made.
+- `entropy`: how predictable samples are from their neighbours.
+
+Nothing else in `training` is imported here, and nothing else imports this.
+"""

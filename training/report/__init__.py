@@ -1,0 +1,4 @@
+"""Trained runs side by side.
+
+- `comparison`: their sounds compared with the recordings; `text`: the tables.
+"""

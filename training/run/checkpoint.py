@@ -1,0 +1,118 @@
+"""Checkpoints: what a run needs to go on exactly, and how the newest whole one is found."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from synth.contract import ConfigError, ModelFileError
+from training.run.files import save_tensors
+
+FORMAT = 1
+KEPT = 2
+BEST = "best.pt"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A run after `step` steps.
+
+    Attributes:
+        family: key of the table of families; model, training: configs as plain data;
+        data: fingerprint of the recordings; weights: the model's; optimizer: its state;
+        best: lowest score of an evaluation so far, infinite before the first one;
+        unimproved: evaluations since then; extra: what else the task depends on.
+    """
+
+    step: int
+    family: str
+    model: dict[str, Any]
+    training: dict[str, Any]
+    data: str
+    weights: dict[str, Tensor]
+    optimizer: dict[str, Any]
+    best: float = float("inf")
+    unimproved: int = 0
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int = KEPT) -> Path:
+    """Write `step-<n>.pt` atomically and drop all but the newest `keep` (0: none is dropped).
+
+    Raises:
+        DataError: no room; older checkpoints are untouched.
+    """
+    path = folder / f"step-{checkpoint.step:09d}.pt"
+    save_tensors(path, {"format": FORMAT, **vars(checkpoint)})
+    for old in _numbered(folder)[keep:] if keep else []:
+        old.unlink(missing_ok=True)
+    return path
+
+
+def load_newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
+    """The newest readable checkpoint, or None, and a line for each newer one that is not."""
+    complaints: list[str] = []
+    for path in _numbered(folder):
+        try:
+            return load_checkpoint(path), complaints
+        except ModelFileError as error:
+            complaints.append(f"{error}; the one before it is taken")
+    return None, complaints
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read one checkpoint; nothing in it is ever executed.
+
+    Raises:
+        ModelFileError: truncated, foreign, or of another format.
+    """
+    try:
+        data = torch.load(path, map_location="cpu", weights_only=True)
+        form = data.pop("format")
+        if form != FORMAT:
+            raise ModelFileError(f"{path}: checkpoint format {form!r}; {FORMAT} is known here")
+        return Checkpoint(**data)
+    except (
+        pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError, KeyError, TypeError,
+        AttributeError,
+    ) as error:  # fmt: skip
+        reason = " ".join(str(error).split())[:100] or type(error).__name__
+        raise ModelFileError(f"{path}: not a readable checkpoint ({reason})") from None
+
+
+def require_same_run(
+    checkpoint: Checkpoint,
+    family: str,
+    model: Mapping[str, Any],
+    training: Mapping[str, Any],
+    resumable: Collection[str],
+) -> None:
+    """Raise `ConfigError` naming the first setting that a resumed run may not change.
+
+    Settings whose names are in `resumable` may differ.
+    """
+    if family != checkpoint.family:
+        raise ConfigError(f"family is {family}; the run to resume trains {checkpoint.family}")
+    changed = [
+        (name, value, old.get(name))
+        for new, old in ((model, checkpoint.model), (training, checkpoint.training))
+        for name, value in new.items()
+        # What an older version didn't know yet was at its default.
+        if name in old and value != old[name] and name not in resumable
+    ]
+    if changed:
+        name, value, was = changed[0]
+        raise ConfigError(
+            f"{name} is {value}, but the run to resume has {was}; leave it out or choose another"
+            " --out"
+        )
+
+
+def _numbered(folder: Path) -> list[Path]:
+    return sorted(folder.glob("step-*.pt"), reverse=True)

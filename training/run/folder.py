@@ -1,0 +1,73 @@
+"""The folder of a run: made, checked, and searched for the checkpoint to go on from."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import yaml
+from rich.console import Console
+
+from synth.contract import ConfigError, DataError, remove_leftovers, write_bytes
+from training.run.checkpoint import Checkpoint, load_newest, require_same_run
+from training.run.plan import Plan, plan_as_dict
+
+FOLDERS = ("checkpoints", "audio", "plots")
+
+
+def open_folder(plan: Plan, out: Path, resume: bool, console: Console) -> Checkpoint | None:
+    """Make or check the run's folder; returns the checkpoint to go on from.
+
+    Raises:
+        ConfigError: it holds a run and `resume` is not set; or another run, or a finished one.
+        DataError: it can't be made.
+    """
+    if not resume:
+        require_no_run(out)
+    first = _is_first_process()
+    if first:
+        _make_folders(out)
+    found, complaints = load_newest(out / "checkpoints") if resume else (None, [])
+    for complaint in complaints:
+        console.print(complaint, highlight=False, markup=False, soft_wrap=True)
+    if found:
+        summary = plan_as_dict(plan)
+        require_same_run(
+            found, plan.family, summary["model"], summary["training"], plan.training.RESUMABLE
+        )
+        if found.data != plan.library.fingerprint():
+            raise ConfigError(f"data: {plan.data} is not what the run in {out} has learned from")
+        if found.step >= plan.training.steps:
+            raise ConfigError(
+                f"steps is {plan.training.steps}; the run in {out} has {found.step} already,"
+                " give more"
+            )
+    elif resume:
+        console.print(f"{out}: no checkpoint yet, starting at step 0", highlight=False)
+    if first:
+        text = yaml.safe_dump(plan_as_dict(plan), sort_keys=False, allow_unicode=True)
+        write_bytes(out / "config.yaml", text.encode())
+    return found
+
+
+def require_no_run(out: Path) -> None:
+    """Raise `ConfigError` where the folder `out` holds a run."""
+    if any((out / "checkpoints").glob("step-*.pt")):
+        raise ConfigError(f"{out} holds a run; --resume goes on with it, or choose another --out")
+
+
+def _is_first_process() -> bool:
+    """Of a run on several devices one process writes; torchrun sets RANK, Lightning the rest."""
+    ranks = (os.environ.get(name, "0") for name in ("RANK", "NODE_RANK", "LOCAL_RANK"))
+    return all(rank == "0" for rank in ranks)
+
+
+def _make_folders(out: Path) -> None:
+    folders = [out, *(out / name for name in FOLDERS)]
+    try:
+        for folder in folders:
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{out}: can't be made ({error}); choose another --out") from None
+    for folder in folders:
+        remove_leftovers(folder)

@@ -1,0 +1,71 @@
+"""Weights & Biases as a further place that figures go to; the package is asked for when it is."""
+
+from __future__ import annotations
+
+import importlib
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from synth.contract import ConfigError, write_bytes
+from training.run.plan import Plan, plan_as_dict
+
+ID_FILE = "wandb-run.txt"
+TAG_LENGTH = 64  # that W&B takes
+
+
+class WandbLogger:
+    """A run of W&B beside a run's folder; a run that is resumed goes on with its own.
+
+    Its variables apply: WANDB_MODE=offline sends nothing, WANDB_API_KEY names the account.
+
+    Args:
+        plan: whose settings are noted; folder: the run's, where W&B keeps its files too.
+        project: its name there; note: its tag, to filter runs by; 64 characters of it.
+
+    Raises:
+        ConfigError: the package is not installed, or W&B refuses.
+    """
+
+    def __init__(self, plan: Plan, folder: Path, project: str, note: str) -> None:
+        wandb = import_wandb()
+        try:
+            self._run = wandb.init(
+                project=project, name=folder.name, tags=[note[:TAG_LENGTH]],
+                config=plan_as_dict(plan), dir=str(folder), id=_run_id(folder), resume="allow",
+            )  # fmt: skip
+        except wandb.errors.Error as error:
+            raise ConfigError(
+                f"wandb: {' '.join(str(error).split())[:200]}; log in with `wandb login`, set"
+                " WANDB_MODE=offline, or leave out --wandb"
+            ) from None
+
+    def write(self, step: int, figures: Mapping[str, float]) -> None:
+        """Send the figures of a step."""
+        self._run.log(dict(figures), step=step)
+
+    def close(self) -> None:
+        """Send what is left and end the run there."""
+        self._run.finish()
+
+
+def import_wandb() -> Any:
+    """The package. Raises `ConfigError` where it is not installed."""
+    try:
+        return importlib.import_module("wandb")
+    except ModuleNotFoundError as error:
+        if error.name != "wandb":
+            raise
+        raise ConfigError(
+            "wandb asks for the package wandb, which is not installed; install it:"
+            " pip install wandb, or leave out --wandb"
+        ) from None
+
+
+def _run_id(folder: Path) -> str:
+    """The same for all parts of a run that is broken off and resumed."""
+    file = folder / ID_FILE
+    if not file.exists():
+        write_bytes(file, uuid.uuid4().hex[:16].encode())
+    return file.read_text("utf-8").strip()

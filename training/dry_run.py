@@ -1,8 +1,9 @@
-"""What a run would be: settings, data, parameters and the measured cost of a step."""
+"""A run that is only described: settings, data, parameters and the measured cost of a step."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import lightning as L
@@ -10,16 +11,17 @@ import torch
 import yaml
 
 from training.families import TRAINING
+from training.run.config import TrainConfig
 from training.run.family import Span
-from training.run.plan import Plan, data_summary, plan_as_dict
+from training.run.plan import AnyPlan, data_summary, plan_as_dict
 from training.run.task import Task
-from training.train import build_task, fit, make_trainer, step_precision
+from training.run.trainer import build_task, fit, make_trainer, step_precision
 
 MEASURED_STEPS = 2
 LONG = 16
 
 
-def dry_run_report(plan: Plan) -> dict[str, Any]:
+def dry_run_report(plan: AnyPlan) -> dict[str, Any]:
     """The report, JSON-ready. A few real steps are measured, and thrown away.
 
     Keys: `config`, `data`, `notes`, `parameters`, `parameter_bytes`, `step` (`seconds`,
@@ -28,10 +30,12 @@ def dry_run_report(plan: Plan) -> dict[str, Any]:
     settings = plan.training
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    task = build_task(plan)
+    parts = TRAINING[plan.family].parts()
+    task = build_task(parts.task, plan)
     parameters = sum(p.numel() for p in task.model.parameters())
-    samples = settings.batch_size * TRAINING[plan.family].parts().window(plan)
-    seconds = _measure(plan, task)
+    samples = settings.batch_size * parts.window(plan)
+    stream = parts.stream(plan, Span(0, 1 + MEASURED_STEPS))
+    seconds = _measure(settings, task, stream)
     return {
         "config": plan_as_dict(plan),
         "data": data_summary(plan),
@@ -78,11 +82,10 @@ def _short(value: Any) -> Any:
     return value
 
 
-def _measure(plan: Plan, task: Task) -> float:
+def _measure(settings: TrainConfig, task: Task, stream: Iterable[Any]) -> float:
     """Seconds of a step, without what the first one sets up (compilation, caches)."""
     clock = _Clock()
-    trainer = make_trainer(plan, clock)
-    fit(trainer, task, TRAINING[plan.family].parts().stream(plan, Span(0, 1 + MEASURED_STEPS)))
+    fit(make_trainer(settings, clock), task, stream)
     return (clock.ends[-1] - clock.ends[0]) / MEASURED_STEPS
 
 

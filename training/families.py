@@ -18,7 +18,7 @@ from training.run.config import TrainConfig
 from training.samplernn.config import SampleRNNTrainConfig
 
 if TYPE_CHECKING:
-    from training.run.family import Parts
+    from training.run.family import Parts, Reporting
     from training.run.plan import Plan
 
 
@@ -27,50 +27,70 @@ class FamilyTraining:
     """How a family is trained.
 
     Attributes:
-        config: class of its settings; parts: what trains it.
+        config: class of its settings.
+        parts: gives what trains it.
+        example: a command that trains it, for the help text.
+        report: gives what a report on its runs needs; None: they can't be reported.
         aliases: further names of flags by field, of DATA by "data".
         presets: settings of the run that belong to a preset of the model.
-        hidden: fields of the two configs that have no flag: data decide them, or nothing does.
+        hidden: fields of the two configs that have no flag: the data decide them, or nothing does.
         instead: settings that stand for another one: a value for the first, given later than one
             for the second, takes its place.
-        data: what is learned from where no data are named.
-        folder: where a run goes that has no --out; None: it needs one.
+        data: the recordings to learn from where none are named.
+        folder: the folder of a run that has no --out; None: it needs one.
     """
 
     config: type[TrainConfig]
-    parts: Callable[[], Parts]
+    parts: Callable[[], Parts[Any, Any]]
+    example: str
+    report: Callable[[], Reporting[Any, Any]] | None = None
     aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     hidden: frozenset[str] = frozenset()
     instead: Mapping[str, str] = field(default_factory=dict)
     data: str = ""
-    folder: Callable[[Plan], Path] | None = None
+    folder: Callable[[Plan[Any, Any]], Path] | None = None
 
 
-def _codec() -> Parts:
+def _codec() -> Parts[Any, Any]:
     from training.codec.parts import CODEC
 
     return CODEC
 
 
-def _samplernn() -> Parts:
+def _samplernn() -> Parts[Any, Any]:
     from training.samplernn.parts import SAMPLERNN
 
     return SAMPLERNN
 
 
-def _inr() -> Parts:
+def _inr() -> Parts[Any, Any]:
     from training.inr.parts import INR_PARTS
 
     return INR_PARTS
 
 
+def _inr_report() -> Reporting[Any, Any]:
+    from training.inr.reporting import INR_REPORTING
+
+    return INR_REPORTING
+
+
 TRAINING: dict[str, FamilyTraining] = {
-    "codec": FamilyTraining(CodecTrainConfig, _codec),
-    "samplernn": FamilyTraining(SampleRNNTrainConfig, _samplernn, {"frame_sizes": ("frame_size",)}),
+    "codec": FamilyTraining(
+        CodecTrainConfig, _codec, "synth train codec FOLDER --preset tiny --out runs/mine"
+    ),
+    "samplernn": FamilyTraining(
+        SampleRNNTrainConfig,
+        _samplernn,
+        "synth train samplernn song.wav --preset small --out runs/song",
+        aliases={"frame_sizes": ("frame_size",)},
+    ),
     "inr": FamilyTraining(
         INRTrainConfig,
         _inr,
+        "synth train inr FOLDER --preset small --out runs/notes",
+        report=_inr_report,
         aliases={
             "data": ("dataset_name",),
             "learning_rate": ("lr",),
@@ -83,3 +103,8 @@ TRAINING: dict[str, FamilyTraining] = {
         folder=run_folder,
     ),
 }
+
+
+def reported_families() -> list[str]:
+    """The families whose runs can be reported."""
+    return [family for family, row in TRAINING.items() if row.report is not None]

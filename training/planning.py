@@ -13,7 +13,7 @@ from training.data.datasets.place import locate
 from training.data.library import build_library
 from training.families import TRAINING
 from training.run.config import TrainConfig
-from training.run.plan import Plan
+from training.run.plan import AnyPlan, Plan
 
 
 def resolve_configs(
@@ -62,7 +62,7 @@ def plan_run(
     cache: Path | None = None,
     resume_from: Path | None = None,
     on_file: Callable[[int, int], None] | None = None,
-) -> Plan:
+) -> AnyPlan:
     """Settings resolved and data found. A run that is resumed gives its own where none are given.
 
     Raises:
@@ -92,7 +92,7 @@ def make_plan(
     *,
     cache: Path | None = None,
     on_file: Callable[[int, int], None] | None = None,
-) -> Plan:
+) -> AnyPlan:
     """Find, decode and split the data: a folder, a file or the name of a fetched set.
 
     Raises:

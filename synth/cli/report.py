@@ -8,7 +8,18 @@ from pathlib import Path
 import click
 
 
-@click.command()
+class ReportCommand(click.Command):
+    """Its help ends with the families whose runs can be reported, read when it is asked for."""
+
+    def format_epilog(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        from training.families import reported_families
+
+        formatter.write_paragraph()
+        families = ", ".join(reported_families())
+        formatter.write_text(f"Runs of these families can be reported: {families}.")
+
+
+@click.command(cls=ReportCommand)
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--sounds", default=0, type=click.IntRange(min=0),
               help="At most so many sounds of each run; 0 is all.")  # fmt: skip
@@ -25,12 +36,12 @@ def report(
     as_json: bool,
     markdown: bool,
 ) -> None:
-    """How well the RUNS of coordinate networks know their sounds, beside silence and noise.
+    """How well the models of RUNS know their sounds, beside silence and noise.
 
     Runs that differ in their seed alone make one row: mean and standard deviation.
 
     \b
-    synth report runs/pi-gan-* runs/wavegan-* --markdown
+    synth report runs/* --markdown
     """
     from training.report.comparison import report as measure
     from training.report.text import as_data, as_markdown, as_text

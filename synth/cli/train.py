@@ -26,15 +26,19 @@ class FamilyGroup(click.Group):
 
         return family_command(name) if name in TRAINING else None
 
+    def format_help_text(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        from training.families import TRAINING
+
+        super().format_help_text(context, formatter)
+        with formatter.indentation():
+            formatter.write_paragraph()
+            for row in TRAINING.values():
+                formatter.write_text(row.example)
+
 
 @click.command(cls=FamilyGroup)
 def train() -> None:
-    """Train a model on your own recordings.
-
-    \b
-    synth train codec FOLDER --preset tiny --out runs/mine
-    synth train samplernn song.wav --preset small --out runs/song
-    """
+    """Train a model on your own recordings."""
 
 
 def family_command(family: str) -> click.Command:
@@ -72,7 +76,7 @@ def family_command(family: str) -> click.Command:
         family,
         callback=run,
         params=options,
-        help=f"Train a {family} on DATA.",
+        help=f"Train a model of the family {family} on DATA.",
         context_settings={"token_normalize_func": _dashes},
     )
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from synth.contract import ConfigError
 from training.run.config import TrainConfig
+
+if TYPE_CHECKING:
+    from synth.models.codec import CodecConfig
+    from training.run.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -64,3 +68,6 @@ class CodecTrainConfig(TrainConfig):
         windows = self.mel_windows
         if not windows or any(not 16 <= w <= 16_384 or w & (w - 1) for w in windows):
             raise ConfigError(f"mel_windows is {windows}; powers of two in 16 … 16384 are needed")
+
+
+CodecPlan: TypeAlias = "Plan[CodecConfig, CodecTrainConfig]"

@@ -6,12 +6,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from synth.contract import ConfigError, require_one_of
 from training.run.config import TrainConfig
 
 if TYPE_CHECKING:
+    from synth.models.inr import INRConfig
     from training.run.plan import Plan
 
 OPTIMIZERS = ("adabelief", "adam")
@@ -175,9 +176,12 @@ class INRTrainConfig(TrainConfig):
                 )
 
 
-def run_folder(plan: Plan) -> Path:
+INRPlan: TypeAlias = "Plan[INRConfig, INRTrainConfig]"
+
+
+def run_folder(plan: INRPlan) -> Path:
     """Where a run goes that has no --out: what `save_path` says."""
-    settings = cast(INRTrainConfig, plan.training)
+    settings = plan.training
     if settings.save_path != "auto":
         return Path(settings.save_path)
     model, data = plan.model, Path(plan.data)

@@ -12,10 +12,9 @@ from torch import Tensor
 
 from synth.contract import write_audio, write_bytes
 from training.data.library import Array
-from training.inr.config import INRTrainConfig
+from training.inr.config import INRPlan
 from training.inr.pictures import draw_overlay
 from training.measures.pictures import draw
-from training.run.plan import Plan
 
 
 def write_originals(folder: Path, index: Sequence[int], sounds: Array, sample_rate: int) -> None:
@@ -24,15 +23,14 @@ def write_originals(folder: Path, index: Sequence[int], sounds: Array, sample_ra
         _write(folder / f"original_{row}.wav", audio, sample_rate)
 
 
-def write_sounds(
-    out: Path, plan: Plan, settings: INRTrainConfig, row: int, meant: Array, dense: Array, step: int
-) -> None:
+def write_sounds(out: Path, plan: INRPlan, row: int, meant: Array, dense: Array, step: int) -> None:
     """Of one sound: audio at its rate and, where there is more, at that of `dense`; pictures.
 
     Args:
         out: folder of the run; row: of the table of latents, the name of the files.
         meant: `[samples]`; dense: `[samples * eval_upscale_ratio]`, what was made.
     """
+    settings = plan.training
     rate, ratio = plan.model.sample_rate, settings.eval_upscale_ratio
     name, made = f"reconstruction_step_{step}_{row}", dense[::ratio]
     if settings.save_audio:
@@ -56,7 +54,7 @@ def write_latents(folder: Path, latents: Tensor, step: int) -> None:
     write_bytes(folder / f"z_step_{step}.npy", buffer.getvalue())
 
 
-def write_table(folder: Path, plan: Plan) -> None:
+def write_table(folder: Path, plan: INRPlan) -> None:
     """`sounds.csv`: which sound a row of latents is."""
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer)

@@ -1,20 +1,20 @@
-"""What is looked at while coordinate networks are trained: sounds as they are by now."""
+"""Evaluations of coordinate networks while they are trained: the sounds as they are by now."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from synth.contract import remove_leftovers
-from synth.models.inr import INR
+from synth.models.inr import INR, INRConfig
 from training.codec.latent_statistics import principal_axes
 from training.data.library import Array
-from training.inr.config import INRTrainConfig
+from training.inr.config import INRPlan, INRTrainConfig
 from training.inr.decoding import decoded, encode_table
 from training.inr.evidence import write_latents, write_originals, write_sounds, write_table
 from training.inr.saturation import complaint, layer_shares
@@ -22,14 +22,13 @@ from training.inr.sounds import load_sounds
 from training.measures.cdpam import CDPAMLoss
 from training.measures.scale import Scale
 from training.measures.upsampling import super_resolution
-from training.run.plan import Plan
 from training.run.progress import Logger
 from training.run.review import Review, Say
 
 NAN = float("nan")
 
 
-class INRReview(Review):
+class INRReview(Review[INR, INRConfig, INRTrainConfig]):
     """Errors of reconstructions; them and their originals as audio and pictures; latents.
 
     `eval_mse`, `eval_stft` and, where it is part of the loss, `eval_cdpam` are those of `Scale`, of
@@ -38,9 +37,9 @@ class INRReview(Review):
     written have between their samples (`Resolution`).
     """
 
-    def __init__(self, plan: Plan, out: Path, say: Say) -> None:
+    def __init__(self, plan: INRPlan, out: Path, say: Say) -> None:
         super().__init__(plan, out, say)
-        self._settings = cast(INRTrainConfig, plan.training)
+        self._settings = plan.training
         self._complaint = ""
         self._scale: tuple[Scale, float] | None = None
         seconds = plan.model.audio_length / plan.model.sample_rate
@@ -64,8 +63,8 @@ class INRReview(Review):
         project, note = settings.wandb_project_name, settings.note
         return (WandbLogger(self.plan, self.out, project, note),)
 
-    def begin(self, training: dict[str, Any] | None, model: Callable[[], nn.Module]) -> None:
-        self._complain(cast(INR, model()))
+    def begin(self, training: dict[str, Any] | None, model: Callable[[], INR]) -> None:
+        self._complain(model())
         if self._settings.save_audio:
             sounds, rate = self._load(self._shown), self.plan.model.sample_rate
             write_originals(self.out / "audio", self._shown, sounds, rate)
@@ -78,21 +77,20 @@ class INRReview(Review):
     def saves(self, step: int) -> bool:
         return step % self._settings.save_every == 0
 
-    def evaluate(self, model: nn.Module, step: int) -> dict[str, float]:
-        made = cast(INR, model)
-        self._encode(made)
-        self._complain(made)
+    def evaluate(self, model: INR, step: int) -> dict[str, float]:
+        self._encode(model)
+        self._complain(model)
         if self._scale is None:
-            self._scale = self._make_scale(made.latents.device)
+            self._scale = self._make_scale(model.latents.device)
         scale, silence = self._scale
-        z = made.latents[self._measured]
-        scores = scale.compare(lambda rows: decoded(made, z[rows]))
+        z = model.latents[self._measured]
+        scores = scale.compare(lambda rows: decoded(model, z[rows]))
         figures = {"eval_mse": scores.mse, "eval_stft": scores.stft, "eval_silence": silence}
         if scores.cdpam is not None:
             figures["eval_cdpam"] = scores.cdpam
         if self._settings.save_latents:
-            write_latents(self.out / "latents", made.latents, step)
-        return {**figures, **self._look_closer(made, step)}
+            write_latents(self.out / "latents", model.latents, step)
+        return {**figures, **self._look_closer(model, step)}
 
     def score(self, figures: dict[str, float]) -> float:
         return figures["eval_mse"]
@@ -104,10 +102,9 @@ class INRReview(Review):
         share = figures.get("eval_mse", NAN) / max(figures.get("eval_silence", NAN), 1e-12)
         return f"{100 * share:.2f} % of silence"
 
-    def latent(self, model: nn.Module) -> dict[str, Tensor]:
-        made = cast(INR, model)
-        self._encode(made)
-        return principal_axes(made.latents.cpu())
+    def latent(self, model: INR) -> dict[str, Tensor]:
+        self._encode(model)
+        return principal_axes(model.latents.cpu())
 
     def _look_closer(self, model: INR, step: int) -> dict[str, float]:
         """Write the sounds that are shown; figures of what lies between their samples."""
@@ -119,7 +116,7 @@ class INRReview(Review):
         rows = settings.max_high_res_batch_size
         dense = decoded(model, model.latents[index], ratio=ratio, rows=rows)
         for row, meant, high in zip(index, self._load(index), dense.numpy(), strict=True):
-            write_sounds(self.out, self.plan, settings, row, meant, high, step)
+            write_sounds(self.out, self.plan, row, meant, high, step)
         if ratio == 1:
             return {}
         found = super_resolution(dense, torch.from_numpy(self._load(index, ratio)), ratio)

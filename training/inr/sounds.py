@@ -19,7 +19,9 @@ from training.inr.presets import autoconfigured
 from training.run.family import Arrangement
 
 
-def arrange(model: INRConfig, settings: INRTrainConfig, data: str, library: Library) -> Arrangement:
+def arrange(
+    model: INRConfig, settings: INRTrainConfig, data: str, library: Library
+) -> Arrangement[INRConfig, INRTrainConfig]:
     """Choose the sounds, name them, and settle what depends on them.
 
     Raises:

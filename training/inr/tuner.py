@@ -8,28 +8,30 @@ sounds for a few steps; the better third goes on to three times as many, twice.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple
 
 import torch
 
 from synth.contract import DataError
 from synth.models.inr import INR
-from training.families import TRAINING
-from training.inr.config import INRTrainConfig
+from training.inr.config import INRPlan
 from training.inr.decoding import decoded
 from training.inr.sounds import load_sounds, spread
+from training.inr.task import INRTask
 from training.run.family import Span
-from training.run.plan import Plan
 from training.run.review import Say
-from training.train import build_task, fit, make_trainer
+from training.run.trainer import build_task, fit, make_trainer
 
 FIRST = (30.0, 100.0, 300.0, 1000.0, 3000.0, 10_000.0)
 HIDDEN = (10.0, 30.0, 100.0, 300.0, 1000.0)
 KEPT = 3  # one of so many goes on
 RUNGS = 3
 SOUNDS, POINTS = 8, 1000
+
+MakeTask = Callable[[INRPlan], INRTask]
+MakeStream = Callable[[INRPlan, Span], Iterable[Any]]
 
 
 class Trial(NamedTuple):
@@ -41,13 +43,23 @@ class Trial(NamedTuple):
     error: float
 
 
-def tuned(plan: Plan, say: Say) -> Plan:
-    """The plan with the omegas that were found, where it asks for that."""
-    settings = cast(INRTrainConfig, plan.training)
+def tuned(plan: INRPlan, say: Say, make_task: MakeTask, make_stream: MakeStream) -> INRPlan:
+    """The plan with the omegas that were found, where its settings ask for a search.
+
+    Args:
+        plan: of the run.
+        say: prints a line that stays.
+        make_task: the task of a plan, with a fresh model.
+        make_stream: the batches of a span of steps.
+
+    Raises:
+        DataError: none of the pairs learns anything.
+    """
+    settings = plan.training
     if not settings.tune:
         return plan
     pairs = [(first, hidden) for first in FIRST for hidden in HIDDEN]
-    trials = search(plan, pairs, settings.tune_steps, say)
+    trials = search(plan, pairs, settings.tune_steps, say, make_task, make_stream)
     say("omegas tried on a few of the sounds, best first, error as a share of silence:")
     for line in table(trials):
         say(line)
@@ -56,12 +68,21 @@ def tuned(plan: Plan, say: Say) -> Plan:
     return replace(plan, model=model)
 
 
-def search(plan: Plan, pairs: Sequence[tuple[float, float]], steps: int, say: Say) -> list[Trial]:
+def search(
+    plan: INRPlan,
+    pairs: Sequence[tuple[float, float]],
+    steps: int,
+    say: Say,
+    make_task: MakeTask,
+    make_stream: MakeStream,
+) -> list[Trial]:
     """All trials, those that went furthest first, the best of them before the others.
 
     Args:
-        pairs: of first and hidden omega; steps: that the last ones are trained for.
-        say: hears what is being tried.
+        plan: of the run, whose sounds are tried.
+        pairs: of first and hidden omega.
+        steps: that the last pairs are trained for, at least 1.
+        say, make_task, make_stream: as in `tuned`.
 
     Raises:
         DataError: none of the pairs learns anything.
@@ -72,7 +93,10 @@ def search(plan: Plan, pairs: Sequence[tuple[float, float]], steps: int, say: Sa
     for rung in range(RUNGS):
         budget = max(1, steps // KEPT ** (RUNGS - 1 - rung))
         say(f"trying {len(left)} pairs of omegas for {budget} steps each")
-        tried = sorted((attempt(small, pair, budget) for pair in left), key=lambda t: t.error)
+        tried = sorted(
+            (attempt(small, pair, budget, make_task, make_stream) for pair in left),
+            key=lambda trial: trial.error,
+        )
         survivors = max(1, math.ceil(len(tried) / KEPT))
         last = rung == RUNGS - 1
         done = [*tried, *done] if last else [*tried[survivors:], *done]
@@ -82,16 +106,25 @@ def search(plan: Plan, pairs: Sequence[tuple[float, float]], steps: int, say: Sa
     return done
 
 
-def attempt(plan: Plan, pair: tuple[float, float], steps: int) -> Trial:
-    """Train a fresh model of the pair and measure it."""
+def attempt(
+    plan: INRPlan,
+    pair: tuple[float, float],
+    steps: int,
+    make_task: MakeTask,
+    make_stream: MakeStream,
+) -> Trial:
+    """Train a fresh model with a pair of first and hidden omega for so many steps, and measure it.
+
+    A model that diverges has an infinite error.
+    """
     model = replace(plan.model, first_omega_0=pair[0], hidden_omega_0=pair[1])
     plan = replace(plan, model=model, training=replace(plan.training, steps=steps))
-    task = build_task(plan)
+    task = build_task(make_task, plan)
     try:
-        fit(make_trainer(plan), task, TRAINING["inr"].parts().stream(plan, Span(0, steps)))
+        fit(make_trainer(plan.training), task, make_stream(plan, Span(0, steps)))
     except DataError:
         return Trial(*pair, steps, math.inf)
-    return Trial(*pair, steps, _error(plan, cast(INR, task.model)))
+    return Trial(*pair, steps, _error(plan, task.model))
 
 
 def table(trials: Sequence[Trial]) -> list[str]:
@@ -100,16 +133,16 @@ def table(trials: Sequence[Trial]) -> list[str]:
     return [head, *(f"{t.first:12g} {t.hidden:12g} {t.steps:6d} {t.error:8.3f}" for t in trials)]
 
 
-def _error(plan: Plan, model: INR) -> float:
+def _error(plan: INRPlan, model: INR) -> float:
     meant = torch.from_numpy(load_sounds(plan.learned, plan.model.audio_length))
     made = decoded(model.eval(), model.latents)
     error = float((made - meant).square().sum() / meant.square().sum().clamp(min=1e-12))
     return error if math.isfinite(error) else math.inf
 
 
-def _small(plan: Plan) -> Plan:
+def _small(plan: INRPlan) -> INRPlan:
     """The plan with fewer sounds and points, one device, and squared error alone."""
-    settings = cast(INRTrainConfig, plan.training)
+    settings = plan.training
     clips = spread(plan.learned, SOUNDS)
     return replace(
         plan,

@@ -1,4 +1,4 @@
-"""What trained runs are worth, side by side: errors of their sounds beside silence and noise.
+"""Trained runs side by side: errors of their sounds beside those of silence and noise.
 
 Each run is read from its folder, its sounds are made by its `model.pt` and compared with the
 recordings that it learned. Runs that differ in nothing but their seed make one row.
@@ -7,27 +7,24 @@ recordings that it learned. Runs that differ in nothing but their seed make one 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean, stdev
+from typing import Any
 
 import torch
-from torch import Tensor
 
 from synth.contract import ConfigError, DataError, ModelFileError
-from synth.models.inr import INR
+from synth.contract.errors import one_line
 from synth.models.package import Package, unpack
-from training.data.library import Array
-from training.inr.decoding import decoded
-from training.inr.sounds import load_sounds
+from training.families import TRAINING, reported_families
 from training.measures.cdpam import CDPAMLoss
 from training.measures.scale import NAMES, Scale, Scores
 from training.planning import plan_run, stored_run
-from training.run.plan import Plan
-
-FAMILY = "inr"
-Say = Callable[[str], None]
+from training.run.family import Reporting
+from training.run.plan import AnyPlan
+from training.run.review import Say
 
 
 @dataclass(frozen=True)
@@ -35,10 +32,13 @@ class Row:
     """One line of the report.
 
     Attributes:
-        data, name: what was learned, by what; "silence" and "noise" are names, too.
-        runs: folders; steps: of the longest one; parameters: of one decoder; both 0 for baselines.
-        sounds: compared; mean, spread: of each of `metrics.NAMES` over runs, None where it was not
-            measured; a spread (standard deviation) needs two runs.
+        data: what was learned; name: by what, or "silence" or "noise".
+        runs: folders; none for silence and noise.
+        steps: of the longest run, 0 for silence and noise.
+        parameters: of what makes one sound, 0 for silence and noise.
+        sounds: number that was compared.
+        mean: of each of `scale.NAMES` over the runs, None where it was not measured.
+        spread: standard deviation over the runs, None for fewer than two.
     """
 
     data: str
@@ -54,23 +54,20 @@ class Row:
 @dataclass(frozen=True)
 class _Run:
     folder: Path
-    plan: Plan
+    plan: AnyPlan
     package: Package
+    family: Reporting[Any, Any]
 
     @property
-    def model(self) -> INR:
-        model = self.package.model
-        assert isinstance(model, INR)  # noqa: S101 - of this family
-        return model
+    def samples(self) -> int:
+        """Length of each sound."""
+        return self.family.samples(self.package.config)
 
     def settings(self) -> str:
-        """All that tells runs apart which are more than repetitions of each other."""
-        training = {k: v for k, v in vars(self.plan.training).items() if k not in _REPEATED}
+        """The settings in which runs differ unless they repeat each other."""
+        repeated = self.family.repeated
+        training = {k: v for k, v in vars(self.plan.training).items() if k not in repeated}
         return f"{self.package.config} {training}"
-
-
-# Of these a repetition has its own, or none of them changes what is learned.
-_REPEATED = ("seed", "note", "note_general", "save_path", "threads", "wandb", "wandb_project_name")
 
 
 def report(
@@ -85,16 +82,17 @@ def report(
     """Rows by data and mean squared error, silence and noise after the runs on the same sounds.
 
     Args:
-        folders: of runs of the family `inr`.
+        folders: of runs of families that can be reported.
         sounds: at most so many of each run, spread evenly over them; 0: all.
         cdpam: whether to measure it; None: where it is installed.
         cache: folder of decoded audio; None: the user's.
         device: of torch; "auto" is a GPU where there is one.
-        say: hears what is being measured.
+        say: prints what is being measured.
 
     Raises:
-        ConfigError: no run, or one of another family; CDPAM is wanted and not installed.
-        DataError: the recordings are gone or are others now.
+        ConfigError: a folder holds no run, or one of a family that can't be reported; or CDPAM is
+            asked for and not installed.
+        DataError: the recordings are gone or have changed.
         ModelFileError: a `model.pt` is missing or damaged.
     """
     if device == "auto":
@@ -102,8 +100,7 @@ def report(
     runs = [_open_run(folder, cache) for folder in folders]
     groups: dict[tuple[str, int], list[_Run]] = {}
     for run in runs:
-        same = (run.plan.library.fingerprint(), run.model.config.audio_length)
-        groups.setdefault(same, []).append(run)
+        groups.setdefault((run.plan.library.fingerprint(), run.samples), []).append(run)
     rows: list[Row] = []
     for group in groups.values():
         rows += _rows_of(group, sounds, cdpam, device, say)
@@ -111,23 +108,22 @@ def report(
 
 
 def _rows_of(runs: list[_Run], sounds: int, cdpam: bool | None, device: str, say: Say) -> list[Row]:
-    """Of runs on the same sounds."""
+    """The rows of runs on the same sounds."""
     first = runs[0]
-    config = first.model.config
     clips = first.plan.learned
     count = min(sounds or len(clips), len(clips))
     picked = [n * len(clips) // count for n in range(count)]
-    meant = load_sounds([clips[n] for n in picked], config.audio_length)
-    metric = _metric(cdpam, config.audio_length / config.sample_rate, say)
+    meant = first.family.load(first.package.config, [clips[n] for n in picked])
+    metric = _metric(cdpam, first.samples / first.plan.library.sample_rate, say)
     scale = Scale(meant, metric, device)
     made: dict[str, list[tuple[_Run, Scores]]] = {}
     for run in runs:
         say(f"{run.folder}: {len(meant)} sounds")
-        run.model.to(device)
-        scores = scale.compare(_decoder(run.model, picked, meant))
-        run.model.cpu()  # so that one at a time is there
+        model = run.package.model.to(device)
+        scores = scale.compare(run.family.decode(model, picked, meant))
+        model.cpu()  # so that the device holds one at a time
         made.setdefault(run.settings(), []).append((run, scores))
-    rows = [_row(first.plan.data, _names(same), same, len(meant)) for same in made.values()]
+    rows = [_row(same, len(meant)) for same in made.values()]
     rows = sorted(_told_apart(rows), key=lambda row: row.mean["mse"] or 0.0)
     for name, measure in (("silence", scale.silence), ("noise", scale.noise)):
         say(f"{name}: {len(meant)} sounds")
@@ -148,55 +144,42 @@ def _metric(wanted: bool | None, seconds: float, say: Say) -> CDPAMLoss | None:
 
 
 def _open_run(folder: Path, cache: Path | None) -> _Run:
-    plan = plan_run(FAMILY, None, resume_from=_require_run(folder), cache=cache)
+    family, reporting = _require_run(folder)
+    plan = plan_run(family, None, resume_from=folder, cache=cache)
     path = folder / "model.pt"
     try:
         package = unpack(torch.load(path, map_location="cpu", weights_only=True))
     except ModelFileError as error:
         raise ModelFileError(f"{path}: {error}") from None
     except Exception as error:  # noqa: BLE001 - torch raises whatever a damaged file leads it to
-        reason = " ".join(str(error).split())[:100]
-        raise ModelFileError(f"{path}: can't be read ({reason}); train on with --resume") from None
+        raise ModelFileError(
+            f"{path}: can't be read ({one_line(error, 100)}); train on with --resume"
+        ) from None
     found, learned = plan.library.fingerprint(), package.provenance.get("data", {})
-    if len(plan.learned) != package.config.sounds or learned.get("fingerprint", found) != found:
+    sounds = reporting.sounds(package.config)
+    if len(plan.learned) != sounds or learned.get("fingerprint", found) != found:
         raise DataError(
             f"{folder}: the recordings in {plan.data} are not those that it learned; put them back"
         )
-    return _Run(folder, plan, package)
+    return _Run(folder, plan, package, reporting)
 
 
-def _require_run(folder: Path) -> Path:
+def _require_run(folder: Path) -> tuple[str, Reporting[Any, Any]]:
+    """The family of the run in a folder, and its parts of a report."""
     if not (folder / "config.yaml").is_file():
         raise ConfigError(f"{folder}: holds no run (no config.yaml); name a folder of synth train")
-    family = stored_run(folder).get("family")
-    if family != FAMILY:
-        raise ConfigError(f"{folder}: is a run of {family}; runs of {FAMILY} can be reported")
-    return folder
-
-
-def _decoder(model: INR, indices: Sequence[int], meant: Array) -> Callable[[slice], Tensor]:
-    """Makes the sounds of these rows of the model's table; an encoder hears what is meant first."""
-
-    def decode(rows: slice) -> Tensor:
-        if model.encoder is None:
-            z = model.latents[list(indices[rows])]
-        else:
-            z = model.encode(torch.from_numpy(meant[rows]).to(model.latents))
-        return decoded(model, z)
-
-    return decode
-
-
-def _names(same: Sequence[tuple[_Run, Scores]]) -> str:
-    config = same[0][0].model.config
-    extra = [f"{n}={v}" for n, v in (("width", config.width), ("depth", config.depth)) if v]
-    extra += [f"branches={config.branches}"] if config.branches > 1 else []
-    extra += [config.meta_architecture] if config.meta_architecture != "autodecoder" else []
-    return " ".join([config.architecture, *extra])
+    family = str(stored_run(folder).get("family"))
+    row = TRAINING.get(family)
+    if row is None or row.report is None:
+        raise ConfigError(
+            f"{folder}: is a run of {family}; runs of {', '.join(reported_families())} can be"
+            " reported"
+        )
+    return family, row.report()
 
 
 def _told_apart(rows: list[Row]) -> list[Row]:
-    """Rows of one name get the name of a folder, too."""
+    """The rows, with the name of a folder added to names that occur more than once."""
     count = Counter(row.name for row in rows)
     return [
         row if count[row.name] == 1 else replace(row, name=f"{row.name} ({Path(row.runs[0]).name})")
@@ -204,15 +187,17 @@ def _told_apart(rows: list[Row]) -> list[Row]:
     ]
 
 
-def _row(data: str, name: str, same: Sequence[tuple[_Run, Scores]], sounds: int) -> Row:
+def _row(same: Sequence[tuple[_Run, Scores]], sounds: int) -> Row:
+    """The row of runs that repeat each other."""
     runs = [run for run, _ in same]
+    first = runs[0]
     values = {n: [getattr(scores, n) for _, scores in same] for n in NAMES}
     return Row(
-        data=data,
-        name=name,
+        data=first.plan.data,
+        name=first.family.name(first.package.config),
         runs=tuple(str(run.folder) for run in runs),
         steps=max(int(run.package.provenance.get("steps", 0)) for run in runs),
-        parameters=sum(p.numel() for p in runs[0].model.decoder.parameters()),
+        parameters=first.family.parameters(first.package.model),
         sounds=sounds,
         mean={n: None if None in v else fmean(v) for n, v in values.items()},
         spread={n: stdev(v) if None not in v and len(v) > 1 else None for n, v in values.items()},

@@ -1,23 +1,28 @@
-"""What a family has to give so that it can be trained."""
+"""The parts that a family provides so that it can be trained and reported."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from training.data.library import Clip, Library
+from torch import Tensor
+
+from training.data.library import Array, Clip, Library
 from training.run.config import TrainConfig
 from training.run.plan import Plan
 from training.run.review import Review, Say
 from training.run.task import Task
 
+NetworkT = TypeVar("NetworkT")
+ModelT = TypeVar("ModelT")
+SettingsT = TypeVar("SettingsT", bound=TrainConfig)
+
 
 @dataclass(frozen=True)
 class Span:
-    """Which batches are wanted: those of the steps `start` to `stop`, for process `rank` of
-    `world`."""
+    """The batches of the steps `start` to `stop` (excluded), for process `rank` of `world`."""
 
     start: int
     stop: int
@@ -26,41 +31,71 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Arrangement:
-    """The recordings as a family uses them: `library` without what it can't use, its two parts, and
-    the model's config, and the run's where it is not None, with what only the recordings can tell.
-    `notes` are said before anything is trained."""
+class Arrangement(Generic[ModelT, SettingsT]):
+    """The recordings as a family uses them.
 
-    model: Any
+    Attributes:
+        model: the model's config, with what only the recordings can tell.
+        library: without the recordings that the family can't use.
+        learned, held_out: the two parts of it.
+        training: the run's config, with what only the recordings can tell; None: as it was.
+        notes: lines for the user, printed before anything is trained.
+    """
+
+    model: ModelT
     library: Library
     learned: tuple[Clip, ...]
     held_out: tuple[Clip, ...]
-    training: TrainConfig | None = None
+    training: SettingsT | None = None
     notes: tuple[str, ...] = ()
 
 
-def as_planned(plan: Plan, say: Say) -> Plan:
-    """The plan itself."""
+def as_planned(plan: Plan[ModelT, SettingsT], say: Say) -> Plan[ModelT, SettingsT]:
+    """The plan itself: the `prepare` of a family that has nothing to try out."""
     return plan
 
 
 @dataclass(frozen=True)
-class Parts:
-    """What trains a family.
+class Parts(Generic[ModelT, SettingsT]):
+    """The parts that train a family.
 
     Attributes:
         arrange: (model config, settings, data, library) -> Arrangement. May raise DataError or
             ConfigError.
         task: the task of a plan, with a fresh model.
         stream: the batches of a span of steps, each a function of plan and step alone.
-        review: what is looked at beside the steps.
+        review: the evaluations beside the steps.
         window: samples of one row of a batch.
-        prepare: what has to be tried out before a fresh run: (plan, say) -> the plan to follow.
+        prepare: trials before a fresh run: (plan, say) -> the plan to follow.
     """
 
-    arrange: Callable[[Any, Any, str, Library], Arrangement]
-    task: Callable[[Plan], Task]
-    stream: Callable[[Plan, Span], Iterable[Any]]
-    review: Callable[[Plan, Path, Say], Review]
-    window: Callable[[Plan], int]
-    prepare: Callable[[Plan, Say], Plan] = as_planned
+    arrange: Callable[[ModelT, SettingsT, str, Library], Arrangement[ModelT, SettingsT]]
+    task: Callable[[Plan[ModelT, SettingsT]], Task]
+    stream: Callable[[Plan[ModelT, SettingsT], Span], Iterable[Any]]
+    review: Callable[[Plan[ModelT, SettingsT], Path, Say], Review[Any, ModelT, SettingsT]]
+    window: Callable[[Plan[ModelT, SettingsT]], int]
+    prepare: Callable[[Plan[ModelT, SettingsT], Say], Plan[ModelT, SettingsT]] = as_planned
+
+
+@dataclass(frozen=True)
+class Reporting(Generic[NetworkT, ModelT]):
+    """The parts that a report on trained runs needs of their family.
+
+    Attributes:
+        samples: length of every sound that is compared, from the model's config.
+        sounds: number of sounds that a model has learned, from its config.
+        load: the recordings of some clips, `[clips, samples]`, from the model's config.
+        decode: (model, numbers of the sounds, the recordings `[sounds, samples]`) -> a function
+            from a slice of them to what the model makes, `[rows, samples]`.
+        name: a short name for models of this config.
+        parameters: number of parameters of what makes one sound.
+        repeated: settings in which repetitions of one run may differ.
+    """
+
+    samples: Callable[[ModelT], int]
+    sounds: Callable[[ModelT], int]
+    load: Callable[[ModelT, Sequence[Clip]], Array]
+    decode: Callable[[NetworkT, Sequence[int], Array], Callable[[slice], Tensor]]
+    name: Callable[[ModelT], str]
+    parameters: Callable[[NetworkT], int]
+    repeated: frozenset[str]

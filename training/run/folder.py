@@ -10,12 +10,12 @@ from rich.console import Console
 
 from synth.contract import ConfigError, DataError, remove_leftovers, write_bytes
 from training.run.checkpoint import Checkpoint, load_newest, require_same_run
-from training.run.plan import Plan, plan_as_dict
+from training.run.plan import AnyPlan, plan_as_dict
 
 FOLDERS = ("checkpoints", "audio", "plots")
 
 
-def open_folder(plan: Plan, out: Path, resume: bool, console: Console) -> Checkpoint | None:
+def open_folder(plan: AnyPlan, out: Path, resume: bool, console: Console) -> Checkpoint | None:
     """Make or check the run's folder; returns the checkpoint to go on from.
 
     Raises:

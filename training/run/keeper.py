@@ -1,4 +1,4 @@
-"""Everything that is kept of a run, written beside its steps."""
+"""The records of a run, written beside its steps: rows, checkpoints, evaluations, the model."""
 
 from __future__ import annotations
 
@@ -16,30 +16,39 @@ import synth
 from synth.contract import DataError, config_to_dict
 from synth.models import FAMILIES
 from synth.models.package import pack
-from training.families import TRAINING
 from training.run.checkpoint import BEST, Checkpoint, save_checkpoint
 from training.run.files import save_tensors
-from training.run.plan import Plan, data_summary
+from training.run.plan import AnyPlan, data_summary
 from training.run.progress import Averages, Bar, Journal
+from training.run.review import Review
 from training.run.stopping import StopWish
 from training.run.task import Task
 
 
 class Keeper(L.Callback):
-    """Everything that is kept of a run: rows, checkpoints, evaluations, `model.pt`."""
+    """Writes rows, checkpoints, evaluations and `model.pt` of a run.
+
+    Args:
+        plan: of the run; out: its folder.
+        task: what is trained; review: the family's evaluations.
+        wish: whether a signal asks the run to stop.
+        console: where lines for the user go.
+        found: the checkpoint that the run goes on from, None for a fresh run.
+    """
 
     def __init__(
         self,
-        plan: Plan,
+        plan: AnyPlan,
         out: Path,
         task: Task,
+        review: Review[Any, Any, Any],
         wish: StopWish,
         console: Console,
         found: Checkpoint | None,
     ) -> None:
         self._plan, self._out, self._task, self._wish = plan, out, task, wish
         self._console, self._found = console, found
-        self._review = TRAINING[plan.family].parts().review(plan, out, self._say)
+        self._review = review
         self._start = self._saved = found.step if found else 0
         self._best = found.best if found else float("inf")
         self._unimproved = found.unimproved if found else 0
@@ -81,7 +90,7 @@ class Keeper(L.Callback):
             if step % settings.log_every == 0 or evaluating:
                 self._log(step, rate, self._evaluate() if evaluating else {})
         if evaluating:
-            # Evaluations are the first process's; what follows from them is everybody's.
+            # Only the first process evaluates; all of them follow its verdict.
             self._unimproved = trainer.strategy.broadcast(self._unimproved)
             self._task.judge(self._unimproved)
         stop = trainer.strategy.reduce_boolean_decision(bool(self._wish.name), all=False)
@@ -93,14 +102,14 @@ class Keeper(L.Callback):
         trainer.should_stop = stop or (evaluating and self._patience_is_over())
 
     def close(self) -> None:
-        """Leave the terminal and the files in order, whatever happened."""
+        """Close the progress bar and the files, however the run ended."""
         if self._bar:
             self._bar.close()
         if self._journal:
             self._journal.close()
 
     def finish(self) -> None:
-        """The last checkpoint and `model.pt`; tells where things are."""
+        """Write the last checkpoint and `model.pt`, and tell where they are."""
         step, out = self._task.step, self._out
         if self._wish.name:
             self._write_model()
@@ -111,7 +120,9 @@ class Keeper(L.Callback):
         if self._saved != step:
             self._save()
         if step < self._plan.training.steps:
-            self._say(f"ended after step {step}: {self._unimproved} evaluations without a better")
+            self._say(
+                f"ended after step {step}: {self._unimproved} evaluations in a row were no better"
+            )
         made = out / "model.pt" if self._review.keeps_model else out
         self._say(f"done: {made}, {self._review.headline(self._figures)}")
 
@@ -158,14 +169,14 @@ class Keeper(L.Callback):
         return package
 
     def _plain_copy(self) -> nn.Module:
-        """The model as it is now, uncompiled and in eval mode: nothing here disturbs training."""
+        """A copy of the model in eval mode, uncompiled, so that its use can't disturb training."""
         with torch.random.fork_rng(devices=[]):
             model = FAMILIES[self._plan.family].build(self._plan.model)
         model.load_state_dict(self._task.model.state_dict())
         return model.to(self._task.device).eval()
 
     def _require_finite(self) -> None:
-        """Nothing that can't be used takes the place of what can."""
+        """Raise `DataError` before weights that are not finite replace a usable file."""
         for name, tensor in self._task.model.state_dict().items():
             if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
                 raise DataError(
@@ -195,8 +206,13 @@ class Keeper(L.Callback):
         self._saved = self._task.step
 
 
-def provenance(plan: Plan, step: int, figures: dict[str, float]) -> dict[str, Any]:
-    """Where a model comes from, JSON-ready."""
+def provenance(plan: AnyPlan, step: int, figures: dict[str, float]) -> dict[str, Any]:
+    """Data, settings, figures and library versions behind a model, JSON-ready.
+
+    Args:
+        plan: of the run; step: steps done.
+        figures: of the last evaluation, by name.
+    """
     return {
         "data": data_summary(plan),
         "licence": plan.training.licence,

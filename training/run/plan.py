@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from synth.contract import config_to_dict
 from training.data.library import Clip, Library
 from training.run.config import TrainConfig
 
+ModelT_co = TypeVar("ModelT_co", covariant=True)
+SettingsT_co = TypeVar("SettingsT_co", bound=TrainConfig, covariant=True)
+
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Generic[ModelT_co, SettingsT_co]):
     """Everything decided about a run.
 
     Attributes:
-        family: key of the tables of families; model: its config; training: the run's, of the
-            family's class; data: folder or file;
-        library: what was found there; learned, held_out: its two parts; notes: what there is to
-            say about them.
+        family: key of the tables of families.
+        model, training: configs of the model and of the run, each of the family's class.
+        data: folder or file of recordings, or the name of a fetched set.
+        library: the recordings found there that can be used.
+        learned, held_out: the two parts of it.
+        notes: lines about them for the user.
     """
 
     family: str
-    model: Any
-    training: TrainConfig
+    model: ModelT_co
+    training: SettingsT_co
     data: str
     library: Library
     learned: tuple[Clip, ...]
@@ -31,7 +36,10 @@ class Plan:
     notes: tuple[str, ...] = ()
 
 
-def plan_as_dict(plan: Plan) -> dict[str, Any]:
+AnyPlan = Plan[Any, TrainConfig]
+
+
+def plan_as_dict(plan: AnyPlan) -> dict[str, Any]:
     """The part of a plan that is written as `config.yaml`."""
     return {
         "family": plan.family,
@@ -41,8 +49,8 @@ def plan_as_dict(plan: Plan) -> dict[str, Any]:
     }
 
 
-def data_summary(plan: Plan) -> dict[str, Any]:
-    """What was found, JSON-ready: files, seconds, held-out files, rejected ones and why."""
+def data_summary(plan: AnyPlan) -> dict[str, Any]:
+    """The recordings, JSON-ready: files, seconds, held-out files, rejected ones and why."""
     rate = plan.library.sample_rate
     return {
         "path": plan.data,

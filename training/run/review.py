@@ -1,24 +1,29 @@
-"""What a family looks at, and writes down, beside the steps of its training."""
+"""The evaluations of a family beside the steps of its training."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from torch import Tensor, nn
 
+from training.run.config import TrainConfig
 from training.run.plan import Plan
 from training.run.progress import Logger
 
 Say = Callable[[str], None]
+NetworkT = TypeVar("NetworkT", bound=nn.Module)
+ModelT = TypeVar("ModelT")
+SettingsT = TypeVar("SettingsT", bound=TrainConfig)
 
 
-class Review:
-    """Base of the families' reviews. Only the first process of a run has one.
+class Review(Generic[NetworkT, ModelT, SettingsT]):
+    """Base of the families' reviews. Only the first process of a run calls it.
 
     Args:
-        plan: of the run; out: its folder; say: prints a line that stays.
+        plan: of the run; out: its folder.
+        say: prints a line that stays.
 
     Attributes:
         columns: names of the held-out figures, in the order of metrics.csv.
@@ -26,39 +31,47 @@ class Review:
 
     columns: tuple[str, ...] = ()
 
-    def __init__(self, plan: Plan, out: Path, say: Say) -> None:
+    def __init__(self, plan: Plan[ModelT, SettingsT], out: Path, say: Say) -> None:
         self.plan, self.out, self.say = plan, out, say
 
-    def begin(self, training: dict[str, Any] | None, model: Callable[[], nn.Module]) -> None:
-        """Before the first step.
+    def begin(self, training: dict[str, Any] | None, model: Callable[[], NetworkT]) -> None:
+        """Prepare the run's folder, before the first step.
 
         Args:
             training: settings of the run that is resumed, else None.
             model: gives a copy of the model in eval mode.
         """
 
-    def after_step(self, step: int, model: Callable[[], nn.Module]) -> None:
-        """After each step, when all is saved; `model()` is a copy of the model in eval mode."""
+    def after_step(self, step: int, model: Callable[[], NetworkT]) -> None:
+        """Look at the model after each step, when all is saved.
+
+        Args:
+            step: steps done; model: gives a copy of the model in eval mode.
+        """
 
     @property
     def keeps_model(self) -> bool:
-        """Whether there is to be a `model.pt`."""
+        """Whether the run writes a `model.pt`."""
         return True
 
     def loggers(self) -> tuple[Logger, ...]:
-        """Where figures go beside metrics.csv and TensorBoard."""
+        """Loggers of figures beside metrics.csv and TensorBoard."""
         return ()
 
     def saves(self, step: int) -> bool:
-        """Whether a checkpoint is due."""
+        """Whether a checkpoint is due after so many steps."""
         raise NotImplementedError
 
-    def evaluate(self, model: nn.Module, step: int) -> dict[str, float]:
-        """Figures of `columns` on held-out audio; evidence of them goes to the run's folder."""
+    def evaluate(self, model: NetworkT, step: int) -> dict[str, float]:
+        """Figures of `columns` on held-out audio; audio and pictures go to the run's folder.
+
+        Args:
+            model: a copy in eval mode; step: steps done.
+        """
         raise NotImplementedError
 
     def score(self, figures: dict[str, float]) -> float:
-        """What the best checkpoint has least of."""
+        """The figure by which evaluations are compared; the lowest is the best."""
         raise NotImplementedError
 
     def headline(self, figures: dict[str, float]) -> str:
@@ -69,6 +82,6 @@ class Review:
         """The other figures in words."""
         raise NotImplementedError
 
-    def latent(self, model: nn.Module) -> dict[str, Tensor]:
+    def latent(self, model: NetworkT) -> dict[str, Tensor]:
         """Statistics that `model.pt` carries for the export; empty where there are none."""
         return {}

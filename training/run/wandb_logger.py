@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from synth.contract import ConfigError, write_bytes
-from training.run.plan import Plan, plan_as_dict
+from training.run.plan import AnyPlan, plan_as_dict
 
 ID_FILE = "wandb-run.txt"
 TAG_LENGTH = 64  # that W&B takes
@@ -28,7 +28,7 @@ class WandbLogger:
         ConfigError: the package is not installed, or W&B refuses.
     """
 
-    def __init__(self, plan: Plan, folder: Path, project: str, note: str) -> None:
+    def __init__(self, plan: AnyPlan, folder: Path, project: str, note: str) -> None:
         wandb = import_wandb()
         try:
             self._run = wandb.init(

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from synth.contract import ConfigError, require_one_of
 from training.run.config import TrainConfig
 from training.samplernn.arguments import ARGUMENT_RANGES
+
+if TYPE_CHECKING:
+    from synth.models.samplernn import SampleRNNConfig
+    from training.run.plan import Plan
 
 SCHEDULES = ("constant", "cosine", "plateau")
 LABELLINGS = ("", "folder", "csv")
@@ -75,3 +79,6 @@ class SampleRNNTrainConfig(TrainConfig):
                 f"carry_state needs 1 device, got devices {self.devices}, nodes {self.nodes}; leave"
                 " one of them out"
             )
+
+
+SampleRNNPlan: TypeAlias = "Plan[SampleRNNConfig, SampleRNNTrainConfig]"

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import Any
 
 from training.run.family import Parts, Span
-from training.run.plan import Plan
-from training.samplernn.config import SampleRNNTrainConfig
+from training.samplernn.config import SampleRNNPlan
 from training.samplernn.recordings import (
     arrange,
     make_layout,
@@ -20,19 +19,15 @@ from training.samplernn.task import SampleRNNTask
 from training.samplernn.windows import WindowStream
 
 
-def _settings(plan: Plan) -> SampleRNNTrainConfig:
-    return cast(SampleRNNTrainConfig, plan.training)
+def _window(plan: SampleRNNPlan) -> int:
+    return window_frames(plan.model, plan.training)
 
 
-def _window(plan: Plan) -> int:
-    return window_frames(plan.model, _settings(plan))
+def _task(plan: SampleRNNPlan) -> SampleRNNTask:
+    return SampleRNNTask(make_model(plan), plan.training)
 
 
-def _task(plan: Plan) -> SampleRNNTask:
-    return SampleRNNTask(make_model(plan), _settings(plan))
-
-
-def _stream(plan: Plan, steps: Span) -> Iterable[Any]:
+def _stream(plan: SampleRNNPlan, steps: Span) -> Iterable[Any]:
     layout = make_layout(plan, steps.rank, steps.world)
     steering = make_steering(plan, plan.learned)
     return WindowStream(plan.learned, layout, plan.model.context, _window(plan), steps, steering)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import cast
 
 import torch
 
@@ -12,8 +11,7 @@ from synth.contract import DataError
 from synth.models.samplernn import SampleRNN, SampleRNNConfig
 from training.data.library import Clip, Library, split
 from training.run.family import Arrangement
-from training.run.plan import Plan
-from training.samplernn.config import SampleRNNTrainConfig
+from training.samplernn.config import SampleRNNPlan, SampleRNNTrainConfig
 from training.samplernn.labels import clip_labels, known_labels
 from training.samplernn.steering import Steering
 from training.samplernn.windows import AnyPlace, InOrder
@@ -21,7 +19,7 @@ from training.samplernn.windows import AnyPlace, InOrder
 BLOCK = 1 << 20
 
 
-def make_model(plan: Plan) -> SampleRNN:
+def make_model(plan: SampleRNNPlan) -> SampleRNN:
     """A fresh model that has heard the whole data set: its peak is full scale, and its features
     are measured by what was learned from."""
     model = SampleRNN(plan.model)
@@ -34,17 +32,17 @@ def make_model(plan: Plan) -> SampleRNN:
     return model
 
 
-def make_steering(plan: Plan, clips: Sequence[Clip]) -> Steering | None:
+def make_steering(plan: SampleRNNPlan, clips: Sequence[Clip]) -> Steering | None:
     """Features and classes of the clips, where the model has any."""
     if not plan.model.feature_count:
         return None
-    settings = cast(SampleRNNTrainConfig, plan.training)
+    settings = plan.training
     return Steering(clips, plan.model, clip_labels(clips, plan.data, settings.label_by))
 
 
-def make_layout(plan: Plan, rank: int, world: int) -> AnyPlace | InOrder:
+def make_layout(plan: SampleRNNPlan, rank: int, world: int) -> AnyPlace | InOrder:
     """Where the training windows lie."""
-    settings = cast(SampleRNNTrainConfig, plan.training)
+    settings = plan.training
     frames, rows = [clip.frames for clip in plan.learned], settings.batch_size
     if settings.carry_state:
         context = plan.model.context
@@ -60,7 +58,7 @@ def window_frames(model: SampleRNNConfig, settings: SampleRNNTrainConfig) -> int
 
 def arrange(
     model: SampleRNNConfig, settings: SampleRNNTrainConfig, data: str, library: Library
-) -> Arrangement:
+) -> Arrangement[SampleRNNConfig, SampleRNNTrainConfig]:
     """Leave out what is too short, split, and name the classes.
 
     Whole files are held out; of an only file its end, at least one window.

@@ -1,22 +1,20 @@
-"""What is looked at while a SampleRNN is trained: likelihood, and audio it makes."""
+"""Evaluations of a SampleRNN while it is trained: likelihood, and the audio that it makes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-from torch import nn
 
 from synth.contract import write_audio
-from synth.models.samplernn import SampleRNN
+from synth.models.samplernn import SampleRNN, SampleRNNConfig
 from training.data.library import Array
-from training.run.plan import Plan
 from training.run.review import Review, Say
 from training.samplernn.arguments import Arguments, ArgumentsFile, stored_arguments
-from training.samplernn.config import SampleRNNTrainConfig
+from training.samplernn.config import SampleRNNPlan, SampleRNNTrainConfig
 from training.samplernn.likelihood import likelihood
 from training.samplernn.recordings import make_layout, make_steering, window_frames
 from training.samplernn.sounds import generated, ground_truth, write_examples, write_generated
@@ -24,18 +22,18 @@ from training.samplernn.sounds import generated, ground_truth, write_examples, w
 NAN = float("nan")
 
 
-class SampleRNNReview(Review):
+class SampleRNNReview(Review[SampleRNN, SampleRNNConfig, SampleRNNTrainConfig]):
     """Held-out likelihood; generated audio; the arguments that may be edited meanwhile."""
 
     columns = ("held_out_loss", "held_out_bits", "held_out_accuracy")
 
-    def __init__(self, plan: Plan, out: Path, say: Say) -> None:
+    def __init__(self, plan: SampleRNNPlan, out: Path, say: Say) -> None:
         super().__init__(plan, out, say)
-        self._settings = cast(SampleRNNTrainConfig, plan.training)
+        self._settings = plan.training
         self._window = window_frames(plan.model, self._settings)
         self._arguments: ArgumentsFile | None = None
 
-    def begin(self, training: dict[str, Any] | None, model: Callable[[], nn.Module]) -> None:
+    def begin(self, training: dict[str, Any] | None, model: Callable[[], SampleRNN]) -> None:
         start = self._given()
         if training is not None:
             # What was edited while the run ran holds, but for what is said anew.
@@ -45,23 +43,23 @@ class SampleRNNReview(Review):
         self._arguments = ArgumentsFile(self.out, start, self.say)
         folder = self.out / "audio"
         if not (folder / "ground_truth.wav").exists():
-            made = cast(SampleRNN, model())
+            made = model()
             write_examples(folder, made, self._example(0)[None])
             truth = ground_truth(made, self.plan.learned)
             write_audio(folder / "ground_truth.wav", truth, made.config.sample_rate)
 
-    def after_step(self, step: int, model: Callable[[], nn.Module]) -> None:
+    def after_step(self, step: int, model: Callable[[], SampleRNN]) -> None:
         arguments = self._now()
         if step % arguments.generate_every == 0:
-            self._generate(cast(SampleRNN, model()), step, arguments)
+            self._generate(model(), step, arguments)
 
     def saves(self, step: int) -> bool:
         return step % self._now().checkpoint_every == 0
 
-    def evaluate(self, model: nn.Module, step: int) -> dict[str, float]:
+    def evaluate(self, model: SampleRNN, step: int) -> dict[str, float]:
         settings, clips = self._settings, self.plan.held_out
         found = likelihood(
-            cast(SampleRNN, model),
+            model,
             clips,
             make_steering(self.plan, clips),
             seconds=settings.eval_seconds,

@@ -12,12 +12,12 @@ import torch
 
 from synth.models.inr import INRConfig
 from training.data.library import build_library
-from training.inr.config import INRTrainConfig
+from training.inr.config import INRPlan, INRTrainConfig
 from training.inr.parts import INR_PARTS
 from training.inr.task import INRTask
 from training.run.family import Span
 from training.run.plan import Plan
-from training.train import build_task, fit, make_trainer
+from training.run.trainer import build_task, fit, make_trainer
 
 RATE = 16_000
 LENGTH = 512
@@ -42,7 +42,7 @@ def write_sines(folder: Path, hz: tuple[float, ...], samples: int = LENGTH) -> P
     return folder
 
 
-def make_plan(data: Path, model: INRConfig = MODEL, **changes: Any) -> Plan:
+def make_plan(data: Path, model: INRConfig = MODEL, **changes: Any) -> INRPlan:
     """The plan of a run over `data`; `changes` are settings of the run or fields of the model."""
     shape = {k: changes.pop(k) for k in list(changes) if k in vars(model)}
     model = dataclasses.replace(model, **shape)
@@ -55,12 +55,12 @@ def make_plan(data: Path, model: INRConfig = MODEL, **changes: Any) -> Plan:
     )
 
 
-def trained(plan: Plan, steps: int) -> INRTask:
+def trained(plan: INRPlan, steps: int) -> INRTask:
     """The task of a plan after so many steps."""
-    task = build_task(plan)
+    task = build_task(INR_PARTS.task, plan)
     assert isinstance(task, INRTask)
     torch.manual_seed(0)
-    fit(make_trainer(plan), task, INR_PARTS.stream(plan, Span(0, steps)))
+    fit(make_trainer(plan.training), task, INR_PARTS.stream(plan, Span(0, steps)))
     return task
 
 

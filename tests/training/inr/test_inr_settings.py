@@ -17,12 +17,11 @@ from synth.cli.train import family_command
 from synth.contract import ConfigError
 from synth.models.inr import INR, INRConfig
 from training.families import TRAINING
-from training.inr.config import INRTrainConfig, run_folder
+from training.inr.config import INRPlan, INRTrainConfig, run_folder
 from training.inr.decoding import decoded
 from training.inr.parts import INR_PARTS
 from training.planning import resolve_configs
 from training.run.family import Span
-from training.run.plan import Plan
 
 # Names as coordinate networks of sounds were first trained with, and their defaults.
 LIST: dict[str, Any] = {
@@ -111,7 +110,7 @@ def test_what_data_decide_has_no_flag() -> None:
         resolve_configs("inr", None, None, {"held_out": 0.2})
 
 
-def weights(plan: Plan, steps: int = 6) -> dict[str, torch.Tensor]:
+def weights(plan: INRPlan, steps: int = 6) -> dict[str, torch.Tensor]:
     return dict(rig.trained(plan, steps).model.state_dict())
 
 

@@ -21,7 +21,7 @@ from training.inr.sounds import load_sounds
 from training.run.family import Span
 from training.run.keeper import Keeper
 from training.run.stopping import StopWish
-from training.train import build_task, fit, make_trainer
+from training.run.trainer import build_task, fit, make_trainer
 
 
 @pytest.fixture(scope="module")
@@ -59,10 +59,10 @@ def test_a_step_moves_the_latents_of_its_sounds_alone(sines: Path) -> None:
     plan = rig.make_plan(sines)
     before = INR(plan.model)
     torch.manual_seed(0)
-    task = build_task(plan)
+    task = build_task(INR_PARTS.task, plan)
     table = task.model.latents.clone()
     batch = next(iter(INR_PARTS.stream(plan, Span(0, 1))))
-    fit(make_trainer(plan), task, INR_PARTS.stream(plan, Span(0, 1)))
+    fit(make_trainer(plan.training), task, INR_PARTS.stream(plan, Span(0, 1)))
     moved = (task.model.latents != table).any(1).nonzero().flatten()
     assert sorted(moved.tolist()) == sorted(batch.items.tolist())
     assert len(batch.items) == 2
@@ -72,11 +72,11 @@ def test_a_step_moves_the_latents_of_its_sounds_alone(sines: Path) -> None:
 def test_the_step_of_a_latent_is_the_slope_of_the_loss(sines: Path) -> None:
     """z - latent_lr · dL/dz, by differences of a loss computed anew."""
     plan = rig.make_plan(sines, double=True, latent_lr=0.2)
-    task = build_task(plan)
+    task = build_task(INR_PARTS.task, plan)
     table = task.model.latents.clone()
     weights = {k: v.clone() for k, v in task.model.state_dict().items()}
     batch = next(iter(INR_PARTS.stream(plan, Span(0, 1))))
-    fit(make_trainer(plan), task, INR_PARTS.stream(plan, Span(0, 1)))
+    fit(make_trainer(plan.training), task, INR_PARTS.stream(plan, Span(0, 1)))
     after = task.model.latents.clone()
     task.model.load_state_dict(weights)
     t = task.model.coordinates(batch.positions)
@@ -110,9 +110,9 @@ def test_everything_learns(tmp_path: Path, architecture: str, method: str) -> No
         data, architecture=architecture, meta_architecture=method, audio_length=16_000,
         width=width, depth=depth, latent_init_std=0.1, samples_per_datapoint=32,
     )  # fmt: skip
-    task = build_task(plan)
+    task = build_task(INR_PARTS.task, plan)
     before = {name: p.detach().clone() for name, p in task.model.named_parameters()}
-    fit(make_trainer(plan), task, INR_PARTS.stream(plan, Span(0, 2)))
+    fit(make_trainer(plan.training), task, INR_PARTS.stream(plan, Span(0, 2)))
     still = [n for n, p in task.model.named_parameters() if torch.equal(p, before[n])]
     assert still == []
 
@@ -211,13 +211,13 @@ def test_gates_open_while_it_learns(sines: Path) -> None:
 
 def test_weights_that_ran_away_stop_it(sines: Path) -> None:
     plan = rig.make_plan(sines)
-    task = build_task(plan)
+    task = build_task(INR_PARTS.task, plan)
     with torch.no_grad():
         for p in task.model.parameters():
             p.mul_(1e30)
     weights = {k: v.clone() for k, v in task.model.state_dict().items()}
     with pytest.raises(DataError, match="at step 0: per_sample is"):
-        fit(make_trainer(plan), task, INR_PARTS.stream(plan, Span(0, 1)))
+        fit(make_trainer(plan.training), task, INR_PARTS.stream(plan, Span(0, 1)))
     assert all(torch.equal(v, weights[k]) for k, v in task.model.state_dict().items())
 
 
@@ -225,7 +225,10 @@ def test_what_is_not_finite_takes_no_place(sines: Path, tmp_path: Path) -> None:
     plan = rig.make_plan(sines)
     task = rig.trained(plan, 1)
     task.model.latents[0, 0] = float("inf")
-    keeper = Keeper(plan, tmp_path, task, StopWish(), Console(quiet=True), None)
+    keeper = Keeper(
+        plan, tmp_path, task, INR_PARTS.review(plan, tmp_path, print), StopWish(),
+        Console(quiet=True), None,
+    )  # fmt: skip
     with pytest.raises(DataError, match="after step 1 latents holds values"):
         keeper.finish()
     assert list(tmp_path.iterdir()) == []
@@ -243,4 +246,4 @@ def test_the_term_that_went_wrong_is_named(sines: Path) -> None:
         for term in task._terms
     )
     with pytest.raises(DataError, match="at step 2: deriv_per_sample is nan; the last good"):
-        fit(make_trainer(plan), task, INR_PARTS.stream(plan, Span(2, 3)))
+        fit(make_trainer(plan.training), task, INR_PARTS.stream(plan, Span(2, 3)))

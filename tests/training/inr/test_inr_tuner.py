@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from synth.models.inr import INR, ConditionalLayer, INRConfig
+from training.inr.parts import INR_PARTS
 from training.inr.saturation import complaint, layer_shares
 from training.inr.tuner import FIRST, HIDDEN, KEPT, attempt, search, table, tuned
 
@@ -25,8 +26,8 @@ def test_the_search_finds_a_pair_within_twice_the_best_of_a_grid(sines: Path) ->
         sines, width=32, learning_rate=3e-3, latent_init_std=0.1, latent_lr=0.01
     )  # fmt: skip
     pairs = [(first, hidden) for first in (1.0, 30.0, 1000.0) for hidden in (1.0, 30.0, 1000.0)]
-    grid = [attempt(plan, pair, 90).error for pair in pairs]
-    found = search(plan, pairs, 90, print)[0]
+    grid = [attempt(plan, pair, 90, INR_PARTS.task, INR_PARTS.stream).error for pair in pairs]
+    found = search(plan, pairs, 90, print, INR_PARTS.task, INR_PARTS.stream)[0]
     assert min(grid) < 0.1
     assert sorted(grid)[2] > 0.5, "few pairs learn anything"
     assert found.steps == 90
@@ -36,7 +37,7 @@ def test_the_search_finds_a_pair_within_twice_the_best_of_a_grid(sines: Path) ->
 def test_every_pair_is_tried_and_the_better_third_goes_on(sines: Path) -> None:
     plan = rig.make_plan(sines)
     pairs = [(first, 20.0) for first in np.geomspace(1, 1000, 9)]
-    found = search(plan, pairs, 9, print)
+    found = search(plan, pairs, 9, print, INR_PARTS.task, INR_PARTS.stream)
     assert sorted(t.first for t in found) == [first for first, _ in pairs], "each once"
     assert [t.steps for t in found] == [9, 3, 3, 1, 1, 1, 1, 1, 1]
     assert len([t for t in found if t.steps > 1]) == len(pairs) // KEPT
@@ -46,14 +47,14 @@ def test_every_pair_is_tried_and_the_better_third_goes_on(sines: Path) -> None:
 def test_a_plan_follows_what_was_found(sines: Path) -> None:
     plan = rig.make_plan(sines, tune=True, tune_steps=9)
     said: list[str] = []
-    found = tuned(plan, said.append)
+    found = tuned(plan, said.append, INR_PARTS.task, INR_PARTS.stream)
     assert (found.model.first_omega_0, found.model.hidden_omega_0) in {
         (first, hidden) for first in FIRST for hidden in HIDDEN
     }
     assert len(said) == 3 + 2 + len(FIRST) * len(HIDDEN)
     assert replace(found, model=plan.model) == plan, "nothing else has changed"
     left = rig.make_plan(sines, tune=False)
-    assert tuned(left, said.append) is left
+    assert tuned(left, said.append, INR_PARTS.task, INR_PARTS.stream) is left
 
 
 def network(**changes: float) -> INR:

@@ -13,24 +13,24 @@ import training_rig as rig
 
 from synth.contract import ConfigError, DataError
 from synth.models.codec import Codec, CodecConfig
-from training.codec.config import CodecTrainConfig
+from training.codec.config import CodecPlan, CodecTrainConfig
 from training.codec.crops import Crops, CropStream
 from training.codec.losses import Term, codec_terms
-from training.codec.parts import crop_frames
+from training.codec.parts import CODEC, crop_frames
 from training.codec.task import CodecTask, learning_rate_at
 from training.data.library import build_library, split
 from training.run.checkpoint import load_newest
 from training.run.keeper import provenance
 from training.run.plan import Plan
 from training.run.task import seed_step
-from training.train import (
+from training.run.trainer import (
     build_task,
     fit,
     make_trainer,
     multiplies_bfloat16,
     step_precision,
-    train,
 )
+from training.train import train
 
 MODEL = CodecConfig(
     sample_rate=16_000, channels=4, strides=(2, 4), dilations=(1,), kernel=3, latent_dim=8,
@@ -47,20 +47,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return rig.write_tones(tmp_path_factory.mktemp("task") / "tones", files=4)
 
 
-def make_plan(folder: Path, **changes: Any) -> Plan:
+def make_plan(folder: Path, **changes: Any) -> CodecPlan:
     settings = dataclasses.replace(SETTINGS, **changes)
     library = build_library(folder, 16_000, 1, cache=folder.parent / "cache")
     learned, held_out = split(library, settings.held_out, settings.seed)
     return Plan("codec", MODEL, settings, str(folder), library, learned, held_out)
 
 
-def few_steps(plan: Plan) -> CodecTask:
+def few_steps(plan: CodecPlan) -> CodecTask:
     """The task after the plan's steps."""
-    task = build_task(plan)
+    task = build_task(CODEC.task, plan)
     crops = Crops(
         plan.learned, crop_frames(plan), plan.training.batch_size, seed=plan.training.seed
     )
-    fit(make_trainer(plan), task, CropStream(crops, 0, plan.training.steps))
+    fit(make_trainer(plan.training), task, CropStream(crops, 0, plan.training.steps))
     return task
 
 
@@ -72,7 +72,9 @@ def fingerprint(task: CodecTask) -> list[float]:
 
 def test_every_parameter_is_trained_and_moves(folder: Path) -> None:
     plan = make_plan(folder)
-    before = {n: p.detach().clone() for n, p in build_task(plan).model.named_parameters()}
+    before = {
+        n: p.detach().clone() for n, p in build_task(CODEC.task, plan).model.named_parameters()
+    }
     task = few_steps(plan)
     optimizer = task.trainer.optimizers[0]
     covered = [p for group in optimizer.param_groups for p in group["params"]]
@@ -83,7 +85,7 @@ def test_every_parameter_is_trained_and_moves(folder: Path) -> None:
 
 def test_the_codes_move_by_themselves(folder: Path) -> None:
     plan = make_plan(folder)
-    before = build_task(plan).model.bottleneck.codebooks.clone()
+    before = build_task(CODEC.task, plan).model.bottleneck.codebooks.clone()
     assert not torch.equal(few_steps(plan).model.bottleneck.codebooks, before)
 
 
@@ -92,7 +94,7 @@ def test_one_batch_can_be_learned_by_heart(folder: Path) -> None:
     plan = make_plan(
         folder, steps=150, batch_size=4, learning_rate=5e-3, warmup_steps=10, clip_norm=10.0
     )
-    task = build_task(plan)
+    task = build_task(CODEC.task, plan)
     batch = Crops(plan.learned, crop_frames(plan), 4, seed=0).batch(0)
     with torch.no_grad():
         first = float(task.terms[1].measure(task.model.eval()(batch), batch))
@@ -102,7 +104,7 @@ def test_one_batch_can_be_learned_by_heart(folder: Path) -> None:
         def __iter__(self) -> Any:
             return iter([batch] * plan.training.steps)
 
-    fit(make_trainer(plan), task, Same(Crops(plan.learned, 8, 1, seed=0), 0, 0))
+    fit(make_trainer(plan.training), task, Same(Crops(plan.learned, 8, 1, seed=0), 0, 0))
     assert first > 3
     assert float(task.losses["mel"]) < 1.2
 
@@ -122,7 +124,7 @@ def test_a_further_term_is_one_more_entry(folder: Path) -> None:
     ]
     task = CodecTask(Codec(MODEL), terms, plan.training)
     crops = Crops(plan.learned, crop_frames(plan), 2, seed=0)
-    fit(make_trainer(plan), task, CropStream(crops, 0, 1))
+    fit(make_trainer(plan.training), task, CropStream(crops, 0, 1))
     assert float(task.losses["loud"]) > 0
 
 
@@ -154,7 +156,7 @@ def test_divergence_is_said_and_stops(folder: Path) -> None:
     task = CodecTask(Codec(MODEL), terms, plan.training)
     crops = Crops(plan.learned, crop_frames(plan), 2, seed=0)
     with pytest.raises(DataError, match=r"diverged at step 0.*learning_rate under 0\.001"):
-        fit(make_trainer(plan), task, CropStream(crops, 0, 2))
+        fit(make_trainer(plan.training), task, CropStream(crops, 0, 2))
 
 
 # Another value for each setting that changes the steps themselves ...
@@ -225,10 +227,10 @@ def test_threads_and_devices(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(1)
-    trainer = make_trainer(make_plan(folder, devices=1, nodes=1))
+    trainer = make_trainer(make_plan(folder, devices=1, nodes=1).training)
     assert (trainer.num_devices, trainer.num_nodes) == (1, 1)
-    assert make_trainer(make_plan(folder, devices=2, nodes=3)).num_devices == 2
-    assert make_trainer(make_plan(folder, devices=2, nodes=3)).num_nodes == 3
+    assert make_trainer(make_plan(folder, devices=2, nodes=3).training).num_devices == 2
+    assert make_trainer(make_plan(folder, devices=2, nodes=3).training).num_nodes == 3
     assert trainer.strategy.root_device.type == "cpu"
 
 

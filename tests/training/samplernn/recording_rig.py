@@ -12,7 +12,7 @@ import soundfile
 from synth.models.samplernn import SampleRNNConfig
 from training.data.library import Clip, build_library
 from training.run.plan import Plan
-from training.samplernn.config import SampleRNNTrainConfig
+from training.samplernn.config import SampleRNNPlan, SampleRNNTrainConfig
 from training.samplernn.parts import SAMPLERNN
 
 RATE = 16_000
@@ -35,7 +35,7 @@ def write_song(path: Path, seconds: float = 1.0, gain: float = 0.4, hz: float = 
     return path
 
 
-def make_plan(data: Path, model: SampleRNNConfig = MODEL, **changes: Any) -> Plan:
+def make_plan(data: Path, model: SampleRNNConfig = MODEL, **changes: Any) -> SampleRNNPlan:
     """The plan of a run over `data`; `changes` are settings, the cache is beside the data."""
     settings = dataclasses.replace(SETTINGS, **changes)
     library = build_library(data, RATE, 1, cache=data.parent / "cache")

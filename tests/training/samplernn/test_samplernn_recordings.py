@@ -11,11 +11,12 @@ import recording_rig as rig
 import soundfile
 
 from synth.contract import ConfigError, DataError
+from training.run.trainer import build_task
 from training.samplernn.labels import clip_labels
+from training.samplernn.parts import SAMPLERNN
 from training.samplernn.recordings import make_model, make_steering, peak, window_frames
 from training.samplernn.sounds import ground_truth, quantised
 from training.samplernn.steering import interpolated
-from training.train import build_task
 
 WINDOW = 4 + 8 * 4
 
@@ -58,7 +59,7 @@ def test_one_factor_for_the_whole_data_set(tmp_path: Path) -> None:
     plan = rig.make_plan(tmp_path / "songs")
     top = max(np.abs(soundfile.read(p)[0]).max() for p in (tmp_path / "songs").iterdir())
     assert peak(plan.library.clips) == pytest.approx(top)
-    model = build_task(plan).model
+    model = build_task(SAMPLERNN.task, plan).model
     assert float(model.scale) == pytest.approx(1 / top)
     loud, soft = (quantised(model, np.array(clip.open())) for clip in plan.library.clips)
     assert np.abs(loud).max() == pytest.approx(top)

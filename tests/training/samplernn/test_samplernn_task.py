@@ -16,14 +16,15 @@ from torch.nn import functional as F
 
 from synth.contract import ConfigError
 from synth.models.samplernn import SampleRNN, SampleRNNConfig
-from training.families import TRAINING
 from training.run.family import Span
+from training.run.trainer import build_task, fit, make_trainer
 from training.samplernn.config import SampleRNNTrainConfig
 from training.samplernn.fast import predict
 from training.samplernn.likelihood import likelihood
+from training.samplernn.parts import SAMPLERNN
 from training.samplernn.task import SampleRNNTask, learning_rate_at
 from training.samplernn.windows import Batch
-from training.train import build_task, fit, make_trainer, train
+from training.train import train
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +35,9 @@ def song(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def few_steps(song: Path, **changes: Any) -> SampleRNNTask:
     """The task after the steps of a plan."""
     plan = rig.make_plan(song, **changes)
-    task = build_task(plan)
-    stream = TRAINING["samplernn"].parts().stream(plan, Span(0, plan.training.steps))
-    fit(make_trainer(plan), task, stream)
+    task = build_task(SAMPLERNN.task, plan)
+    stream = SAMPLERNN.stream(plan, Span(0, plan.training.steps))
+    fit(make_trainer(plan.training), task, stream)
     assert isinstance(task, SampleRNNTask)
     return task
 
@@ -75,8 +76,8 @@ def test_fast_is_the_model_and_so_are_its_gradients(changes: dict[str, Any]) -> 
 
 def test_loss_is_the_cross_entropy_of_every_sample(song: Path) -> None:
     plan = rig.make_plan(song, steps=1)
-    task = build_task(plan)
-    batch = next(iter(TRAINING["samplernn"].parts().stream(plan, Span(0, 1))))
+    task = build_task(SAMPLERNN.task, plan)
+    batch = next(iter(SAMPLERNN.stream(plan, Span(0, 1))))
     loss, found = task.measure(batch)
     codes = task.model.encode(batch.audio)
     chances = torch.softmax(task.model(codes)[0], -1)
@@ -91,11 +92,11 @@ def test_loss_is_the_cross_entropy_of_every_sample(song: Path) -> None:
 def test_a_silent_predictor_costs_the_logarithm_of_the_levels(song: Path) -> None:
     """Equal chances for 32 codes are 5 bits, in training and on held-out audio."""
     plan = rig.make_plan(song)
-    task = build_task(plan)
+    task = build_task(SAMPLERNN.task, plan)
     with torch.no_grad():
         task.model.predictor.output.weight.zero_()
         task.model.predictor.output.bias.zero_()
-    batch = next(iter(TRAINING["samplernn"].parts().stream(plan, Span(0, 1))))
+    batch = next(iter(SAMPLERNN.stream(plan, Span(0, 1))))
     assert task.measure(batch)[1]["bits"].item() == pytest.approx(5.0)
     held = likelihood(task.model, plan.held_out, None, seconds=1.0, frames=2, rows=1)
     assert held.bits == pytest.approx(5.0)
@@ -117,7 +118,7 @@ def test_held_out_likelihood_does_not_depend_on_how_it_is_cut(song: Path) -> Non
 
 def test_carried_state_is_one_long_window(song: Path) -> None:
     plan = rig.make_plan(song, carry_state=True)
-    task = build_task(plan)
+    task = build_task(SAMPLERNN.task, plan)
     long = torch.from_numpy(plan.learned[0].open()[:, : 4 + 3 * 32].copy())
     losses = []
     for first in (0, 32, 64):
@@ -132,8 +133,8 @@ def test_carried_state_is_one_long_window(song: Path) -> None:
 
 def test_gradients_end_where_the_window_began(song: Path) -> None:
     plan = rig.make_plan(song, carry_state=True)
-    task = build_task(plan)
-    for batch in TRAINING["samplernn"].parts().stream(plan, Span(0, 3)):
+    task = build_task(SAMPLERNN.task, plan)
+    for batch in SAMPLERNN.stream(plan, Span(0, 3)):
         task.measure(batch)[0].backward()  # would fail on the graph of the step before
     carried = task.extra_state()["carried"]
     assert not any(tensor.requires_grad for tensor in carried.values())
@@ -229,9 +230,11 @@ def test_fast_trains_the_same(song: Path, usual: list[float]) -> None:
 def test_every_parameter_moves(song: Path) -> None:
     model = dataclasses.replace(rig.MODEL, frame_sizes=(2, 2), learned_state=True)
     plan = rig.make_plan(song, model, steps=3)
-    before = {n: p.detach().clone() for n, p in build_task(plan).model.named_parameters()}
-    task = build_task(plan)
-    fit(make_trainer(plan), task, TRAINING["samplernn"].parts().stream(plan, Span(0, 3)))
+    before = {
+        n: p.detach().clone() for n, p in build_task(SAMPLERNN.task, plan).model.named_parameters()
+    }
+    task = build_task(SAMPLERNN.task, plan)
+    fit(make_trainer(plan.training), task, SAMPLERNN.stream(plan, Span(0, 3)))
     still = [n for n, p in task.model.named_parameters() if torch.equal(p.detach(), before[n])]
     assert still == []
 
@@ -261,6 +264,6 @@ def test_a_melody_is_learned(tmp_path: Path) -> None:
         song, SampleRNNConfig(**{**dataclasses.asdict(rig.MODEL), "hidden_size": 32}),
         steps=150, batch_size=8, num_frames=16, learning_rate=5e-3,
     )  # fmt: skip
-    task = build_task(plan)
-    fit(make_trainer(plan), task, TRAINING["samplernn"].parts().stream(plan, Span(0, 150)))
+    task = build_task(SAMPLERNN.task, plan)
+    fit(make_trainer(plan.training), task, SAMPLERNN.stream(plan, Span(0, 150)))
     assert float(task.losses["bits"]) < 1.0

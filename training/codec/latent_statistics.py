@@ -1,4 +1,4 @@
-"""Statistics of the latent space: what the export turns into controls."""
+"""Statistics of a codec's latent space, which the export turns into controls."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from torch import Tensor
 from synth.models.codec import Codec
 from training.codec.crops import even_pieces
 from training.data.library import Clip
+from training.measures.principal_axes import principal_axes
 
 PIECE_SECONDS = 4.0
 
 
 def latent_statistics(model: Codec, clips: Sequence[Clip], seconds: float) -> dict[str, Tensor]:
-    """Mean, principal axes and ranges of the latents of up to `seconds` of the clips.
+    """Mean, principal axes and ranges of the latents of some recordings, see `principal_axes`.
 
-    Returns:
-        `mean` `[dim]`; `axes` `[dim, dim]`, orthonormal rows, largest variance first, each with its
-        largest element positive; `low`, `high` `[dim]`, 1st and 99th percentile along each axis.
+    Args:
+        model: in eval mode.
+        clips: at least one.
+        seconds: of audio that is encoded, at most; in pieces spread evenly over the clips.
     """
     rate = model.config.sample_rate
     size = max(1, round(PIECE_SECONDS * rate / model.hop)) * model.hop
@@ -31,29 +33,3 @@ def latent_statistics(model: Codec, clips: Sequence[Clip], seconds: float) -> di
             latent = model.encode(torch.from_numpy(piece)[None].to(device))
             found.append(latent[0].t().float().cpu())
     return principal_axes(torch.cat(found))
-
-
-def principal_axes(vectors: Tensor) -> dict[str, Tensor]:
-    """The statistics above of `vectors` `[count, dim]`, count >= 1."""
-    data = vectors.double()
-    mean = data.mean(0)
-    centred = data - mean
-    covariance = centred.t() @ centred / max(1, len(data) - 1)
-    _, columns = torch.linalg.eigh(covariance)
-    axes = columns.flip(1).t()
-    largest = axes.gather(1, axes.abs().argmax(1, keepdim=True))
-    axes = axes * torch.where(largest < 0, -1.0, 1.0)
-    ranges = torch.quantile(_thinned(centred @ axes.t()), torch.tensor([0.01, 0.99]).double(), 0)
-    # An axis without any variance still gets a range that a fader can have.
-    low, high = ranges[0].clamp(max=-1e-4), ranges[1].clamp(min=1e-4)
-    return {
-        "mean": mean.float(),
-        "axes": axes.float().contiguous(),
-        "low": low.float(),
-        "high": high.float(),
-    }
-
-
-def _thinned(values: Tensor, most: int = 100_000) -> Tensor:
-    # torch.quantile takes at most 16 million elements.
-    return values[:: max(1, -(-len(values) // most))]

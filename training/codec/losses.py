@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -17,17 +16,9 @@ from synth.models.codec import CodecConfig
 from synth.models.codec.model import CodecOutput
 from training.codec.config import CodecTrainConfig
 from training.measures.mel import FLOOR, MultiScaleMel
+from training.measures.terms import Term
 
 Measure = Callable[[CodecOutput, Tensor], Tensor]
-
-
-@dataclass(frozen=True)
-class Term:
-    """`weight` times `measure(output, audio)`, a scalar, in the sum that is descended."""
-
-    name: str
-    weight: float
-    measure: Measure
 
 
 class WaveformLoss(nn.Module):
@@ -81,10 +72,10 @@ class MelLoss(nn.Module):
         return self.between(output.audio, audio)
 
 
-def codec_terms(config: CodecConfig, settings: CodecTrainConfig) -> list[Term]:
+def codec_terms(config: CodecConfig, settings: CodecTrainConfig) -> list[Term[Measure]]:
     """The terms of the codec. A term of weight 0 is left out."""
     mel = MelLoss(config.sample_rate, settings.mel_windows, settings.mel_bins)
-    terms = [
+    terms: list[Term[Measure]] = [
         Term("waveform", settings.waveform_weight, WaveformLoss()),
         Term("mel", settings.mel_weight, mel),
         Term("commitment", settings.commitment_weight, CommitmentLoss()),

@@ -12,7 +12,8 @@ from synth.models.codec import Codec
 from synth.models.codec.model import CodecOutput
 from training.codec.config import CodecTrainConfig
 from training.codec.fast import fast_codec
-from training.codec.losses import Term
+from training.codec.losses import Measure
+from training.measures.terms import Term
 from training.run.task import Task
 
 
@@ -40,7 +41,11 @@ class CodecTask(Task):
     settings: CodecTrainConfig
 
     def __init__(
-        self, model: Codec, terms: Sequence[Term], settings: CodecTrainConfig, step: int = 0
+        self,
+        model: Codec,
+        terms: Sequence[Term[Measure]],
+        settings: CodecTrainConfig,
+        step: int = 0,
     ) -> None:
         super().__init__(model, settings, step)
         # Not an attribute that holds the module: that would be a second child.

@@ -6,6 +6,6 @@
 - `descent`: latents are found by descent; `task`, `losses`: what is descended; `pieces`: with
   little memory; `optimizer`: how weights go down.
 - `saturation`: networks that can't learn; `decoding`: whole sounds out of one.
-- `review`: what is looked at beside the steps; `evidence`, `pictures`: what it leaves.
+- `review`: what is looked at beside the steps; `evidence`: what it leaves.
 - `parts`, `reporting`: all of it for the table of families.
 """

@@ -13,8 +13,7 @@ from torch import Tensor
 from synth.contract import write_audio, write_bytes
 from training.data.library import Array
 from training.inr.config import INRPlan
-from training.inr.pictures import draw_overlay
-from training.measures.pictures import draw
+from training.measures.pictures import draw, draw_overlay
 
 
 def write_originals(folder: Path, index: Sequence[int], sounds: Array, sample_rate: int) -> None:

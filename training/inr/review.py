@@ -12,7 +12,6 @@ from torch import Tensor
 
 from synth.contract import remove_leftovers
 from synth.models.inr import INR, INRConfig
-from training.codec.latent_statistics import principal_axes
 from training.data.library import Array
 from training.inr.config import INRPlan, INRTrainConfig
 from training.inr.decoding import decoded, encode_table
@@ -20,6 +19,7 @@ from training.inr.evidence import write_latents, write_originals, write_sounds, 
 from training.inr.saturation import complaint, layer_shares
 from training.inr.sounds import load_sounds
 from training.measures.cdpam import CDPAMLoss
+from training.measures.principal_axes import principal_axes
 from training.measures.scale import Scale
 from training.measures.upsampling import super_resolution
 from training.run.progress import Logger

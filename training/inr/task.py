@@ -15,9 +15,10 @@ from synth.models.inr import INR
 from training.inr.batches import Batch, Deck
 from training.inr.config import INRTrainConfig
 from training.inr.descent import Losses, descend, last_step
-from training.inr.losses import Term, per_sample
+from training.inr.losses import Measure, per_sample
 from training.inr.optimizer import make_optimizer, make_plateau, rate_at, weight_decay_at
 from training.inr.pieces import squared_error
+from training.measures.terms import Term
 from training.run.task import Task
 
 
@@ -38,7 +39,7 @@ class INRTask(Task):
         self,
         model: INR,
         settings: INRTrainConfig,
-        terms: Sequence[Term],
+        terms: Sequence[Term[Measure]],
         deck: Deck,
     ) -> None:
         super().__init__(model, settings)

@@ -1,8 +1,9 @@
-"""Pictures of audio."""
+"""Pictures of audio: what was made beside what was meant."""
 
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,10 +11,20 @@ from torch import Tensor
 
 from training.data.library import Array
 
+OVERLAID = slice(1000, 1200)
+
 
 def draw(original: Array, made: Array, sample_rate: int, title: str) -> bytes:
-    """PNG: waveform and spectrogram of the first channel, input over output."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    """A picture of waveform and spectrogram, input over output.
+
+    Args:
+        original, made: `[channels, samples]`, full scale ±1; the first channel is drawn.
+        sample_rate: Hz.
+        title: printed above.
+
+    Returns:
+        PNG.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(12, 8), layout="constrained")
@@ -36,6 +47,35 @@ def draw(original: Array, made: Array, sample_rate: int, title: str) -> bytes:
         axes[2 * row + 1].set(ylabel="kHz")
     axes[0].set_title(title)
     axes[3].set_xlabel("s")
+    return _png(figure)
+
+
+def draw_overlay(original: Array, made: Array, title: str) -> bytes:
+    """A picture of two waveforms over each other, near enough to see the samples.
+
+    Args:
+        original, made: `[samples]`; drawn are samples 1000 … 1199, of shorter sounds the first 200.
+        title: printed above.
+
+    Returns:
+        PNG.
+    """
+    from matplotlib.figure import Figure
+
+    shown = OVERLAID if len(original) >= OVERLAID.stop else slice(0, OVERLAID.stop - OVERLAID.start)
+    samples = np.arange(len(original))[shown]
+    figure = Figure(figsize=(12, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(samples, original[shown], linewidth=1.2, label="original")
+    axes.plot(samples, made[shown], linewidth=1.2, linestyle="--", label="reconstruction")
+    axes.set(title=title, xlabel="sample", xlim=(samples[0], samples[-1]))
+    axes.legend(loc="upper right")
+    return _png(figure)
+
+
+def _png(figure: Any) -> bytes:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     buffer = io.BytesIO()
     FigureCanvasAgg(figure)
     figure.savefig(buffer, format="png")

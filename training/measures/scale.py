@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from training.data.library import Array
-from training.inr.losses import MultiScaleSTFT
 from training.measures.cdpam import CDPAMLoss
+from training.measures.spectra import MultiScaleSTFT
 
 ROWS = 16  # sounds at a time
 CDPAM_ROWS = 4  # of them: the first layers take 6 MB a sound each

@@ -15,10 +15,11 @@ from synth.contract import ConfigError, DataError
 from synth.models.codec import Codec, CodecConfig
 from training.codec.config import CodecPlan, CodecTrainConfig
 from training.codec.crops import Crops, CropStream
-from training.codec.losses import Term, codec_terms
+from training.codec.losses import codec_terms
 from training.codec.parts import CODEC, crop_frames
 from training.codec.task import CodecTask, learning_rate_at
 from training.data.library import build_library, split
+from training.measures.terms import Term
 from training.run.checkpoint import load_newest
 from training.run.keeper import provenance
 from training.run.plan import Plan

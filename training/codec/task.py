@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -14,6 +13,7 @@ from training.codec.config import CodecTrainConfig
 from training.codec.fast import fast_codec
 from training.codec.losses import Measure
 from training.measures.terms import Term
+from training.run.schedules import half_cosine
 from training.run.task import Task
 
 
@@ -21,10 +21,9 @@ def learning_rate_at(step: int, settings: CodecTrainConfig) -> float:
     """The rate of `step` (0 is the first): linear rise, then half a cosine to `final_rate`."""
     if step < settings.warmup_steps:
         return settings.learning_rate * (step + 1) / settings.warmup_steps
-    span = max(1, settings.steps - 1 - settings.warmup_steps)
-    done = min(1.0, (step - settings.warmup_steps) / span)
-    low = settings.final_rate
-    return settings.learning_rate * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * done)))
+    rest = settings.steps - settings.warmup_steps
+    share = half_cosine(step - settings.warmup_steps, rest, settings.final_rate)
+    return settings.learning_rate * share
 
 
 class CodecTask(Task):

@@ -13,10 +13,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import soxr
-from numpy.typing import NDArray
 
-from synth.contract import DataError, read_audio
+from synth.contract import DataError
+from synth.contract.reading import read_audio_as
 
 
 @dataclass(frozen=True)
@@ -29,28 +28,15 @@ class Request:
     channels: int
 
 
-def convert(
-    audio: NDArray[np.float32], rate: int, sample_rate: int, channels: int
-) -> NDArray[np.float32]:
-    """`[c, n]` at `rate` Hz to `[channels, m]` at `sample_rate` Hz.
-
-    Another number of channels goes by way of their mean; rates are changed by soxr (HQ).
-    """
-    if audio.shape[0] != channels:
-        audio = np.repeat(audio.mean(axis=0, keepdims=True), channels, axis=0)
-    if rate != sample_rate:
-        audio = soxr.resample(audio.T, rate, sample_rate).T
-    return np.ascontiguousarray(audio, dtype=np.float32)
-
-
 def decode(request: Request) -> int:
     """Write the array, atomically; returns its frames.
 
     Raises:
         DataError: the file is unreadable, empty, silent or not finite, or there's no room.
     """
-    audio, rate = read_audio(request.source, allow_silence=False)
-    audio = convert(audio, rate, request.sample_rate, request.channels)
+    audio = read_audio_as(
+        request.source, request.sample_rate, request.channels, allow_silence=False
+    )
     if not audio.shape[1]:
         raise DataError(f"{request.source}: too short, nothing is left at {request.sample_rate} Hz")
     target = Path(request.target)

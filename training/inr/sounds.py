@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import soxr
 import torch
 
 from synth.contract import ConfigError
+from synth.contract.reading import resampled
 from synth.models.inr import INRConfig
 from training.data.library import Array, Clip, Library
 from training.data.notes import label_of
@@ -130,7 +130,7 @@ def interpolated(audio: Array, ratio: int) -> Array:
     """Audio `[samples]` at `ratio` times its rate, `[samples * ratio]`, without what it hasn't."""
     if ratio == 1:
         return audio
-    dense = np.asarray(soxr.resample(audio, 1, ratio, quality="VHQ"), np.float32)
+    dense = resampled(audio, 1, ratio)
     out = np.zeros(len(audio) * ratio, np.float32)
     out[: len(dense)] = dense[: len(out)]
     return out

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from synth.contract import ConfigError, ModelFileError
+from synth.contract.errors import one_line
 
 PACKAGE, VERSION = "cdpam", "0.0.6"
 FILE = "cdpam/CDPAM_trained/scratchJNDdefault_best_model.pth"
@@ -110,5 +111,4 @@ def _read_pickle(path: Path) -> Any:
         pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError, KeyError, TypeError,
         AttributeError, IndexError, ImportError,
     ) as error:  # fmt: skip
-        reason = " ".join(str(error).split())[:150]
-        raise ModelFileError(f"{path}: can't be read as tensors ({reason})") from None
+        raise ModelFileError(f"{path}: can't be read as tensors ({one_line(error)})") from None

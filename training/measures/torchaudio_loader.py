@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 from synth.contract import SynthError
+from synth.contract.errors import one_line
 
 _EXTENSION = "torchaudio._extension"
 
@@ -44,9 +45,9 @@ def extension_loaded() -> bool:
 
 
 def _unusable(error: BaseException) -> SynthError:
-    reason = " ".join(str(error).split())[:200]
     return SynthError(
-        f"torchaudio can't be used ({reason}); pip install -c constraints.txt -e '.[train]'"
+        f"torchaudio can't be used ({one_line(error, 200)});"
+        " pip install -c constraints.txt -e '.[train]'"
     )
 
 

@@ -20,10 +20,10 @@ from synth.contract import (
     DataError,
     SynthError,
     find_audio,
-    read_audio,
     require_within,
     write_audio,
 )
+from synth.contract.reading import read_audio_as
 from synth.models.samplernn.quantizer import SampleQuantizer
 from training.recipes.entropy import entropy_bits
 from training.recipes.provenance import require_new_folder, write_provenance
@@ -150,7 +150,7 @@ def _bend(random: np.random.Generator, key: int, length: int) -> list[tuple[int,
         semitones = up * int(random.integers(1, 3))
         start, glide = int(length * random.uniform(0.3, 0.6)), 5 * int(random.integers(12, 36))
         steps = range(0, glide + 1, 5)
-        slide = [(start + at, semitones * (1 - np.cos(np.pi * at / glide)) / 2) for at in steps]
+        slide = [(start + at, semitones * _risen(at, glide)) for at in steps]
         return [(0, 0.0), *slide]
     if length >= 900 and kind < 0.75:
         rate_hz, depth = random.uniform(4.5, 6.0), random.uniform(0.1, 0.3)
@@ -174,13 +174,18 @@ def _swell(random: np.random.Generator) -> Moves:
     while at < PHRASE_MS:
         length, target = int(random.integers(600, 2_000)), random.uniform(56, 127)
         for time in range(0, min(length, PHRASE_MS - at), 20):
-            value = round(level + (target - level) * (1 - np.cos(np.pi * time / length)) / 2)
+            value = round(level + (target - level) * _risen(time, length))
             head = {"control": EXPRESSION, "value": value}
             moves += [
                 (at + time, mido.Message("control_change", channel=c, **head)) for c in (0, 1)
             ]
         at, level = at + length, target
     return moves
+
+
+def _risen(time: int, length: int) -> float:
+    """How far a half cosine has risen from 0 to 1 after `time` of its `length`."""
+    return float(1 - np.cos(np.pi * time / length)) / 2
 
 
 def material_entropies(folder: Path) -> dict[int, float]:
@@ -191,7 +196,7 @@ def material_entropies(folder: Path) -> dict[int, float]:
     Raises:
         DataError: no audio there, or a file that can't be read.
     """
-    audio = np.concatenate([read_audio(path)[0].mean(0) for path in find_audio(folder)])
+    audio = np.concatenate([read_audio_as(path, RATE)[0] for path in find_audio(folder)])
     quantizer = SampleQuantizer(256, "mu-law")
     codes = quantizer.encode(torch.from_numpy(audio / max(float(np.abs(audio).max()), 1e-9)))
     return {order: entropy_bits(codes.numpy(), 256, order) for order in (0, 1)}

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import mido
 import numpy as np
-import soxr
 from numpy.typing import NDArray
 
-from synth.contract import DataError, read_audio
+from synth.contract import DataError
+from synth.contract.reading import read_audio_as
 
 Audio = NDArray[np.float32]
 
@@ -118,8 +118,7 @@ def render(
         if done.returncode or not sound.exists() or "Failed to load" in done.stderr:
             reason = " ".join(done.stderr.split())[-200:]
             raise DataError(f"fluidsynth can't render with {soundfont} ({reason})")
-        stereo, _ = read_audio(sound)
-    mono = without_offset(soxr.resample(stereo.mean(0), RENDER_RATE, rate, quality="VHQ"), rate)
+        mono = without_offset(read_audio_as(sound, rate)[0], rate)
     clips, start_ms = {}, GAP_MS
     for slot in slots:
         start, end = (ms * rate // 1000 for ms in (start_ms, start_ms + slot.length_ms))

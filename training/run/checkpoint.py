@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from synth.contract import ConfigError, ModelFileError
+from synth.contract.errors import one_line
 from training.run.files import save_tensors
 
 FORMAT = 1
@@ -82,8 +83,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
         pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError, KeyError, TypeError,
         AttributeError,
     ) as error:  # fmt: skip
-        reason = " ".join(str(error).split())[:100] or type(error).__name__
-        raise ModelFileError(f"{path}: not a readable checkpoint ({reason})") from None
+        raise ModelFileError(
+            f"{path}: not a readable checkpoint ({one_line(error, 100)})"
+        ) from None
 
 
 def require_same_run(

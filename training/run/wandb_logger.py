@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from synth.contract import ConfigError, write_bytes
+from synth.contract.errors import one_line
 from training.run.plan import AnyPlan, plan_as_dict
 
 ID_FILE = "wandb-run.txt"
@@ -37,7 +38,7 @@ class WandbLogger:
             )  # fmt: skip
         except wandb.errors.Error as error:
             raise ConfigError(
-                f"wandb: {' '.join(str(error).split())[:200]}; log in with `wandb login`, set"
+                f"wandb: {one_line(error, 200)}; log in with `wandb login`, set"
                 " WANDB_MODE=offline, or leave out --wandb"
             ) from None
 

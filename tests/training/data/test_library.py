@@ -14,7 +14,7 @@ import soxr
 import training_rig as rig
 
 from synth.contract import DataError
-from training.data.decode import Request, convert
+from training.data.decode import Request
 from training.data.library import Decoder, build_library, split
 
 RATE = 16_000
@@ -139,14 +139,21 @@ def test_rate_and_channels_become_the_models(tmp_path: Path, suffix: str) -> Non
     assert spectrum[np.abs(np.arange(4001) - 500) > 10].max() < 0.005
 
 
-def test_channels() -> None:
+def test_channels(tmp_path: Path) -> None:
     left, right = noise(0.1)[:, 0], noise(0.1, seed=1)[:, 0]
     stereo = np.stack([left, right]).astype(np.float32)
-    np.testing.assert_array_equal(convert(stereo, RATE, RATE, 2), stereo)
-    np.testing.assert_allclose(convert(stereo, RATE, RATE, 1)[0], (left + right) / 2, atol=1e-7)
-    np.testing.assert_array_equal(convert(stereo[:1], RATE, RATE, 2), stereo[[0, 0]])
-    made = convert(stereo[:1], RATE, 24_000, 1)[0]
-    np.testing.assert_allclose(made, soxr.resample(left.astype(np.float32), RATE, 24_000))
+    soundfile.write(tmp_path / "stereo.wav", stereo.T, RATE, subtype="FLOAT")
+    soundfile.write(tmp_path / "mono.wav", stereo[0], RATE, subtype="FLOAT")
+
+    def heard(name: str, rate: int, channels: int) -> np.ndarray:
+        library = build_library(tmp_path / name, rate, channels, cache=tmp_path / "cache")
+        return library.clips[0].open()
+
+    np.testing.assert_array_equal(heard("stereo.wav", RATE, 2), stereo)
+    np.testing.assert_allclose(heard("stereo.wav", RATE, 1)[0], (left + right) / 2, atol=1e-7)
+    np.testing.assert_array_equal(heard("mono.wav", RATE, 2), stereo[[0, 0]])
+    expected = soxr.resample(stereo[0], RATE, 24_000, quality="VHQ")
+    np.testing.assert_array_equal(heard("mono.wav", 24_000, 1)[0], expected)
 
 
 def test_the_cache_spares_decoding_and_follows_the_file(tmp_path: Path) -> None:

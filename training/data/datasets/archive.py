@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from synth.contract import DataError
+from synth.contract.errors import one_line
 
 OnBytes = Callable[[int, int], None]
 
@@ -98,8 +99,8 @@ def _members(
             yield _judged(path, tar, plain), tar
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(
-            f"{path}: is damaged or no .tar.gz ({' '.join(str(error).split())[:100]}); delete it"
-            " and fetch it again"
+            f"{path}: is damaged or no .tar.gz ({one_line(error, 100)}); delete it and fetch it"
+            " again"
         ) from None
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from synth.contract import ConfigError, DataError
+from synth.contract.errors import one_line
 from synth.contract.files import RESERVE_BYTES
 
 OnBytes = Callable[[int, int], None]  # (done, total); total 0: not known
@@ -135,14 +136,15 @@ def _open(url: str, headers: dict[str, str], method: str = "GET") -> Any:
             raise _BrokenError(f"HTTP {error.code}") from None
         raise DataError(f"{url}: the server answers {error.code} {error.reason}") from None
     except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
-        raise _BrokenError(str(getattr(error, "reason", error)) or type(error).__name__) from None
+        reason = getattr(error, "reason", error)  # a URLError wraps an error, or a text
+        raise _BrokenError(reason if isinstance(reason, str) else one_line(reason)) from None
 
 
 def _read(answer: Any) -> bytes:
     try:
         chunk: bytes = answer.read(CHUNK)
     except (http.client.HTTPException, OSError) as error:
-        raise _BrokenError(str(error) or type(error).__name__) from None
+        raise _BrokenError(one_line(error)) from None
     return chunk
 
 

@@ -1,6 +1,7 @@
 """The recordings that the bundled instruments learn from, rendered with FluidSynth.
 
 - `codec`, `samplernn`, `inr`: programs, `python -m training.recipes.codec OUT` and so on.
+- `command`: the command line that they share.
 - `soundfont`: scores rendered; `provenance`: told beside them how they were made.
 - `entropy`: how predictable samples are from their neighbours.
 

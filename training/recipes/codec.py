@@ -6,7 +6,6 @@ MIDI soundfont, dry (no reverb, no chorus), mono at 24 kHz. The same seed gives 
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,22 +16,21 @@ import numpy as np
 from synth.contract import (
     ConfigError,
     DataError,
-    SynthError,
     require_within,
     write_audio,
 )
+from training.recipes.command import counted, recipe_parser, told
 from training.recipes.provenance import require_new_folder, write_provenance
 from training.recipes.soundfont import (
     RATE,
     Audio,
     Note,
     Slot,
-    check_soundfont,
-    find_fluidsynth,
-    find_soundfont,
+    find_renderer,
     render,
 )
 
+COMMAND = "python -m training.recipes.codec"
 HOLD_MS, NOTE_MS, SLOT_MS = 2_000, 2_500, 3_000
 PHRASE_MS = 10_000
 VELOCITY = 100  # of the single notes
@@ -98,8 +96,7 @@ def render_recipe(
     if not instruments:
         raise ConfigError("no instruments; the recipe needs at least one")
     require_new_folder(out)
-    program, font = find_fluidsynth(), soundfont or find_soundfont()
-    check_soundfont(font)
+    program, font = find_renderer(soundfont)
     slots = round(minutes * 60_000 / PHRASE_MS)
     held = max(slots // 6, 1)
     parts = {
@@ -119,7 +116,7 @@ def render_recipe(
             write_audio(out / folder / f"{name}.wav", audio[None], RATE, "PCM_16")
     counts = {folder: len(part) for folder, part in parts.items()}
     made = {"seed": seed, "minutes": minutes, "files": counts, "sample_rate": RATE}
-    write_provenance(out, font, "python -m training.recipes.codec", made)
+    write_provenance(out, font, COMMAND, made)
     return counts
 
 
@@ -264,21 +261,17 @@ def _amplitude(level_db: float) -> float:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m training.recipes.codec", description=__doc__)
-    parser.add_argument("out", type=Path, help="a new or empty folder")
-    parser.add_argument("--seed", type=int, default=0, help="0 … 2³²-1")
+    parser = recipe_parser(COMMAND, __doc__ or "")
     parser.add_argument("--minutes", type=float, default=8.0, help="of phrases; notes add four")
-    parser.add_argument("--soundfont", type=Path, help="a General MIDI .sf2 other than FluidR3")
     given = parser.parse_args(arguments)
-    try:
+
+    def recipe() -> str:
         counts = render_recipe(
             given.out, seed=given.seed, minutes=given.minutes, soundfont=given.soundfont
         )
-    except SynthError as error:
-        sys.stderr.write(f"{error}\n")
-        return error.exit_code
-    sys.stdout.write("".join(f"{given.out / name}: {n} files\n" for name, n in counts.items()))
-    return 0
+        return counted(given.out, counts)
+
+    return told(recipe)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ A file is named `<instrument>_<key>_<velocity>.wav`. The same seed gives the sam
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from itertools import product
@@ -25,19 +24,17 @@ import numpy as np
 from synth.contract import (
     ConfigError,
     DataError,
-    SynthError,
     require_one_of,
     require_within,
     write_audio,
 )
+from training.recipes.command import recipe_parser, told
 from training.recipes.provenance import require_new_folder, write_provenance
 from training.recipes.soundfont import (
     Audio,
     Note,
     Slot,
-    check_soundfont,
-    find_fluidsynth,
-    find_soundfont,
+    find_renderer,
     render,
 )
 
@@ -139,8 +136,7 @@ def render_notes(
     """
     choices = choose(selection, count, seed)
     require_new_folder(out)
-    program, font = find_fluidsynth(), soundfont or find_soundfont()
-    check_soundfont(font)
+    program, font = find_renderer(soundfont)
     notes: dict[str, Audio] = {}
     for start in range(0, len(choices), BATCH):
         slots = [_slot(choice) for choice in choices[start : start + BATCH]]
@@ -229,14 +225,12 @@ def level(notes: Mapping[str, Audio], energy: float, *, alike: bool) -> dict[str
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__.partition("\n")[0])
-    parser.add_argument("out", type=Path, help="a new or empty folder")
+    parser = recipe_parser(COMMAND, (__doc__ or "").partition("\n")[0])
     parser.add_argument("--selection", default="diverse", help=", ".join(SELECTIONS))
     parser.add_argument("--count", type=int, help="notes; without it 1024 or all")
-    parser.add_argument("--seed", type=int, default=0, help="of the draw, 0 … 2³²-1")
-    parser.add_argument("--soundfont", type=Path, help="a General MIDI .sf2 other than FluidR3")
     given = parser.parse_args(arguments)
-    try:
+
+    def recipe() -> str:
         count = render_notes(
             given.out,
             given.selection,
@@ -244,11 +238,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             seed=given.seed,
             soundfont=given.soundfont,
         )
-    except SynthError as error:
-        sys.stderr.write(f"{error}\n")
-        return error.exit_code
-    sys.stdout.write(f"{given.out}: {count} files\n")
-    return 0
+        return f"{given.out}: {count} files\n"
+
+    return told(recipe)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ instrument shall answer to. The same seed gives the same bytes.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,22 +17,20 @@ import torch
 
 from synth.contract import (
     DataError,
-    SynthError,
     find_audio,
     require_within,
     write_audio,
 )
 from synth.contract.reading import read_audio_as
 from synth.models.samplernn.quantizer import SampleQuantizer
+from training.recipes.command import counted, recipe_parser, told
 from training.recipes.entropy import entropy_bits
 from training.recipes.provenance import require_new_folder, write_provenance
 from training.recipes.soundfont import (
     Audio,
     Note,
     Slot,
-    check_soundfont,
-    find_fluidsynth,
-    find_soundfont,
+    find_renderer,
     render,
 )
 
@@ -74,8 +71,7 @@ def render_material(
     require_within("seed", seed, 0, 2**32 - 1)
     require_within("minutes", minutes, 0.3, 600.0)
     require_new_folder(out)
-    program, font = find_fluidsynth(), soundfont or find_soundfont()
-    check_soundfont(font)
+    program, font = find_renderer(soundfont)
     counts = {"phrases": max(round(minutes * 60_000 / PHRASE_MS), 1)}
     counts["held"] = max(round(counts["phrases"] / 10), 1)
     clips: dict[str, Audio] = {}
@@ -204,28 +200,21 @@ def material_entropies(folder: Path) -> dict[int, float]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.recipes.samplernn", description=__doc__
-    )
-    parser.add_argument("out", type=Path, help="a new or empty folder")
-    parser.add_argument("--seed", type=int, default=0, help="0 … 2³²-1")
+    parser = recipe_parser(COMMAND, __doc__ or "")
     parser.add_argument("--minutes", type=float, default=6.0, help="to learn from; 0.3 … 600")
-    parser.add_argument("--soundfont", type=Path, help="a General MIDI .sf2 other than FluidR3")
     given = parser.parse_args(arguments)
-    try:
+
+    def recipe() -> str:
         counts = render_material(
             given.out, seed=given.seed, minutes=given.minutes, soundfont=given.soundfont
         )
-        entropies = material_entropies(given.out / "phrases")
-    except SynthError as error:
-        sys.stderr.write(f"{error}\n")
-        return error.exit_code
-    sys.stdout.write("".join(f"{given.out / name}: {n} files\n" for name, n in counts.items()))
-    for order, bits in entropies.items():
-        sys.stdout.write(
+        entropies = "".join(
             f"order-{order} entropy of 256 mu-law levels: {bits:.2f} bits per sample\n"
+            for order, bits in material_entropies(given.out / "phrases").items()
         )
-    return 0
+        return counted(given.out, counts) + entropies
+
+    return told(recipe)
 
 
 if __name__ == "__main__":

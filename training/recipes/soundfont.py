@@ -85,6 +85,20 @@ def fluidsynth_version() -> str:
     return done.stdout.partition("\n")[0]
 
 
+def find_renderer(soundfont: Path | None = None) -> tuple[str, Path]:
+    """The program FluidSynth and a soundfont for it.
+
+    Args:
+        soundfont: a `.sf2`; None looks for FluidR3 in the usual places.
+
+    Raises:
+        DataError: the program or the soundfont is missing, or the file is no soundfont.
+    """
+    program, font = find_fluidsynth(), soundfont or find_soundfont()
+    check_soundfont(font)
+    return program, font
+
+
 def check_soundfont(font: Path) -> None:
     """Raise `DataError` unless the file begins as a soundfont does.
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training.codec.config import CodecTrainConfig
-from training.inr.config import PRESETS as INR_PRESETS
 from training.inr.config import INRTrainConfig, run_folder
+from training.inr.presets import PRESETS as INR_PRESETS
 from training.run.config import TrainConfig
 from training.samplernn.config import SampleRNNTrainConfig
 

@@ -1,7 +1,7 @@
 """Recordings: found, decoded, judged, split.
 
 - `library`: all recordings of a run, decoded into a cache by processes that may crash.
-- `decode`: one file; also the program of a decoding process.
+- `decode`: one file; also the program of a decoding process. `decoders`: those processes.
 - `notes`: instrument and key of a recorded note.
 - `datasets`: published sets of sounds, fetched by name.
 

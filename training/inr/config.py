@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from synth.contract import ConfigError, require_one_of
 from training.run.config import TrainConfig
@@ -189,25 +189,3 @@ def run_folder(plan: INRPlan) -> Path:
     parts = (settings.note_general, name, model.architecture)
     folders = [re.sub(r"[^\w.+-]+", "_", part) for part in parts]
     return Path("results", *folders, model.meta_architecture)
-
-
-# By name of the model's preset. "paper" is the list of defaults itself. "small" is for a CPU: many
-# cheap steps, no losses that need all points of a sound, latents that walk as far as such batches
-# allow, and the pair of omegas that --tune found for notes of a General MIDI soundfont.
-PRESETS: dict[str, dict[str, Any]] = {
-    "paper": {},
-    "small": {
-        "learning_rate": 3e-4,
-        "schedule": "cosine",
-        "weight_decay": 0.0,
-        "precision": "auto",
-        "cdpam": 0.0,
-        "multiscale_stft": 0.0,
-        "dataset_size": 32,
-        "batch_size": 16,
-        "samples_per_datapoint": 500,
-        "oversample": 2,
-        "latent_lr": 4.0,
-        "num_epochs": 8000,
-    },
-}

@@ -1,22 +1,51 @@
-"""Values that were found to suit, by architecture and data (Zuiderveld et al. 2021, their code)."""
+"""Settings that were found to suit: presets by name, and values by architecture and data.
+
+The latter are those of the code of Zuiderveld et al. 2021 (arXiv 2111.08462).
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from synth.models.inr import INRConfig
 from training.inr.config import INRTrainConfig
 
+if TYPE_CHECKING:
+    from synth.models.inr import INRConfig
+
 SPEECH, OTHER, PROGRESSIVE = (615.0, 200.0), (1760.0, 245.0), (10_000.0, 300.0)
+
+# By name of the model's preset. "paper" is the list of defaults itself. "small" is for a CPU: many
+# cheap steps, no losses that need all points of a sound, latents that walk as far as such batches
+# allow, and the pair of omegas that --tune found for notes of a General MIDI soundfont.
+PRESETS: dict[str, dict[str, Any]] = {
+    "paper": {},
+    "small": {
+        "learning_rate": 3e-4,
+        "schedule": "cosine",
+        "weight_decay": 0.0,
+        "precision": "auto",
+        "cdpam": 0.0,
+        "multiscale_stft": 0.0,
+        "dataset_size": 32,
+        "batch_size": 16,
+        "samples_per_datapoint": 500,
+        "oversample": 2,
+        "latent_lr": 4.0,
+        "num_epochs": 8000,
+    },
+}
 
 
 def autoconfigured(
     model: INRConfig, settings: INRTrainConfig, data: str
 ) -> tuple[INRConfig, INRTrainConfig]:
-    """Model and settings with the values that suit; both as they came where none are known.
+    """Model and settings with the values that suit; unchanged where none are known.
 
     Args:
-        data: name of the data set, or a path with it.
+        model: whose architecture decides, together with the data.
+        settings: of the run.
+        data: name of the data set, or a path that contains it.
     """
     if model.architecture == "wavegan":
         return replace(model, num_latent=256), replace(settings, learning_rate=1e-4)

@@ -9,5 +9,5 @@
 - `upsampling`: what lies between the samples of a sound.
 - `principal_axes`: of latent vectors.
 - `pictures`: waveforms and spectrograms drawn.
-- `torchaudio_loader`: the one door to torchaudio.
+- `torchaudio_loader`: torchaudio, the reference that tests hold the spectra against.
 """

@@ -1,4 +1,11 @@
-"""The one door to torchaudio.
+"""torchaudio, imported so that it works beside any torch; nothing else here imports it.
+
+Training computes its spectra, filters and resampling without it: mel bands of short windows must
+not be empty, and many of torchaudio's are (`mel`); a loss needs resampling that is exact for all
+that both rates can hold (`resampling`); and recordings are decoded with libsndfile and soxr, which
+the base install has. torchaudio is the reference that tests hold the spectra, filters and
+resampling against, and a package that others import which are measured beside this one (EnCodec,
+in `bench/decoder.py`).
 
 torchaudio 2.11 for Linux is linked against CUDA: beside a CPU torch its compiled extension can't be
 loaded, and the import fails although transforms, resampling and datasets are Python. Where (and
@@ -37,11 +44,6 @@ def load_torchaudio() -> ModuleType:
         except (OSError, RuntimeError, ImportError):
             _forget()
             raise _unusable(first) from first
-
-
-def extension_loaded() -> bool:
-    """Whether the imported torchaudio has its compiled extension. Call `load_torchaudio` first."""
-    return bool(getattr(sys.modules[_EXTENSION], "_IS_TORCHAUDIO_EXT_AVAILABLE", False))
 
 
 def _unusable(error: BaseException) -> SynthError:

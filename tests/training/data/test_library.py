@@ -15,7 +15,8 @@ import training_rig as rig
 
 from synth.contract import DataError
 from training.data.decode import Request
-from training.data.library import Decoder, build_library, split
+from training.data.decoders import Decoder
+from training.data.library import build_library, split
 
 RATE = 16_000
 

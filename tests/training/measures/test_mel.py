@@ -44,6 +44,17 @@ def test_long_windows_agree_with_torchaudio() -> None:
     assert torch.allclose(mel_filters(RATE, 8192, 32), usual / usual.sum(0), atol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:At least one mel filterbank has all zero values")
+def test_short_windows_leave_bands_of_torchaudio_empty() -> None:
+    """Why these filters are made here."""
+    load_torchaudio()
+    from torchaudio.functional import melscale_fbanks
+
+    usual = melscale_fbanks(65, 0.0, RATE / 2, 32, RATE)
+    assert (usual.sum(0) == 0).any()
+    assert (mel_filters(RATE, 128, 32).sum(0) > 0).all()
+
+
 @pytest.mark.parametrize("window", WINDOWS)
 def test_a_sine_is_loud_in_its_own_band(window: int) -> None:
     scale = MelScale(RATE, window, 64)

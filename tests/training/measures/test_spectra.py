@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from training.measures.spectra import MultiScaleSTFT
+from training.measures.torchaudio_loader import load_torchaudio
 
 
 def noise(seed: int, *shape: int) -> Tensor:
@@ -27,6 +28,17 @@ def test_spectrum_of_a_tone_is_level_and_blind_to_phase() -> None:
     inner = (loss.magnitude(shifted, size) - loss.magnitude(tone, size))[:, 4:-4]
     assert inner.abs().max() < 1e-7
     assert (shifted - tone).square().sum() > 100
+
+
+@pytest.mark.parametrize("size", [64, 512])
+def test_magnitudes_are_those_of_torchaudio(size: int) -> None:
+    load_torchaudio()
+    from torchaudio.transforms import Spectrogram
+
+    audio = noise(5, 2, 3_000).float()
+    usual = Spectrogram(size, hop_length=size // 4, power=1.0, pad_mode="reflect")(audio)
+    made = MultiScaleSTFT((size,)).magnitude(audio, size)
+    assert torch.allclose(made, usual.transpose(1, 2) / math.sqrt(size), atol=1e-4)
 
 
 def test_white_noise_has_the_same_level_at_every_size() -> None:

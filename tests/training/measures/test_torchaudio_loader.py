@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from synth.contract import SynthError
-from training.measures.torchaudio_loader import extension_loaded, load_torchaudio
+from training.measures.torchaudio_loader import load_torchaudio
 
 RATE = 16_000
 
@@ -18,6 +18,11 @@ RATE = 16_000
 def tone(frequency_hz: float, rate: int, seconds: float = 1.0) -> torch.Tensor:
     time = torch.arange(int(rate * seconds)) / rate
     return torch.sin(2 * math.pi * frequency_hz * time)
+
+
+def extension_loaded() -> bool:
+    module = sys.modules["torchaudio._extension"]
+    return bool(getattr(module, "_IS_TORCHAUDIO_EXT_AVAILABLE", False))
 
 
 def test_mel_spectrogram_puts_a_tone_in_its_band() -> None:

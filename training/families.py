@@ -71,7 +71,7 @@ def _inr() -> Parts[Any, Any]:
 
 
 def _inr_report() -> Reporting[Any, Any]:
-    from training.inr.reporting import INR_REPORTING
+    from training.inr.parts import INR_REPORTING
 
     return INR_REPORTING
 

@@ -5,5 +5,5 @@
 - `notes`: instrument and key of a recorded note.
 - `datasets`: published sets of sounds, fetched by name.
 
-Nothing here needs torch.
+The decoding processes load no torch; only `notes`, which listens for a pitch, does.
 """

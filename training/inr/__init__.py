@@ -7,5 +7,5 @@
   little memory; `optimizer`: how weights go down.
 - `saturation`: networks that can't learn; `decoding`: whole sounds out of one.
 - `review`: what is looked at beside the steps; `evidence`: what it leaves.
-- `parts`, `reporting`: all of it for the table of families.
+- `parts`: all of it for the table of families.
 """

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import torch
 from torch import Tensor
 
 from synth.models.inr import INR
+from training.data.library import Array
 
 POINTS = 4096  # of a sound at a time: what lies between two layers then stays small
 
@@ -41,3 +44,22 @@ def encode_table(model: INR, sounds: Tensor, first: int) -> None:
     with torch.inference_mode():
         z = model.encode(sounds.to(model.latents.device))
         model.latents[first : first + len(sounds)] = z
+
+
+def decoder_of(model: INR, numbers: Sequence[int], meant: Array) -> Callable[[slice], Tensor]:
+    """A function that makes the sounds of these rows of the model's table of latents.
+
+    Args:
+        model: in eval mode.
+        numbers: rows of the table.
+        meant: `[sounds, samples]`, the recordings, which an encoder hears first.
+    """
+
+    def decode(rows: slice) -> Tensor:
+        if model.encoder is None:
+            z = model.latents[list(numbers[rows])]
+        else:
+            z = model.encode(torch.from_numpy(meant[rows]).to(model.latents))
+        return decoded(model, z)
+
+    return decode

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from synth.models.inr import INR
+from synth.models.inr import INR, INRConfig
 from training.inr.batches import Mixtures, Points, SoundStream
 from training.inr.config import INRPlan
+from training.inr.decoding import decoder_of
 from training.inr.losses import inr_terms
 from training.inr.review import INRReview
 from training.inr.sounds import arrange, load_sounds, make_deck, points_of
 from training.inr.task import INRTask
 from training.inr.tuner import tuned
 from training.measures.cdpam_weights import find_weights
-from training.run.family import Parts, Span
+from training.run.family import Parts, Reporting, Span
 from training.run.review import Say
 from training.run.wandb_logger import import_wandb
 
@@ -63,4 +64,24 @@ def _stream(plan: INRPlan, span: Span) -> Iterable[Any]:
     )
 
 
+def _short_name(config: INRConfig) -> str:
+    """Architecture and size, as far as they differ from what the architecture says by itself."""
+    extra = [f"{n}={v}" for n, v in (("width", config.width), ("depth", config.depth)) if v]
+    extra += [f"branches={config.branches}"] if config.branches > 1 else []
+    extra += [config.meta_architecture] if config.meta_architecture != "autodecoder" else []
+    return " ".join([config.architecture, *extra])
+
+
 INR_PARTS = Parts(arrange, _task, _stream, INRReview, _window, prepare=_prepare)
+INR_REPORTING = Reporting[INR, INRConfig](
+    samples=lambda config: config.audio_length,
+    sounds=lambda config: config.sounds,
+    load=lambda config, clips: load_sounds(clips, config.audio_length),
+    decode=decoder_of,
+    name=_short_name,
+    parameters=lambda model: sum(p.numel() for p in model.decoder.parameters()),
+    # Of these a repetition has its own, or none of them changes what is learned.
+    repeated=frozenset(
+        {"seed", "note", "note_general", "save_path", "threads", "wandb", "wandb_project_name"}
+    ),
+)

@@ -135,7 +135,7 @@ def test_what_can_not_be_reported(data: Path, tmp_path: Path) -> None:
         measured(again)
     config = yaml.safe_load((again / "config.yaml").read_text())
     (again / "config.yaml").write_text(yaml.safe_dump({**config, "family": "codec"}))
-    with pytest.raises(ConfigError, match="is a run of codec"):
+    with pytest.raises(ConfigError, match="is a run of codec; runs of inr can be reported"):
         measured(again)
 
 

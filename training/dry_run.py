@@ -22,10 +22,14 @@ LONG = 16
 
 
 def dry_run_report(plan: AnyPlan) -> dict[str, Any]:
-    """The report, JSON-ready. A few real steps are measured, and thrown away.
+    """The report, JSON-ready. A few real steps are timed and then thrown away.
 
-    Keys: `config`, `data`, `notes`, `parameters`, `parameter_bytes`, `step` (`seconds`,
-    `audio_seconds`, `total_hours`, `device`, `precision`).
+    Args:
+        plan: of the run.
+
+    Returns:
+        `config`, `data`, `notes`, `parameters`, `parameter_bytes`, and `step` with `seconds`,
+        `audio_seconds`, `total_hours`, `device`, `precision`.
     """
     settings = plan.training
     if settings.threads:
@@ -90,7 +94,7 @@ def _measure(settings: TrainConfig, task: Task, stream: Iterable[Any]) -> float:
 
 
 class _Clock(L.Callback):
-    """When each step ended."""
+    """Notes the time at which each step ended."""
 
     def __init__(self) -> None:
         self.ends: list[float] = []

@@ -1,7 +1,7 @@
 """The families that can be trained, in one explicit table.
 
-Settings are known at once; what trains is imported when it is asked for, because a list of flags
-shouldn't wait for it.
+Settings are imported at once, the parts that train only when they are asked for: a list of flags
+shouldn't wait for torch.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FamilyTraining:
-    """How a family is trained.
+    """One row of the table: a family that can be trained.
 
     Attributes:
         config: class of its settings.
-        parts: gives what trains it.
+        parts: imports and returns the parts that train it.
         example: a command that trains it, for the help text.
-        report: gives what a report on its runs needs; None: they can't be reported.
+        report: imports and returns the parts that a report on its runs needs; None: they can't be
+            reported.
         aliases: further names of flags by field, of DATA by "data".
         presets: settings of the run that belong to a preset of the model.
         hidden: fields of the two configs that have no flag: the data decide them, or nothing does.

@@ -28,6 +28,13 @@ def resolve_configs(
     A YAML file is flat (`steps: 1000`) or has the two parts `model:` and `training:`, as the
     `config.yaml` of a run's folder has.
 
+    Args:
+        family: key of the tables of families.
+        preset: of the family's model, or None.
+        file: YAML file of settings, or None.
+        flags: settings by name; they override all others.
+        base: settings of the run that is resumed; all others override them.
+
     Raises:
         ConfigError: unknown family, preset or setting, wrong type, value out of range.
     """
@@ -63,7 +70,16 @@ def plan_run(
     resume_from: Path | None = None,
     on_file: Callable[[int, int], None] | None = None,
 ) -> AnyPlan:
-    """Settings resolved and data found. A run that is resumed gives its own where none are given.
+    """The plan of a run: settings resolved, data found.
+
+    Args:
+        family, preset, file, flags: see `resolve_configs`.
+        data: an audio file, a folder of them, or the name of a fetched set; None: those of the run
+            that is resumed, or else the family's own.
+        cache: folder of decoded audio; None: the user's.
+        resume_from: folder of the run that is resumed, whose settings and data hold where no others
+            are given.
+        on_file: called with (done, total) after each file that is decoded.
 
     Raises:
         ConfigError: see `resolve_configs`; no data given; nothing to resume in `resume_from`.
@@ -93,11 +109,18 @@ def make_plan(
     cache: Path | None = None,
     on_file: Callable[[int, int], None] | None = None,
 ) -> AnyPlan:
-    """Find, decode and split the data: a folder, a file or the name of a fetched set.
+    """Find, decode and split the data of a run.
+
+    Args:
+        family: key of the tables of families.
+        model, training: configs of the model and of the run.
+        data: an audio file, a folder of them, or the name of a fetched set.
+        cache: folder of decoded audio; None: the user's.
+        on_file: called with (done, total) after each file that is decoded.
 
     Raises:
-        DataError: nothing can be used, or the set is not fetched yet.
-        ConfigError: settings and recordings don't fit.
+        DataError: no recording can be used, or the set is not fetched yet.
+        ConfigError: settings and recordings don't go together.
     """
     library = build_library(
         locate(data), model.sample_rate, model.audio_channels, cache=cache, on_file=on_file
@@ -116,8 +139,8 @@ def make_plan(
 
 
 def _merged(layers: Iterable[Mapping[str, Any]], instead: Mapping[str, str]) -> dict[str, Any]:
-    """All layers, the last one on top; what stands `instead` of another setting removes it from
-    the layers below."""
+    """All layers merged, later ones over earlier ones. A setting that stands `instead` of another
+    removes that one from the layers before."""
     values: dict[str, Any] = {}
     for layer in layers:
         for name in layer.keys() & instead.keys():

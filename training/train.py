@@ -19,7 +19,7 @@ from training.run.trainer import build_task, fit, make_trainer
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended.
+    """The end of a run.
 
     Attributes:
         model: path of `model.pt`.

@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CodecTrainConfig(TrainConfig):
-    """Beside the settings of every run:
+    """Settings beside those of every run.
 
     Args:
-        crop_seconds: length of a crop, rounded up to whole latent frames.
-        warmup_steps: linear rise to the highest learning rate; final_rate: share of it that is
-            left at the last step, after a half cosine.
+        crop_seconds: length of a crop in seconds, rounded up to whole latent frames.
+        warmup_steps: number of steps in which the learning rate rises linearly to its highest.
+        final_rate: share of the learning rate at the last step, after half a cosine.
         waveform_weight, mel_weight, commitment_weight: of the losses in the sum that is descended.
-        mel_windows: STFT windows in samples, powers of two; mel_bins: bands of the long windows
-            (short ones have fewer, as far as they resolve).
+        mel_windows: STFT windows in samples, powers of two, 16 … 16384.
+        mel_bins: bands of the long windows; short ones have window / 4.
         save_every: steps between checkpoints.
-        statistics_seconds: of training audio that the statistics of the latent space are taken
-            from.
+        statistics_seconds: seconds of training audio from which the statistics of the latent space
+            are taken.
 
     Raises:
         ConfigError: a value is out of its range.

@@ -1,4 +1,4 @@
-"""Batches of crops as a function of (seed, step, rank): there is no state to save or to lose."""
+"""Batches of crops as a function of (seed, step, rank), so that there is no state to save."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ from training.data.library import Array, Clip
 class Crops:
     """Random crops from clips.
 
-    A clip is drawn in proportion to its length, a start in it evenly. Clips shorter than a crop
-    count as one crop and are padded with zeros at the end.
+    A clip is drawn with a probability in proportion to its length, a start in it uniformly. Clips
+    shorter than a crop count as one crop and are padded with zeros at the end.
 
     Args:
-        clips: at least one; crop: frames; batch_size: crops per batch; seed, rank: see the module.
+        clips: at least one.
+        crop: length of a crop in frames.
+        batch_size: crops per batch.
+        seed: of the run; rank: of the process.
     """
 
     def __init__(
@@ -31,7 +34,7 @@ class Crops:
         self.crop, self.batch_size, self.seed, self.rank = crop, batch_size, seed, rank
 
     def batch(self, step: int) -> Tensor:
-        """The batch of `step`, float32 `[batch_size, channels, crop]`."""
+        """The batch of a step, float32 `[batch_size, channels, crop]`."""
         draw = np.random.default_rng([self.seed, step, self.rank])
         at = draw.integers(0, self._shares[-1], self.batch_size)
         files = np.searchsorted(self._shares, at, side="right")
@@ -44,7 +47,7 @@ class Crops:
 
 
 class CropStream:
-    """The batches of the steps `start` to `stop`, in order."""
+    """The batches of the steps `start` to `stop` (excluded), in order."""
 
     def __init__(self, crops: Crops, start: int, stop: int) -> None:
         self._crops, self._start, self._stop = crops, start, stop
@@ -54,7 +57,16 @@ class CropStream:
 
 
 def even_pieces(clips: Sequence[Clip], size: int, count: int) -> list[Array]:
-    """Up to `count` pieces `[channels, <= size]`, evenly spread over the clips, never random."""
+    """Pieces of clips, spread evenly over them, the same at every call.
+
+    Args:
+        clips: at least one.
+        size: frames of a piece; the last one of a clip may have fewer.
+        count: pieces wanted; fewer if the clips have fewer.
+
+    Returns:
+        Pieces `[channels, <= size]`.
+    """
     lengths = [max(1, -(-clip.frames // size)) for clip in clips]
     ends = np.cumsum(lengths)
     count = min(count, int(ends[-1]))

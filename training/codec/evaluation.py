@@ -1,4 +1,4 @@
-"""Held-out figures, audio and pictures."""
+"""Held-out figures of a codec, and its reconstructions as audio and pictures."""
 
 from __future__ import annotations
 
@@ -22,8 +22,13 @@ SHOWN = 4
 
 @dataclass(frozen=True)
 class Figures:
-    """`mel_db`: multi-scale mel distance (lower is better); `si_sdr_db`: higher is better;
-    `used_codes`: share of the codes of level 0 that occur."""
+    """Means over the pieces.
+
+    Attributes:
+        mel_db: multi-scale mel distance in dB, lower is better.
+        si_sdr_db: signal-to-distortion ratio in dB, higher is better.
+        used_codes: share of the codes of level 0 that occur, 0 … 1.
+    """
 
     mel_db: float
     si_sdr_db: float
@@ -32,17 +37,24 @@ class Figures:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """`figures` over all pieces, and the first few (original, reconstruction) `[channels, n]`."""
+    """Figures over all pieces, and the first few pieces.
+
+    Attributes:
+        figures: over all pieces.
+        pairs: (original, reconstruction), each `[channels, frames]`.
+    """
 
     figures: Figures
     pairs: list[tuple[Array, Array]]
 
 
 def evaluate(model: Codec, clips: Sequence[Clip], seconds: float) -> Evaluation:
-    """Encode and decode up to `seconds` of the clips with all quantiser levels.
+    """Encode and decode held-out audio with all quantiser levels.
 
     Args:
-        model: in eval mode; clips: held out.
+        model: in eval mode.
+        clips: held out, at least one.
+        seconds: of audio, at most; in pieces spread evenly over the clips.
     """
     rate = model.config.sample_rate
     pieces = even_pieces(clips, round(PIECE_SECONDS * rate), max(1, round(seconds / PIECE_SECONDS)))
@@ -72,7 +84,15 @@ def evaluate(model: Codec, clips: Sequence[Clip], seconds: float) -> Evaluation:
 
 
 def write_evidence(out: Path, step: int, evaluation: Evaluation, sample_rate: int) -> None:
-    """`audio/<n>-input.wav` once, `audio/<n>-step-<s>.wav` and `plots/<n>-step-<s>.png`."""
+    """Write the pieces of an evaluation into the folder of the run.
+
+    `audio/<n>-input.wav` is written once, `audio/<n>-step-<s>.wav` and `plots/<n>-step-<s>.png` at
+    each evaluation.
+
+    Args:
+        out: the run's folder; step: steps done.
+        evaluation: whose pieces are written; sample_rate: Hz.
+    """
     for number, (original, made) in enumerate(evaluation.pairs, 1):
         source = out / "audio" / f"{number}-input.wav"
         if not source.exists():

@@ -1,4 +1,4 @@
-"""The same layers in the memory layout that a CPU likes, for training from silence.
+"""The codec's layers in the memory layout that suits a CPU, for training from silence.
 
 Convolutions with few channels over many samples run faster when the channels of a sample lie side
 by side, `[batch, samples, channels]`: no tensor is rearranged between layers, a kernel of one tap
@@ -33,7 +33,11 @@ Kind = TypeVar("Kind", bound=StreamingLayer)
 
 
 def fast_codec(model: Codec) -> Callable[[Tensor], CodecOutput]:
-    """What `model(audio)` does, fast; `audio` is `[batch, channels, n * hop]`."""
+    """A function that computes `model(audio)` in the layout that suits a CPU.
+
+    Args:
+        model: whose parameters are used; the function takes audio `[batch, channels, n * hop]`.
+    """
     encoder, decoder = ChannelsLast(model.encoder), ChannelsLast(model.decoder)
 
     def forward(audio: Tensor) -> CodecOutput:
@@ -48,7 +52,7 @@ class ChannelsLast(nn.Module):
     """Runs a streaming layer on whole clips, from a fresh state.
 
     Args:
-        layer: what to run; its parameters stay its own.
+        layer: to be run; its parameters stay its own.
 
     Shape: as the layer's forward, `[batch, channels, samples]`.
     """
@@ -62,7 +66,7 @@ class ChannelsLast(nn.Module):
 
 
 def _is(layer: nn.Module | None, kind: type[Kind]) -> TypeGuard[Kind]:
-    """Whether `layer` is of `kind` and computes what `kind` does."""
+    """Whether `layer` is of `kind` and computes just as `kind` does, not as a subclass may."""
     own = type(layer)
     return (
         isinstance(layer, kind)
@@ -72,7 +76,7 @@ def _is(layer: nn.Module | None, kind: type[Kind]) -> TypeGuard[Kind]:
 
 
 def _run(layer: nn.Module, x: Tensor, silence: int) -> Tensor:
-    """`layer` on `[batch, samples, channels]`, in front of which `silence` samples are already."""
+    """`layer` applied to `[batch, samples, channels]`, which `silence` zeros already precede."""
     if _is(layer, Sequential):
         return _sequence(list(layer.layers), x)
     if _is(layer, Parallel):
@@ -88,7 +92,7 @@ def _run(layer: nn.Module, x: Tensor, silence: int) -> Tensor:
 
 
 def _sequence(layers: list[nn.Module], x: Tensor) -> Tensor:
-    """One after the other; an activation also makes the silence that the next layer asks for."""
+    """Layers in a row; an activation also writes the silence that the next layer starts from."""
     silence = 0
     for layer, following in zip(layers, [*layers[1:], None], strict=True):
         if _is(layer, Pointwise) and can_fuse(layer.module):
@@ -100,7 +104,7 @@ def _sequence(layers: list[nn.Module], x: Tensor) -> Tensor:
 
 
 def _past(layer: nn.Module | None) -> int:
-    """Samples of silence that `layer` starts from."""
+    """Number of samples of silence that `layer` starts from."""
     if _is(layer, StreamingConv1d):
         return layer.memory
     if _is(layer, StreamingConvTranspose1d):

@@ -1,8 +1,8 @@
-"""Activations with few walks through memory, together with the silence before a convolution.
+"""Activations with few passes through memory, together with the silence before a convolution.
 
 ELU and leaky ReLU are written behind the silence at once, and need no input for their gradient.
-Snake, a dozen walks in eager torch, is one kernel each way made by torch.compile at its first call
-(some seconds, cached on disk).
+Snake, a dozen passes in eager torch, is one kernel each way, which torch.compile makes at the first
+call (some seconds, cached on disk).
 """
 
 from __future__ import annotations
@@ -26,17 +26,22 @@ def has_compiler() -> bool:
 
 
 def can_fuse(module: nn.Module) -> bool:
-    """Whether `activate` knows the activation, and has what it needs for it."""
+    """Whether `activate` can compute this activation on this machine."""
     if isinstance(module, Snake):
         return has_compiler()
     return isinstance(module, nn.LeakyReLU) or (isinstance(module, nn.ELU) and module.alpha == 1)
 
 
 def activate(module: nn.Module, x: Tensor, silence: int) -> Tensor:
-    """The activation of `x` `[batch, samples, channels]`, `silence` zeros in front of each clip.
+    """An activation with silence in front of each clip.
 
     Args:
-        module: one that `can_fuse`.
+        module: an activation that `can_fuse` accepts.
+        x: `[batch, samples, channels]`.
+        silence: number of zeros in front of each clip, at least 0.
+
+    Returns:
+        `[batch, silence + samples, channels]`.
     """
     if isinstance(module, Snake):
         y = _fused_snake(x, module.alpha[:, 0])
@@ -52,7 +57,7 @@ def snake_value(x: Tensor, alpha: Tensor) -> Tensor:
 
 
 def snake_slopes(x: Tensor, y: Tensor, alpha: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
-    """Gradients by x and alpha from that by y.
+    """Gradients by x and by alpha, given that by y (`slope`).
 
     dy/dx = 1 + sin(2αx); dy/dα = (x sin(2αx) - sin²(αx)/α)/α, where sin²(αx)/α is y - x: one sine.
     """
@@ -72,7 +77,7 @@ class FusedSnake(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, alpha: Tensor) -> Tensor:
-        # Detached: a view would make the compiler look at what it is a view of, each time anew.
+        # Detached: of a view the compiler would inspect the base at each call.
         x, alpha = x.detach(), alpha.detach()
         y = cast(Tensor, _compiled(snake_value)(x, alpha))
         ctx.save_for_backward(x, y, alpha)
@@ -103,7 +108,7 @@ class PaddedBend(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
-        # Both curves tell their slope by their value, so x is not needed.
+        # The slope of both curves follows from their value, so x is not needed.
         y, slope = ctx.saved_tensors[0][:, ctx.silence :], slopes[0][:, ctx.silence :]
         if ctx.below is None:
             by_x = torch.ops.aten.elu_backward(slope, 1.0, 1.0, 1.0, True, y)

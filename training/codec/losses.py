@@ -1,7 +1,7 @@
-"""What training descends: named, weighted terms over a family's output.
+"""Losses of the codec: named, weighted terms over its output.
 
-A term is built and handed to the task; a further one (adversarial, feature matching …) is one more
-entry in that list.
+The terms are built and handed to the task; a further one (adversarial, feature matching …) is one
+more entry in that list.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class WaveformLoss(nn.Module):
 
 
 class CommitmentLoss(nn.Module):
-    """What the bottleneck asks of the encoder."""
+    """The bottleneck's demand on the encoder: the distance of latents from their codes."""
 
     def forward(self, output: CodecOutput, audio: Tensor) -> Tensor:
         return output.commitment.float()
@@ -38,14 +38,16 @@ class CommitmentLoss(nn.Module):
 class MelLoss(nn.Module):
     """Distance of multi-scale mel spectrograms, linear and logarithmic.
 
-    For each window w: mean |S - S'| plus √(w/2) times the mean over frames of the root mean square
-    over bands of ln S - ln S'; the sum over windows divided by the sum of the weights √(w/2), after
-    Gritsenko et al. 2020 as used by SoundStream (Zeghidour et al. 2021, eq. 3). With the root per
-    frame a loud and a quiet mistake pull with the same force. So 1 means: about one neper (8.7 dB)
-    off everywhere.
+    For each window w: the mean of |S - S'| plus √(w/2) times the mean over frames of the root mean
+    square over bands of ln S - ln S'; the sum over windows is divided by the sum of the weights
+    √(w/2), after Gritsenko et al. 2020 as used by SoundStream (Zeghidour et al. 2021, eq. 3). With
+    the root per frame, loud and quiet errors pull with the same force. A value of 1 is about one
+    neper (8.7 dB) of error everywhere.
 
     Args:
-        sample_rate: Hz; windows: samples; bands: of the long windows.
+        sample_rate: Hz.
+        windows: samples, powers of two.
+        bands: number of them for the long windows.
     """
 
     def __init__(self, sample_rate: int, windows: tuple[int, ...], bands: int) -> None:
@@ -73,7 +75,11 @@ class MelLoss(nn.Module):
 
 
 def codec_terms(config: CodecConfig, settings: CodecTrainConfig) -> list[Term[Measure]]:
-    """The terms of the codec. A term of weight 0 is left out."""
+    """The terms of the codec's loss; a term of weight 0 is left out.
+
+    Args:
+        config: of the model; settings: of the run, with weights, windows and bands.
+    """
     mel = MelLoss(config.sample_rate, settings.mel_windows, settings.mel_bins)
     terms: list[Term[Measure]] = [
         Term("waveform", settings.waveform_weight, WaveformLoss()),

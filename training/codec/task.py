@@ -18,7 +18,11 @@ from training.run.task import Task
 
 
 def learning_rate_at(step: int, settings: CodecTrainConfig) -> float:
-    """The rate of `step` (0 is the first): linear rise, then half a cosine to `final_rate`."""
+    """The learning rate of a step: a linear rise, then half a cosine down to `final_rate` of it.
+
+    Args:
+        step: 0 is the first; settings: of the run.
+    """
     if step < settings.warmup_steps:
         return settings.learning_rate * (step + 1) / settings.warmup_steps
     rest = settings.steps - settings.warmup_steps
@@ -30,8 +34,8 @@ class CodecTask(Task):
     """Trains a codec.
 
     Args:
-        model: the codec; codes of its bottleneck move by themselves, in its forward pass.
-        terms: losses, see `training.codec.losses`; written down with their weighted "total".
+        model: the codec; the codes of its bottleneck move by themselves in its forward pass.
+        terms: of the loss, see `training.codec.losses`; logged with their weighted "total".
         settings: of the run.
         step: steps done before (a resumed run).
     """
@@ -47,7 +51,7 @@ class CodecTask(Task):
         step: int = 0,
     ) -> None:
         super().__init__(model, settings, step)
-        # Not an attribute that holds the module: that would be a second child.
+        # A bound method: an attribute that holds the module would be a second child.
         self._reconstruct: Callable[[Tensor], CodecOutput] = model.__call__
         self.terms = list(terms)
         self.measures = nn.ModuleList(t.measure for t in terms if isinstance(t.measure, nn.Module))

@@ -1,4 +1,4 @@
-"""One audio file -> one cached array; also the program of a decoding process.
+"""One audio file decoded into one cached array; also the program of a decoding process.
 
 `python -m training.data.decode` reads one JSON request per line and answers each with one line, so
 that a decoder that crashes or hangs on a bad file takes only its own process with it.
@@ -20,7 +20,14 @@ from synth.contract.reading import read_audio_as
 
 @dataclass(frozen=True)
 class Request:
-    """Decode `source` to `target` (.npy) at `sample_rate` Hz with `channels` channels."""
+    """One file to decode.
+
+    Args:
+        source: the audio file.
+        target: the array to write, .npy `[channels, frames]`.
+        sample_rate: Hz, of the array.
+        channels: of the array, at least 1.
+    """
 
     source: str
     target: str
@@ -29,10 +36,11 @@ class Request:
 
 
 def decode(request: Request) -> int:
-    """Write the array, atomically; returns its frames.
+    """Write the array that is asked for, atomically; returns its frames.
 
     Raises:
-        DataError: the file is unreadable, empty, silent or not finite, or there's no room.
+        DataError: the file is unreadable, empty, silent or holds values that are not finite; or
+            the cache has no room.
     """
     audio = read_audio_as(
         request.source, request.sample_rate, request.channels, allow_silence=False
@@ -53,7 +61,7 @@ def decode(request: Request) -> int:
 
 
 def serve() -> None:
-    """Answer requests from standard input until it ends."""
+    """Answer the requests on standard input, a line each, until it ends."""
     for line in sys.stdin:
         try:
             answer: dict[str, int | str] = {"frames": decode(Request(**json.loads(line)))}
@@ -64,7 +72,7 @@ def serve() -> None:
 
 
 def request_line(request: Request) -> str:
-    """The request as a line for `serve`."""
+    """A request as the line that `serve` reads."""
     return json.dumps(asdict(request)) + "\n"
 
 

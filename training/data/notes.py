@@ -1,4 +1,4 @@
-"""What a sound is called and on which key it was played: from its file's name, else by ear."""
+"""Instrument and key of a recorded note: from the name of its file, else from its pitch."""
 
 from __future__ import annotations
 
@@ -18,25 +18,33 @@ _NAMES = (
     re.compile(r"(?P<name>.+_\d{3})-(?P<key>\d{3})-(?P<velocity>\d{3})"),
 )
 _MOMENTS_PER_SECOND = 20
-_STEADY = 0.5  # semitones between the quartiles of a note's pitch
+_STEADY = 0.5  # semitones at most between the quartiles of a note's pitch
 _VOICED = 0.3  # share of the moments that need a pitch: a note may die away early
 
 
 class Label(NamedTuple):
-    """`name`: of the instrument, or of the file; `key`: MIDI note, with fractions where it was
-    heard, -1 where it is not known."""
+    """The label of a recorded note.
+
+    Attributes:
+        name: of the instrument, or of the file.
+        key: MIDI note 0 … 127, with fractions where it was measured; -1 where it is not known.
+    """
 
     name: str
     key: float
 
 
 def label_of(clip: Clip, sample_rate: int) -> Label:
-    """The label of a recording; only where its name tells no key is it listened to."""
+    """The label of a recording, whose pitch is measured only if its name tells no key.
+
+    Args:
+        clip: of one note; sample_rate: Hz.
+    """
     return named(clip.source) or Label(clip.source.stem, heard(clip.open()[0], sample_rate))
 
 
 def named(path: Path) -> Label | None:
-    """What the name of a file says, None where it tells no key."""
+    """The label that the name of a file tells; None where it tells no key."""
     for pattern in _NAMES:
         found = pattern.fullmatch(path.stem)
         if found and max(int(found["key"]), int(found["velocity"])) <= 127:
@@ -45,7 +53,11 @@ def named(path: Path) -> Label | None:
 
 
 def heard(audio: Array, sample_rate: int) -> float:
-    """MIDI key of one steady note `[samples]`, to a hundredth, or -1 where there is none."""
+    """MIDI key of one steady note, to a hundredth, or -1 where no steady pitch is found.
+
+    Args:
+        audio: `[samples]`; sample_rate: Hz.
+    """
     found = pitch_track(audio, sample_rate, max(1, sample_rate // _MOMENTS_PER_SECOND))
     if np.mean(found.voiced) < _VOICED:
         return UNKNOWN

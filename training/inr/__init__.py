@@ -2,10 +2,10 @@
 
 - `config`: its settings; `presets`: values known to suit; `tuner`: omegas found by trying.
 - `sounds`: the recordings, named and brought to one length.
-- `batches`: which sounds and which points of them a step learns from.
-- `descent`: latents are found by descent; `task`, `losses`: what is descended; `pieces`: with
-  little memory; `optimizer`: how weights go down.
-- `saturation`: networks that can't learn; `decoding`: whole sounds out of one.
-- `review`: what is looked at beside the steps; `evidence`: what it leaves.
+- `batches`: the sounds, and the points of them, that a step learns from.
+- `task`: a step; `losses`: its loss; `pieces`: squared error with little memory; `descent`: latents
+  found by descent; `optimizer`: optimisers and their schedules.
+- `saturation`: networks that can't learn; `decoding`: whole sounds out of a network.
+- `review`: evaluations beside the steps; `evidence`: the files that they leave.
 - `parts`: all of it for the table of families.
 """

@@ -1,6 +1,6 @@
-"""Which sounds, and which points of them, a step learns from.
+"""The sounds, and the points of them, that a step learns from.
 
-All of it is a function of seed, step and process alone, so that a run goes on exactly.
+They are a function of seed, step and process alone, so that a run resumes exactly.
 """
 
 from __future__ import annotations
@@ -22,15 +22,16 @@ Indices = NDArray[np.int64]
 
 
 class Batch(NamedTuple):
-    """Sounds of a step.
+    """The sounds of a step.
 
     Attributes:
         items: int64 `[rows]`, their rows in the table of latents.
-        positions: `[rows, points]`, in samples; with fractions between the samples.
-        target: `[rows, points]`, amplitudes there.
+        positions: `[rows, points]`, in samples, with fractions between the samples.
+        target: `[rows, points]`, amplitudes at these positions.
         audio: `[rows, samples]`, the whole sounds for an encoder; None without one.
-        mixed: int64 `[mixtures, 2]`, the two sounds of each mixture; `positions` and `target` have
-            a row more for each of them, behind the others. shares: `[mixtures, 1]`, of the second.
+        mixed: int64 `[mixtures, 2]`, the two sounds of each mixture, or None; `positions` and
+            `target` have one more row for each mixture, after the others.
+        shares: `[mixtures, 1]`, share of the second sound, 0 … 1, or None.
     """
 
     items: Tensor
@@ -43,13 +44,15 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class Deck:
-    """The order in which sounds are learned: shuffled anew for each epoch, none twice in one.
+    """The order in which sounds are learned, shuffled anew for each epoch, each sound once in it.
 
-    Batches of an epoch differ by one sound at most, so that none of them is a small rest.
+    The batches of an epoch differ by one sound at most, so that none of them is a small remainder.
 
     Args:
-        sounds: how many; batch_size: per step and process, unless sounds run out.
-        world: processes, at most as many as sounds.
+        sounds: number of them.
+        batch_size: sounds per step and process, at most.
+        world: number of processes, at most that of sounds.
+        seed: of the run.
     """
 
     sounds: int
@@ -59,16 +62,16 @@ class Deck:
 
     @property
     def batches(self) -> int:
-        """Steps of an epoch."""
+        """Number of steps in an epoch."""
         return min(-(-self.sounds // (self.batch_size * self.world)), self.sounds // self.world)
 
     @property
     def most(self) -> int:
-        """Sounds of the largest batch of a process."""
+        """Number of sounds in the largest batch of a process."""
         return -(-self.sounds // (self.batches * self.world))
 
     def items(self, step: int, rank: int) -> Indices:
-        """The sounds of a step and process."""
+        """The sounds of a step for the process `rank`."""
         epoch, at = divmod(step, self.batches)
         order = np.random.default_rng([self.seed, epoch, 5]).permutation(self.sounds)
         return np.array_split(order, self.batches * self.world)[at * self.world + rank]
@@ -76,12 +79,13 @@ class Deck:
 
 @dataclass(frozen=True)
 class Points:
-    """Which points of a sound are learned, on a grid of `grid` points.
+    """The points of a sound that are learned in a step.
 
     Args:
-        count: points, at most `grid`.
-        even: a comb of equal distances, as wide as fits, its phase drawn; else anywhere, none
-            twice, in order of time.
+        grid: number of points that there are.
+        count: number of points that are drawn, at most `grid`.
+        even: whether they form a comb of equal distances, as wide as fits, with a random phase;
+            otherwise they lie anywhere, none twice, in order of time.
     """
 
     grid: int
@@ -94,9 +98,9 @@ class Points:
         return self.grid // self.count
 
     def draw(self, rows: int, random: np.random.Generator) -> Indices:
-        """Grid points `[rows, count]`, drawn for each row by itself."""
+        """Numbers of grid points `[rows, count]`, drawn for each row separately."""
         if self.even:
-            # Where the count doesn't divide the grid a comb leaves room, and lies anywhere in it.
+            # Where the count doesn't divide the grid, the comb leaves room and lies anywhere in it.
             room = self.grid - self.stride * (self.count - 1)
             teeth = np.arange(self.count) * self.stride
             return random.integers(0, room, (rows, 1)) + teeth
@@ -106,20 +110,21 @@ class Points:
 
 @dataclass(frozen=True)
 class Mixtures:
-    """Sounds between two others: what a latent between theirs shall sound like.
+    """Mixtures of two sounds, the target for a latent between theirs.
 
-    Two sounds of one key are mixed where there are such, because those are what a player morphs
-    between; else any two.
+    Two sounds of the same key are mixed if there are any, because a player morphs between those;
+    otherwise any two.
 
     Args:
-        share: mixtures for each sound of a step; keys: MIDI key of each sound, -1 unknown.
+        share: number of mixtures for each sound of a step, at least 0.
+        keys: MIDI key of each sound, -1 where it is unknown.
     """
 
     share: float
     keys: tuple[float, ...]
 
     def draw(self, items: Indices, random: np.random.Generator) -> tuple[Indices, Array]:
-        """Pairs `[mixtures, 2]` and the second one's shares `[mixtures, 1]`, 0 … 1."""
+        """Pairs of sounds `[mixtures, 2]` and shares of the second `[mixtures, 1]`, 0 … 1."""
         count = round(self.share * len(items)) if len(self.keys) > 1 else 0
         first = random.permutation(np.resize(items, count))
         second = [int(random.choice(self._partners[int(item)])) for item in first]
@@ -128,7 +133,7 @@ class Mixtures:
 
     @cached_property
     def _partners(self) -> list[Indices]:
-        """For each sound those that it may be mixed with, found once: steps are many."""
+        """The partners that each sound may be mixed with, found once for all steps."""
         keys = np.array(self.keys)
         own = np.arange(len(keys))
         alike = [
@@ -141,9 +146,13 @@ class SoundStream:
     """The batches of a span of steps, in order.
 
     Args:
-        sounds: `[sounds, samples * oversample]`; oversample: grid points per sample.
-        mixtures: rows beside the sounds; encoded: whether batches carry the whole sounds.
-        double: float64 instead of float32.
+        sounds: `[sounds, samples * oversample]`.
+        deck: the order of the sounds; points: those of a sound.
+        span: of steps, for one process.
+        oversample: grid points per sample, at least 1.
+        mixtures: of two sounds, further rows of a batch; None: none.
+        encoded: whether batches carry the whole sounds.
+        double: whether they are float64 instead of float32.
     """
 
     def __init__(
@@ -166,7 +175,7 @@ class SoundStream:
         return (self.batch(step) for step in range(self._span.start, self._span.stop))
 
     def batch(self, step: int) -> Batch:
-        """The batch of `step`."""
+        """The batch of a step."""
         rank = self._span.rank
         items = self._deck.items(step, rank)
         random = np.random.default_rng([self._deck.seed, step, rank, 6])

@@ -21,41 +21,48 @@ SCHEDULES = ("plateau", "cosine", "constant")
 
 @dataclass(frozen=True)
 class INRTrainConfig(TrainConfig):
-    """Beside the settings of every run (`held_out` and `fast` stay as they are):
+    """Settings beside those of every run, of which `held_out` and `fast` can't be changed.
 
     Args:
-        steps: optimiser steps in all, 0: as many as `num_epochs` epochs have.
-        num_epochs: an epoch goes once through all sounds.
-        weight_decay: L2, added to the gradient of the network, not of what maps latents to it.
+        steps: optimiser steps in all, 0: those of `num_epochs` epochs.
+        num_epochs: number of epochs, each of which goes once through all sounds.
+        weight_decay: L2, added to the gradient of the network, but not to that of what maps latents
+            or encodes sounds.
         clip_norm: largest norm of the whole gradient, 0: any.
-        dataset_size: sounds that are learned, spread evenly over what is found; 0: all.
-        autoconfig: learning rate and omegas that are known to suit architecture and data.
-        tune, tune_steps: search the two omegas first; steps that the last ones of it are tried for.
-        use_gpu, use_multi_gpu: one where there is one; all there are.
-        double: float64 throughout.
-        latent_descent_steps, latent_lr: of the descent of a latent within a step, the rate of its
-            k-th step being latent_lr / k; second_order: the network learns through that descent.
+        dataset_size: number of sounds that are learned, spread evenly over those found; 0: all.
+        autoconfig: use the learning rate and omegas that are known to suit architecture and data.
+        tune: search the two omegas first; tune_steps: steps for which its last pairs are trained.
+        use_gpu: use a GPU if there is one; use_multi_gpu: use all of them.
+        double: compute in float64.
+        latent_descent_steps: steps of a latent's descent within a step of training.
+        latent_lr: rate of that descent; its k-th step has the rate latent_lr / k.
+        second_order: whether the network's gradient goes through that descent.
         samples_per_datapoint: points of a sound per step, at most all of them.
-        sample_even: points lie on a comb whose phase is drawn, else anywhere.
-        oversample: points between two samples at which the sound, band-limited, is learned too.
-        mixtures: of two sounds, in proportions that are drawn, learned at the latent as far between
-            theirs; as many per sound of a step. Without them what lies between sounds is noise.
+        sample_even: whether points lie on a comb with a random phase, otherwise anywhere.
+        oversample: points per sample at which the sound, band-limited, is learned.
+        mixtures: number of mixtures of two sounds for each sound of a step. A mixture is learned at
+            the latent as far between theirs as its random proportions say; without mixtures a
+            latent between two sounds gives noise.
         per_sample, deriv_per_sample, cdpam, multiscale_stft: weights of the losses.
         optimizer: "adabelief" or "adam", both with L2 weight decay.
-        schedule: of the learning rate: "plateau", a twentieth less when a hundred epochs brought
-            nothing; "cosine", half of one down to `final_rate` of it at the last step; "constant".
-        prog_weight_decay_factor, prog_weight_decay_every: weight decay is divided by the factor
-            every so many epochs; 0: never.
+        schedule: of the learning rate: "plateau", a twentieth less after a hundred epochs without
+            progress; "cosine", half a cosine down to `final_rate` of it at the last step;
+            "constant".
+        final_rate: share of the learning rate, see `schedule`.
+        prog_weight_decay_factor: by which the weight decay is divided every
+            `prog_weight_decay_every` epochs; 0 epochs: never.
         save_every: steps between checkpoints.
-        save_audio_plots, save_latents, save_audio: what an evaluation leaves in the folder.
-        save_model: whether there will be a `model.pt`.
-        eval_samples: sounds that are drawn and written; eval_seconds: of sound that is measured.
-        eval_upscale_ratio: how many times denser than in training sounds are written then, too.
-        max_high_res_batch_size: sounds that are decoded at a time for it.
-        save_path: folder of the run where --out names none; "auto":
+        save_audio_plots, save_latents, save_audio: the files that an evaluation writes.
+        save_model: whether the run writes a `model.pt`.
+        eval_samples: number of sounds that are drawn and written at an evaluation.
+        eval_seconds: seconds of sound that are measured at an evaluation.
+        eval_upscale_ratio: factor by which the sounds that are written are denser than in training;
+            above 1 they are written at both rates.
+        max_high_res_batch_size: number of these sounds that are decoded at a time.
+        save_path: folder of a run without --out; "auto":
             results/<note_general>/<data>/<architecture>/<meta_architecture>.
-        note_general, note: the first is part of that path, the second is kept with the run.
-        wandb, wandb_project_name: whether figures go to Weights & Biases too, and where.
+        note_general: a part of that path; note: stored with the run.
+        wandb: whether figures go to Weights & Biases too; wandb_project_name: project there.
 
     Raises:
         ConfigError: a value is out of its range, or two don't go together.
@@ -167,7 +174,7 @@ class INRTrainConfig(TrainConfig):
             )
 
     def _require_even_losses_off(self) -> None:
-        """What compares neighbours or spectra needs points at equal distances."""
+        """Raise `ConfigError` for losses that compare neighbours or spectra, which need a comb."""
         for name in ("deriv_per_sample", "cdpam", "multiscale_stft"):
             if getattr(self, name):
                 raise ConfigError(
@@ -180,7 +187,7 @@ INRPlan: TypeAlias = "Plan[INRConfig, INRTrainConfig]"
 
 
 def run_folder(plan: INRPlan) -> Path:
-    """Where a run goes that has no --out: what `save_path` says."""
+    """The folder of a run without --out, as `save_path` says."""
     settings = plan.training
     if settings.save_path != "auto":
         return Path(settings.save_path)

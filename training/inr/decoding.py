@@ -10,16 +10,17 @@ from torch import Tensor
 from synth.models.inr import INR
 from training.data.library import Array
 
-POINTS = 4096  # of a sound at a time: what lies between two layers then stays small
+POINTS = 4096  # of a sound at a time, so that the values between two layers stay few
 
 
 def decoded(model: INR, z: Tensor, *, ratio: int = 1, rows: int = 16) -> Tensor:
     """The sounds of latents, from their first to their last sample.
 
     Args:
-        model: in eval mode; z: `[sounds, num_latent]`.
-        ratio: points per sample, the last ones after the last sample.
-        rows: sounds at a time.
+        model: in eval mode.
+        z: latents, `[sounds, num_latent]`.
+        ratio: points per sample, at least 1; the last ones lie after the last sample.
+        rows: sounds that are computed at a time.
 
     Returns:
         `[sounds, audio_length * ratio]`, on the CPU.
@@ -27,7 +28,7 @@ def decoded(model: INR, z: Tensor, *, ratio: int = 1, rows: int = 16) -> Tensor:
     size = model.config.audio_length * ratio
     positions = torch.arange(size, device=z.device)
     t = model.coordinates(positions.double() / ratio if ratio > 1 else positions)
-    # A decoder that time is no input of makes all samples at once.
+    # A decoder without time as an input makes all samples at once.
     pieces = torch.split(t, POINTS if model.config.widths else size)
     out = torch.empty(len(z), size)
     with torch.inference_mode():
@@ -40,7 +41,13 @@ def decoded(model: INR, z: Tensor, *, ratio: int = 1, rows: int = 16) -> Tensor:
 
 
 def encode_table(model: INR, sounds: Tensor, first: int) -> None:
-    """Write the latents of sounds `[rows, samples]` into the table from row `first` on."""
+    """Write the latents of sounds into the model's table.
+
+    Args:
+        model: with an encoder, in eval mode.
+        sounds: `[rows, samples]`.
+        first: row of the table that the first of them goes to.
+    """
     with torch.inference_mode():
         z = model.encode(sounds.to(model.latents.device))
         model.latents[first : first + len(sounds)] = z

@@ -1,7 +1,7 @@
-"""Latents by descent: an autodecoder has no encoder, it walks downhill from where a sound was.
+"""Latents by descent: an autodecoder has no encoder; it improves the latent that a sound has.
 
-The k-th of the steps goes `rate / k` down the slope of the loss. What the network then learns from
-is the loss before the last step, so that one backward pass gives both that step and the slope of
+The k-th step goes down the gradient of the loss with the rate `rate / k`. The network learns from
+the loss before the last step, so that one backward pass gives both that step and the gradient of
 the weights.
 """
 
@@ -26,14 +26,15 @@ def descend(
     """All steps but the last one.
 
     Args:
-        objective: latents -> loss and its terms.
+        objective: from latents to the loss and its terms.
         start: latents `[rows, num_latent]`.
-        steps: at least 1; rate: of the first.
-        second_order: how earlier steps depend on the weights counts too, for which their graphs
-            are kept; with one step there is no difference.
+        steps: number of steps, at least 1.
+        rate: of the first step.
+        second_order: whether the gradient of the weights goes through the earlier steps, whose
+            graphs are kept for that; with one step there is no difference.
 
     Returns:
-        The latents, whose `grad` will be there after a backward pass, and the losses at them.
+        The latents, which have their `grad` after a backward pass, and the losses at them.
     """
     z = start.detach().clone().requires_grad_()
     for k in range(1, steps):
@@ -47,7 +48,15 @@ def descend(
 
 
 def last_step(z: Tensor, *, steps: int, rate: float) -> Tensor:
-    """The latents after the last step, when the loss that `descend` gave has been gone back."""
+    """The latents after the last step, which follows the backward pass of the loss.
+
+    Args:
+        z: the latents from `descend`, with their `grad`.
+        steps, rate: as in `descend`.
+
+    Raises:
+        ValueError: there was no backward pass.
+    """
     if z.grad is None:
         raise ValueError("the loss has not been differentiated yet")
     return z.detach() - rate / steps * z.grad

@@ -1,4 +1,4 @@
-"""What an evaluation leaves in the folder of a run: audio, pictures, latents."""
+"""The files that an evaluation leaves in the folder of a run: audio, pictures, latents."""
 
 from __future__ import annotations
 
@@ -17,17 +17,27 @@ from training.measures.pictures import draw, draw_overlay
 
 
 def write_originals(folder: Path, index: Sequence[int], sounds: Array, sample_rate: int) -> None:
-    """`original_<row>.wav` of sounds `[sounds, samples]`, at their own rate."""
+    """Write `original_<row>.wav` for some sounds.
+
+    Args:
+        folder: that they are written to.
+        index: rows of the table of latents, one for each sound.
+        sounds: `[sounds, samples]`, full scale ±1; sample_rate: Hz.
+    """
     for row, audio in zip(index, sounds, strict=True):
         _write(folder / f"original_{row}.wav", audio, sample_rate)
 
 
 def write_sounds(out: Path, plan: INRPlan, row: int, meant: Array, dense: Array, step: int) -> None:
-    """Of one sound: audio at its rate and, where there is more, at that of `dense`; pictures.
+    """Write audio and pictures of one sound, as far as the settings ask for them.
 
     Args:
-        out: folder of the run; row: of the table of latents, the name of the files.
-        meant: `[samples]`; dense: `[samples * eval_upscale_ratio]`, what was made.
+        out: folder of the run; plan: of the run.
+        row: of the table of latents, part of the files' names.
+        meant: the recording, `[samples]`.
+        dense: the reconstruction, `[samples * eval_upscale_ratio]`, which is written at the
+            sound's own rate and, if the ratio is above 1, at the higher one too.
+        step: steps done.
     """
     settings = plan.training
     rate, ratio = plan.model.sample_rate, settings.eval_upscale_ratio
@@ -47,14 +57,14 @@ def write_sounds(out: Path, plan: INRPlan, row: int, meant: Array, dense: Array,
 
 
 def write_latents(folder: Path, latents: Tensor, step: int) -> None:
-    """`z_step_<step>.npy`, `[sounds, num_latent]`."""
+    """Write `z_step_<step>.npy`, the table of latents `[sounds, num_latent]`."""
     buffer = io.BytesIO()
     np.save(buffer, latents.cpu().numpy())
     write_bytes(folder / f"z_step_{step}.npy", buffer.getvalue())
 
 
 def write_table(folder: Path, plan: INRPlan) -> None:
-    """`sounds.csv`: which sound a row of latents is."""
+    """Write `sounds.csv`, which tells the sound of each row of latents."""
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer)
     writer.writerow(("row", "name", "key", "file"))

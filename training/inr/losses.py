@@ -1,8 +1,8 @@
-"""What coordinate networks descend: sums of squares, of waveform and slope, and spectra.
+"""Losses of coordinate networks: squared errors of waveform and slope, spectra, CDPAM.
 
-All compare `made` and `meant`, two `[batch, points]`, at points that the caller has chosen; all are
-0 at identity, and means over the batch, so that a batch of another size pulls alike. Whatever
-precision a network is computed in, they are computed in float32 at least.
+All compare `made` and `meant`, two `[batch, points]`, at points that the caller has chosen. They
+are 0 at identity, and means over the batch, so that their gradient doesn't grow with its size.
+Whatever the precision of the network, they are computed in float32 at least.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Measure = Callable[[Tensor, Tensor], Tensor]
 def per_sample(made: Tensor, meant: Tensor) -> Tensor:
     """Squared error: the mean over the batch of Σₙ (ŷₙ - yₙ)².
 
-    A sum over points, not a mean, so it grows with their number: a figure says of how many.
+    It is a sum over points, not a mean, so it grows with their number.
     """
     return (full_precision(made) - full_precision(meant)).square().sum(-1).mean()
 
@@ -31,22 +31,24 @@ def per_sample(made: Tensor, meant: Tensor) -> Tensor:
 def derivative(made: Tensor, meant: Tensor) -> Tensor:
     """Squared error of the slope: the mean over the batch of Σₙ (Δŷₙ - Δyₙ)², Δyₙ = yₙ₊₁ - yₙ.
 
-    The difference of neighbours rises with frequency as 2 sin(ω/2), so this weights high
-    frequencies, which squared error of music mostly leaves out. The points have to be in order and
-    evenly spaced; a slope is per point, not per second.
+    The difference of neighbours rises with frequency as 2 sin(ω/2), so this weights the high
+    frequencies, which hardly count in the squared error of music. The points must be in order and
+    evenly spaced; slopes are per point, not per second.
     """
     return (full_precision(made) - full_precision(meant)).diff(dim=-1).square().sum(-1).mean()
 
 
 def inr_terms(settings: INRTrainConfig, points: int, seconds: float) -> list[Term[Measure]]:
-    """The terms that the settings ask for. A term of weight 0 is left out.
+    """The terms of the loss; a term of weight 0 is left out.
 
     Args:
-        points: of each sound that are compared; seconds: that they are spread over.
+        settings: of the run.
+        points: number of points of each sound that are compared.
+        seconds: that they are spread over.
 
     Raises:
-        ConfigError: too few points for a spectrum, or CDPAM is wanted and not installed.
-        ModelFileError: the weights of CDPAM are not what they should be.
+        ConfigError: too few points for a spectrum, or CDPAM is asked for and not installed.
+        ModelFileError: the weights of CDPAM are not the known ones.
     """
     terms: list[Term[Measure]] = []
     if settings.per_sample:

@@ -1,4 +1,4 @@
-"""How weights go down: AdaBelief or Adam, with weight decay that can fade, slower on a plateau."""
+"""Optimisers and their schedules: AdaBelief or Adam, fading weight decay, plateaus."""
 
 from __future__ import annotations
 
@@ -19,10 +19,14 @@ THRESHOLD = 1e-4
 
 
 def make_optimizer(model: INR, settings: INRTrainConfig) -> torch.optim.Optimizer:
-    """The optimiser, weight decay added to the gradients (L2) of the network alone: what maps
-    latents, and what encodes sounds, are a second group without.
+    """The optimiser of the settings, AdaBelief or Adam.
 
-    AdaBelief: Zhuang et al. 2020 (arXiv 2010.07468), without its rectification.
+    Weight decay is added to the gradients (L2) of the network alone; what maps latents or encodes
+    sounds is a second group without it. AdaBelief: Zhuang et al. 2020 (arXiv 2010.07468), without
+    its rectification.
+
+    Args:
+        model: to be trained; settings: of the run.
     """
     groups = model.parameter_groups()
     network = {"params": groups["network"], "weight_decay": settings.weight_decay}
@@ -43,8 +47,14 @@ def make_optimizer(model: INR, settings: INRTrainConfig) -> torch.optim.Optimize
 
 
 def make_plateau(optimizer: torch.optim.Optimizer, batches: int) -> ReduceLROnPlateau:
-    """Asked after every batch: a twentieth slower when, for a hundred epochs of `batches` batches,
-    none had a loss that was better than the best by more than a ten-thousandth of it."""
+    """A scheduler, stepped after every batch, that lowers the learning rate on plateaus.
+
+    The rate falls by a twentieth when in a hundred epochs no batch had a loss below the best one by
+    more than a ten-thousandth of it.
+
+    Args:
+        optimizer: whose rate it is; batches: number of batches in an epoch.
+    """
     return ReduceLROnPlateau(
         optimizer,
         factor=SLOWER,
@@ -57,19 +67,21 @@ def make_plateau(optimizer: torch.optim.Optimizer, batches: int) -> ReduceLROnPl
 
 
 def rate_at(step: int, settings: INRTrainConfig) -> float:
-    """Learning rate of `step` (0 is the first) where no plateau has its say."""
+    """Learning rate of a step (0 is the first) for the schedules other than "plateau"."""
     if settings.schedule != "cosine":
         return settings.learning_rate
     return settings.learning_rate * half_cosine(step, settings.steps, settings.final_rate)
 
 
 def weight_decay_at(epoch: int, settings: INRTrainConfig) -> float:
-    """Weight decay of `epoch` (0 is the first): divided by `prog_weight_decay_factor` every
-    `prog_weight_decay_every` epochs."""
+    """Weight decay of an epoch; 0 is the first.
+
+    It is divided by `prog_weight_decay_factor` every `prog_weight_decay_every` epochs.
+    """
     if not settings.prog_weight_decay_every:
         return settings.weight_decay
     times = epoch // settings.prog_weight_decay_every
-    # A power that overflows a float leaves nothing of the decay.
+    # If the power overflows a float, nothing is left of the decay.
     try:
         return settings.weight_decay / float(settings.prog_weight_decay_factor) ** times
     except OverflowError:

@@ -41,7 +41,7 @@ def _task(plan: INRPlan) -> INRTask:
 
 
 def _prepare(plan: INRPlan, say: Say) -> INRPlan:
-    """Ask for what may be missing before a folder is made, then search the omegas."""
+    """Check for packages that may be missing before a folder is made, then search the omegas."""
     settings = plan.training
     if settings.cdpam:
         find_weights()
@@ -80,7 +80,7 @@ INR_REPORTING = Reporting[INR, INRConfig](
     decode=decoder_of,
     name=_short_name,
     parameters=lambda model: sum(p.numel() for p in model.decoder.parameters()),
-    # Of these a repetition has its own, or none of them changes what is learned.
+    # Repetitions differ in these, or they don't change what is learned.
     repeated=frozenset(
         {"seed", "note", "note_general", "save_path", "threads", "wandb", "wandb_project_name"}
     ),

@@ -1,8 +1,8 @@
-"""Squared error with little memory: points forwards and backwards piece by piece.
+"""Squared error with little memory: forward and backward pass of the points piece by piece.
 
-Points don't depend on each other. Where their squared error is all that is asked for, a piece can
-go back as soon as it is there, while all layers of it are still in the cache; what a whole batch
-would keep, two numbers per unit, layer and point, is never kept.
+Points don't depend on each other. If their squared error is the whole loss, a piece can go through
+its backward pass at once, while all of its layers are still in the cache; the two numbers per unit,
+layer and point that a whole batch would keep are never kept.
 """
 
 from __future__ import annotations
@@ -16,17 +16,18 @@ from torch.autograd.function import once_differentiable
 
 from synth.models.inr import INR, CoordinateNetwork, Folded
 
-PIECE = 4096  # points: as many as weights are multiplied with efficiently
+PIECE = 4096  # points: enough for efficient products with the weights
 
 
 def squared_error(model: INR, z: Tensor, t: Tensor, target: Tensor) -> Tensor:
     """The mean over the batch of the sum over points of (model(z, t) - target)².
 
-    Differentiable once, by latents and weights.
+    It can be differentiated once, by latents and weights.
 
     Args:
-        model: of an architecture that time is an input of.
-        z: `[batch, num_latent]`; t, target: `[batch, points]`.
+        model: of an architecture with time as an input.
+        z: latents, `[batch, num_latent]`.
+        t: coordinates, `[batch, points]`; target: amplitudes there.
     """
     network = cast(CoordinateNetwork, model.decoder)
     folded = network.fold(network.modulate(z))
@@ -35,7 +36,7 @@ def squared_error(model: INR, z: Tensor, t: Tensor, target: Tensor) -> Tensor:
 
 
 class _SquaredError(torch.autograd.Function):
-    """The error of folded layers, whose gradients are found on the way."""
+    """The error of folded layers, whose gradients are computed in the forward pass."""
 
     @staticmethod
     def forward(
@@ -67,7 +68,7 @@ _squared_error = cast(Callable[..., Tensor], _SquaredError.apply)
 
 
 def _pieces(t: Tensor) -> Iterator[tuple[slice, slice]]:
-    """Items and points of each piece."""
+    """The items and the points of each piece."""
     batch, points = t.shape
     together = max(1, PIECE // points)
     for item in range(0, batch, together):
@@ -76,7 +77,7 @@ def _pieces(t: Tensor) -> Iterator[tuple[slice, slice]]:
 
 
 def _layers(network: CoordinateNetwork, tensors: Sequence[Tensor]) -> list[Folded]:
-    """Folded layers out of their tensors."""
+    """The folded layers, made of their tensors."""
     rest = iter(tensors)
     return [
         Folded(next(rest), next(rest), next(rest) if layer.config.time else None)

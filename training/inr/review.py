@@ -29,12 +29,12 @@ NAN = float("nan")
 
 
 class INRReview(Review[INR, INRConfig, INRTrainConfig]):
-    """Errors of reconstructions; them and their originals as audio and pictures; latents.
+    """Errors of reconstructions; originals and reconstructions as audio and pictures; latents.
 
-    `eval_mse`, `eval_stft` and, where it is part of the loss, `eval_cdpam` are those of `Scale`, of
-    `eval_seconds` of sound; `eval_silence` is what silence has for `eval_mse`. Where
-    `eval_upscale_ratio` is above 1, `eval_in_band` and `eval_above_db` say what the sounds that are
-    written have between their samples (`Resolution`).
+    `eval_mse`, `eval_stft` and, if it is part of the loss, `eval_cdpam` are those of `Scale`, over
+    `eval_seconds` of sound; `eval_silence` is the `eval_mse` of silence. If `eval_upscale_ratio` is
+    above 1, `eval_in_band` and `eval_above_db` judge the sounds that are written between their
+    samples (`Resolution`).
     """
 
     def __init__(self, plan: INRPlan, out: Path, say: Say) -> None:
@@ -107,7 +107,7 @@ class INRReview(Review[INR, INRConfig, INRTrainConfig]):
         return principal_axes(model.latents.cpu())
 
     def _look_closer(self, model: INR, step: int) -> dict[str, float]:
-        """Write the sounds that are shown; figures of what lies between their samples."""
+        """Write the sounds that are shown; returns figures of them between their samples."""
         settings, ratio = self._settings, self._settings.eval_upscale_ratio
         writes = settings.save_audio or settings.save_audio_plots
         index = self._shown if writes or ratio > 1 else []
@@ -123,14 +123,14 @@ class INRReview(Review[INR, INRConfig, INRTrainConfig]):
         return {"eval_in_band": found.in_band, "eval_above_db": found.above_db}
 
     def _make_scale(self, device: torch.device) -> tuple[Scale, float]:
-        """What sounds are compared by, and the squared error of silence."""
+        """The scale that compares sounds, and the squared error of silence."""
         meant = self._load(self._measured)
         seconds = self.plan.model.audio_length / self.plan.model.sample_rate
         cdpam = CDPAMLoss.installed(seconds) if self._settings.cdpam else None
         return Scale(meant, cdpam, device), float(np.square(meant).sum(1).mean())
 
     def _spread(self, count: int) -> list[int]:
-        """Rows of the table, spread evenly, the same at every evaluation."""
+        """At most `count` rows of the table, spread evenly, the same at every evaluation."""
         sounds = len(self.plan.learned)
         count = min(count, sounds)
         return [i * sounds // count for i in range(count)]
@@ -140,7 +140,7 @@ class INRReview(Review[INR, INRConfig, INRTrainConfig]):
         return load_sounds(clips, self.plan.model.audio_length, oversample)
 
     def _encode(self, model: INR) -> None:
-        """The table of an autoencoder is what the encoder makes of the sounds now."""
+        """Fill the table of an autoencoder with the latents that its encoder gives now."""
         if model.encoder is None:
             return
         rows = self._settings.max_high_res_batch_size
@@ -149,7 +149,7 @@ class INRReview(Review[INR, INRConfig, INRTrainConfig]):
             encode_table(model, torch.from_numpy(self._load(index)), first)
 
     def _complain(self, model: INR) -> None:
-        """Once of the same thing."""
+        """Print what is wrong with the network, once as long as it stays the same."""
         found = complaint(layer_shares(model))
         if found and found != self._complaint:
             self.say(found)

@@ -1,10 +1,10 @@
-"""Networks that have nothing to learn with: units that never move, or that are noise.
+"""Networks that can't learn, because units never move or are noise.
 
-Judged is what each layer gives over time, for a few sounds. A unit is still when it is the same at
-all times (standard deviation under 0.001). It is noise when none of its next eight samples has
-anything to do with it (correlation under 0.15): its phase turns by so much from sample to sample
-that no slope leads from one to the other. A layer is saturated when more than half of its units are
-still, or noise.
+The outputs of each layer over time are judged, for a few sounds. A unit is still if it is the same
+at all times (standard deviation under 0.001). It is noise if it is unrelated to each of its next
+eight samples (correlation under 0.15): its phase turns so far from sample to sample that no
+gradient leads from one to the next. A layer is saturated if more than half of its units are still,
+or more than half are noise.
 """
 
 from __future__ import annotations
@@ -25,14 +25,18 @@ POINTS = 1024
 
 
 class LayerShares(NamedTuple):
-    """Of a layer's units, the share of `still` ones and of those that are `noise`, 0 … 1."""
+    """The shares of a layer's units that are still and that are noise, each 0 … 1."""
 
     still: float
     noise: float
 
 
 def layer_shares(model: INR) -> list[LayerShares]:
-    """The shares of each layer before the output; none for a decoder that isn't made of them."""
+    """The shares of each layer before the output; none for a decoder without layers over time.
+
+    Args:
+        model: in eval mode.
+    """
     network = model.decoder
     if not isinstance(network, CoordinateNetwork):
         return []
@@ -46,7 +50,7 @@ def layer_shares(model: INR) -> list[LayerShares]:
 
 
 def complaint(shares: list[LayerShares]) -> str:
-    """What is wrong with the first saturated layer, and what helps; "" where nothing is."""
+    """A warning about the first saturated layer and what helps, or "" if there is none."""
     for number, layer in enumerate(shares, 1):
         where = f"warning: layer {number} of {len(shares)} is saturated,"
         if layer.noise > SHARE:
@@ -63,8 +67,10 @@ def complaint(shares: list[LayerShares]) -> str:
 
 
 def _outputs(network: CoordinateNetwork, z: Tensor, t: Tensor) -> list[Tensor]:
-    """What each layer but the last one gives, `[branches * batch, points, units]`, all gates open:
-    what is shut is nothing to complain of."""
+    """Outputs of all layers but the last one, `[branches * batch, points, units]`.
+
+    All gates are open, since a unit behind a shut gate is no fault.
+    """
     found = []
     with torch.no_grad():
         times = (t[..., None] * network.config.coord_multi).repeat(network.config.branches, 1, 1)
@@ -77,11 +83,12 @@ def _outputs(network: CoordinateNetwork, z: Tensor, t: Tensor) -> list[Tensor]:
 
 
 def _still(x: Tensor) -> float:
-    """x `[rows, points, units]`."""
+    """Share of units of `x` `[rows, points, units]` that are still."""
     return float((x.std(-2) < STILL).float().mean())
 
 
 def _noise(x: Tensor) -> float:
+    """Share of units of `x` `[rows, points, units]` that are noise."""
     centred = x - x.mean(-2, keepdim=True)
     power = centred.square().mean(-2).clamp(min=STILL**2)
     related = [

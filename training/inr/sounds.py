@@ -22,10 +22,15 @@ from training.run.family import Arrangement
 def arrange(
     model: INRConfig, settings: INRTrainConfig, data: str, library: Library
 ) -> Arrangement[INRConfig, INRTrainConfig]:
-    """Choose the sounds, name them, and settle what depends on them.
+    """Choose the sounds, name them, and settle the settings that depend on them.
+
+    Args:
+        model, settings: configs of the model and of the run.
+        data: name or path of the recordings.
+        library: all recordings.
 
     Raises:
-        ConfigError: settings don't fit the model or the number of sounds.
+        ConfigError: the settings don't go together with the model or the number of sounds.
     """
     require_fitting(model, settings)
     clips = spread(library.clips, settings.dataset_size)
@@ -54,15 +59,18 @@ def arrange(
 
 
 def spread(clips: Sequence[Clip], count: int) -> tuple[Clip, ...]:
-    """`count` of the clips, spread evenly over their order; all where there aren't more or `count`
-    is 0."""
+    """`count` of the clips, spread evenly over their order; all of them if there are no more, or if
+    `count` is 0."""
     if not 0 < count < len(clips):
         return tuple(clips)
     return tuple(clips[i * len(clips) // count] for i in range(count))
 
 
 def settled(settings: INRTrainConfig, sounds: int) -> INRTrainConfig:
-    """Settings with what is meant by "as many as", "all" and "auto".
+    """Settings with numbers in the place of "auto", "all" and 0 steps.
+
+    Args:
+        settings: of the run; sounds: number of them.
 
     Raises:
         ConfigError: more devices than sounds.
@@ -72,13 +80,16 @@ def settled(settings: INRTrainConfig, sounds: int) -> INRTrainConfig:
     if not settings.use_gpu:
         settings = replace(settings, accelerator="cpu")
     if settings.double:
-        settings = replace(settings, precision="32")  # not lower, whatever the processor likes
+        settings = replace(settings, precision="32")  # never lower, whatever the processor
     deck = make_deck(settings, sounds)
     return replace(settings, steps=settings.steps or settings.num_epochs * deck.batches)
 
 
 def make_deck(settings: INRTrainConfig, sounds: int) -> Deck:
     """The order in which sounds are learned.
+
+    Args:
+        settings: of the run, with its devices; sounds: number of them.
 
     Raises:
         ConfigError: more devices than sounds.
@@ -107,16 +118,24 @@ def require_fitting(model: INRConfig, settings: INRTrainConfig) -> None:
 
 
 def points_of(model: INRConfig, settings: INRTrainConfig) -> int:
-    """Points of a sound in a step: those asked for, at most all of it; a decoder without time as
-    an input makes all."""
+    """Number of points of a sound in a step.
+
+    It is the number that is asked for, at most that of the samples; a decoder without time as an
+    input always makes all of them.
+    """
     if not model.widths:
         return model.audio_length
     return min(settings.samples_per_datapoint, model.audio_length)
 
 
 def load_sounds(clips: Sequence[Clip], length: int, oversample: int = 1) -> Array:
-    """The sounds `[clips, length * oversample]`: cropped, or zeros after their end, and with
-    `oversample` points per sample, band-limited."""
+    """Sounds of one length, cropped or followed by zeros, `[clips, length * oversample]`.
+
+    Args:
+        clips: mono.
+        length: samples of each sound.
+        oversample: points per sample, at least 1; the sounds are interpolated band-limited.
+    """
     sounds = np.zeros((len(clips), length * oversample), np.float32)
     for row, clip in zip(sounds, clips, strict=True):
         audio = np.zeros(length, np.float32)
@@ -127,7 +146,11 @@ def load_sounds(clips: Sequence[Clip], length: int, oversample: int = 1) -> Arra
 
 
 def interpolated(audio: Array, ratio: int) -> Array:
-    """Audio `[samples]` at `ratio` times its rate, `[samples * ratio]`, without what it hasn't."""
+    """Audio at a multiple of its rate, band-limited, `[samples * ratio]`.
+
+    Args:
+        audio: `[samples]`; ratio: at least 1.
+    """
     if ratio == 1:
         return audio
     dense = resampled(audio, 1, ratio)

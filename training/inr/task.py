@@ -1,4 +1,4 @@
-"""What is descended when coordinate networks are trained."""
+"""The training task of coordinate networks: weights and latents descend together."""
 
 from __future__ import annotations
 
@@ -28,8 +28,10 @@ class INRTask(Task):
     `loss` is the weighted sum of the terms, each of which is a column of its own, unweighted.
 
     Args:
-        model: whose table has a row per sound; settings: of the run, settled.
-        terms: of the loss; deck: the order of the sounds.
+        model: whose table of latents has a row per sound.
+        settings: of the run, settled.
+        terms: of the loss.
+        deck: the order of the sounds.
     """
 
     model: INR
@@ -45,11 +47,11 @@ class INRTask(Task):
         super().__init__(model, settings)
         self.columns = ("loss", *(term.name for term in terms), "gradient_norm")
         self._terms, self._deck = tuple(terms), deck
-        # Where Lightning finds what has to go to the device.
+        # In a list of modules, so that Lightning moves them to the device.
         self._measures = nn.ModuleList(
             term.measure for term in terms if isinstance(term.measure, nn.Module)
         )
-        # None of them depends on the mode, and Lightning warns of what is not in that of training.
+        # None of them depends on the mode, but Lightning warns of modules in eval mode.
         self._measures.train()
         self._optimizer: torch.optim.Optimizer | None = None
         self._pointwise = (
@@ -65,11 +67,11 @@ class INRTask(Task):
 
     @property
     def epochs(self) -> int:
-        """Of the whole run."""
+        """Number of epochs in the whole run."""
         return -(-self.settings.steps // self._deck.batches)
 
     def learning_rate(self, step: int) -> float:
-        """By the schedule; what plateaus have left of it is the optimiser's own state."""
+        """The rate by the schedule; that of plateaus is the optimiser's own state."""
         if self._plateau is None:
             return rate_at(step, self.settings)
         return float(self._plateau.optimizer.param_groups[0]["lr"])
@@ -115,7 +117,7 @@ class INRTask(Task):
         return total, {"loss": total, **found}
 
     def _between(self, batch: Batch) -> list[Tensor]:
-        """The latents of mixtures, which lie where the sounds' own put them."""
+        """The latents of mixtures, between those of their two sounds."""
         if batch.mixed is None or batch.shares is None:
             return []
         first, second = (self.model.latents[batch.mixed[:, i]] for i in (0, 1))
@@ -128,7 +130,7 @@ class INRTask(Task):
         self._plateau_state = dict(state.get("plateau", {}))
 
     def diverged(self, total: Tensor, norm: Tensor) -> DataError:
-        """What to say of a loss or gradient that is not finite."""
+        """The error for a loss or gradient that is not finite, with the terms of the loss."""
         terms = {name: float(term.detach()) for name, term in self._measured.items()}
         said = {name: f"{name} is {value:g}" for name, value in terms.items()}
         bad = [said[name] for name, value in terms.items() if not math.isfinite(value)]
@@ -143,7 +145,7 @@ class INRTask(Task):
         norm = super()._descend(total)
         self._keep_latents()
         if self._plateau is not None:
-            # All processes have to find the same plateaus.
+            # All processes must find the same plateaus.
             mean = self.trainer.strategy.reduce(total.detach(), reduce_op="mean")
             self._plateau.step(float(cast(Tensor, mean)))
         return norm
@@ -159,7 +161,7 @@ class INRTask(Task):
             self._optimizer.param_groups[0]["weight_decay"] = decay
 
     def _keep_latents(self) -> None:
-        """Write the latents of this step into the table, of every process into every table."""
+        """Write the latents of this step, of all processes, into the table of each process."""
         assert self._found is not None  # noqa: S101 - `measure` comes first
         index, z = self._found
         self._found = None
@@ -169,7 +171,7 @@ class INRTask(Task):
         table = self.model.latents
         index, z = index.to(table.device), z.detach().to(table.dtype)
         if self.trainer.world_size > 1:
-            # All give as many rows; those who have fewer give their first one again.
+            # All send the same number of rows; processes with fewer repeat their first one.
             more = self._deck.most - len(index)
             index = torch.cat([index, index[:1].expand(more)])
             z = torch.cat([z, z[:1].expand(more, -1)])

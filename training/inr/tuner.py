@@ -1,8 +1,8 @@
-"""The two omegas for a set of sounds, found by trying pairs for a short while.
+"""The two omegas for a set of sounds, found by training pairs of them for a short while.
 
-Which pair suits depends on the sounds, and a pair that doesn't hardly learns. Successive halving
-(Jamieson and Talwalkar 2016): all pairs of a grid of equal ratios are trained on a few of the
-sounds for a few steps; the better third goes on to three times as many, twice.
+The right pair depends on the sounds, and with a wrong one a network hardly learns. By successive
+halving (Jamieson and Talwalkar 2016) all pairs of a geometric grid are trained on a few of the
+sounds for a few steps; the best third of them is trained for three times as many, twice over.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from training.run.trainer import build_task, fit, make_trainer
 
 FIRST = (30.0, 100.0, 300.0, 1000.0, 3000.0, 10_000.0)
 HIDDEN = (10.0, 30.0, 100.0, 300.0, 1000.0)
-KEPT = 3  # one of so many goes on
+KEPT = 3  # one in so many pairs is kept
 RUNGS = 3
 SOUNDS, POINTS = 8, 1000
 
@@ -35,7 +35,12 @@ MakeStream = Callable[[INRPlan, Span], Iterable[Any]]
 
 
 class Trial(NamedTuple):
-    """A pair after `steps` steps; `error`: squared error, as a share of silence's, or infinite."""
+    """A pair of omegas after some steps of training.
+
+    Attributes:
+        first, hidden: the omegas; steps: of training.
+        error: squared error as a share of that of silence; infinite if training diverged.
+    """
 
     first: float
     hidden: float
@@ -76,7 +81,7 @@ def search(
     make_task: MakeTask,
     make_stream: MakeStream,
 ) -> list[Trial]:
-    """All trials, those that went furthest first, the best of them before the others.
+    """All trials, sorted by number of steps, largest first, and then by error.
 
     Args:
         plan: of the run, whose sounds are tried.
@@ -128,7 +133,7 @@ def attempt(
 
 
 def table(trials: Sequence[Trial]) -> list[str]:
-    """Lines for people."""
+    """The trials as lines of a table."""
     head = f"{'first omega':>12} {'hidden omega':>12} {'steps':>6} {'error':>8}"
     return [head, *(f"{t.first:12g} {t.hidden:12g} {t.steps:6d} {t.error:8.3f}" for t in trials)]
 

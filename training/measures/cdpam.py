@@ -1,12 +1,11 @@
-"""CDPAM, a perceptual distance of two sounds learned from listeners' judgements.
+"""CDPAM, a perceptual distance of two sounds, learned from the judgements of listeners.
 
 Manocha, Jin, Zhang and Finkelstein 2021, "CDPAM: Contrastive learning for perceptual audio
-similarity" (arXiv 2102.05109). An encoder of 16 convolutions makes a vector of a sound at 22.05 kHz
-and the scale of 16-bit integers; the first half of it, of unit length, stands for acoustics; the
-distance is a learned, weighted sum of differences in four layers above it.
+similarity" (arXiv 2102.05109). An encoder of 16 convolutions turns a sound, at 22.05 kHz and the
+scale of 16-bit integers, into a vector; its first half, scaled to unit length, stands for
+acoustics; the distance is a learned, weighted sum of differences in four layers above it.
 
-The network is ours, the weights are the authors': `synth.models` knows nothing of it, and
-`training.measures.cdpam_weights` finds and reads them.
+The network is ours, the weights are the authors': `cdpam_weights` finds and reads them.
 """
 
 from __future__ import annotations
@@ -24,22 +23,22 @@ from training.measures.resampling import resample
 RATE = 22_050
 FULL_SCALE = 32_768.0
 LAYERS, KERNEL, FIRST_CHANNELS = 16, 15, 64
-DECIMATE_EVERY = 4  # layers, the last of which doubles the channels and halves the rate
+DECIMATE_EVERY = 4  # the last of so many layers doubles the channels and halves the rate
 ENCODER_SLOPE, HEAD_SLOPE = 0.1, 0.01
 ACOUSTIC = 512
 HEAD = (256, 64, 16, 4)
-NORM_EPSILON = 1e-5  # of the batch norms
+NORM_EPSILON = 1e-5  # of batch norm
 
 
 class CDPAM(nn.Module):
     """The distance of two sounds.
 
-    Batch norm stands still, so it is part of the convolution before it; a layer that keeps every
-    other value computes no others. That is the same function at a fifth less work: 80 GMAC for a
-    second of sound.
+    The statistics of batch norm are fixed, so it is folded into the convolution before it, and a
+    layer of which every other value is kept computes only those. That is the same function with a
+    fifth less work: 80 GMAC for a second of sound.
 
     Args:
-        weights: state dict of the published model, of which encoder and distance are used.
+        weights: state dictionary of the published model, of which encoder and distance are used.
 
     Raises:
         ModelFileError: a tensor is missing or of another shape.
@@ -63,15 +62,16 @@ class CDPAM(nn.Module):
 
     @staticmethod
     def installed() -> CDPAM:
-        """With the weights of the installed package `cdpam`.
+        """The distance with the weights of the installed package `cdpam`.
 
         Raises:
-            ConfigError: it is not installed; ModelFileError: its weights are not what they were.
+            ConfigError: the package is not installed.
+            ModelFileError: its weights are not the known ones.
         """
         return CDPAM(installed_weights())
 
     def embed(self, audio: Tensor) -> Tensor:
-        """Acoustics of sounds.
+        """Vectors of the acoustics of sounds.
 
         Args:
             audio: `[batch, samples]` at 22.05 kHz, full scale ±32768.
@@ -85,7 +85,7 @@ class CDPAM(nn.Module):
         return nn.functional.normalize(x.mean(-1)[:, :ACOUSTIC], dim=1)
 
     def between(self, first: Tensor, second: Tensor) -> Tensor:
-        """Distances `[batch]`, at least 0, of what `embed` has made of two batches."""
+        """Distances `[batch]`, at least 0, of two batches of vectors from `embed`."""
         total = first.new_zeros(first.shape[0])
         for n, layer in enumerate(self.head):
             first, second = layer(first), layer(second)
@@ -97,19 +97,19 @@ class CDPAM(nn.Module):
         return total
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
-        """Distances `[batch]` of two `[batch, samples]` as `embed` takes them."""
+        """Distances `[batch]` of two batches `[batch, samples]` of sounds as `embed` takes them."""
         return self.between(self.embed(first), self.embed(second))
 
 
 class CDPAMLoss(nn.Module):
-    """CDPAM of sounds at any rate and the usual scale, the mean over the batch.
+    """CDPAM of sounds at any rate and full scale ±1, as the mean over the batch.
 
-    Where the points are a comb of every k-th sample, what is judged is the sound that a listener
-    would hear of them: decimated without a low-pass, folded, and the same on both sides.
+    Where the points are every k-th sample, both sounds are judged as a listener would hear those
+    points: decimated without a low-pass, and so folded alike.
 
     Args:
-        metric: at 22.05 kHz and the scale of integers.
-        seconds: that the points of a sound are spread over.
+        metric: the distance at 22.05 kHz and the scale of integers.
+        seconds: that the points of a sound are spread over, more than 0.
 
     Shape: two `[batch, points]`, full scale ±1, to a scalar. The second one gets no gradient.
     """
@@ -121,17 +121,21 @@ class CDPAMLoss(nn.Module):
 
     @staticmethod
     def installed(seconds: float) -> CDPAMLoss:
-        """With the weights of the installed package. Raises as `CDPAM.installed` does."""
+        """The loss with the weights of the installed package; raises as `CDPAM.installed` does.
+
+        Args:
+            seconds: that the points of a sound are spread over.
+        """
         return CDPAMLoss(CDPAM.installed(), seconds)
 
     def embed(self, audio: Tensor) -> Tensor:
-        """`[batch, points]`, full scale ±1, to `[batch, 512]`."""
+        """Vectors `[batch, 512]` of sounds `[batch, points]`, full scale ±1."""
         dtype = next(self.metric.parameters()).dtype
         with torch.autocast(audio.device.type, enabled=False):
             return self.metric.embed(FULL_SCALE * resample(audio.to(dtype), self.samples))
 
     def between(self, made: Tensor, meant: Tensor) -> Tensor:
-        """Distances `[batch]` of what `embed` has made of two batches."""
+        """Distances `[batch]` of two batches of vectors from `embed`."""
         return self.metric.between(made, meant)
 
     def forward(self, made: Tensor, meant: Tensor) -> Tensor:
@@ -141,7 +145,7 @@ class CDPAMLoss(nn.Module):
 
 
 def channels(layer: int) -> tuple[int, int]:
-    """(in, out) of an encoder's layer, 0 … 15."""
+    """Input and output channels of the encoder's layer of this number, 0 … 15."""
     first = FIRST_CHANNELS << (layer // DECIMATE_EVERY)
     doubles = (layer + 1) % DECIMATE_EVERY == 0
     return (1 if layer == 0 else first), (2 * first if doubles else first)

@@ -1,8 +1,8 @@
 """The weights of CDPAM as the package `cdpam` carries them, read without running any of it.
 
-The package's import wants librosa, resampy and an old numpy, and its weights are a pickle of the
-kind that can hold programs. So the package is never imported: its metadata says where the file is,
-its digest has to be the known one, and the pickle may build tensors and containers, nothing else.
+Importing the package needs librosa, resampy and an old numpy, and its weights are a pickle of the
+kind that can run programs. So the package is never imported: its metadata tells where the file is,
+the digest of the file must be the known one, and the pickle may build only tensors and containers.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _ALLOWED = {
 
 
 def find_weights() -> Path:
-    """The file of the installed package.
+    """Path of the weights in the installed package.
 
     Raises:
-        ConfigError: the package is not installed, or has no such file.
+        ConfigError: the package is not installed, or lacks the file.
     """
     try:
         installed = metadata.distribution(PACKAGE)
@@ -54,18 +54,19 @@ def find_weights() -> Path:
 
 
 def installed_weights() -> Mapping[str, Tensor]:
-    """State dict of the published model. Raises as `find_weights` and `read_weights`."""
+    """State dictionary of the published model; raises as `find_weights` and `read_weights` do."""
     return read_weights(find_weights(), SHA256)
 
 
 def read_weights(path: Path, sha256: str) -> Mapping[str, Tensor]:
-    """The tensors of the entry "state" of a file that `torch.save` wrote before 2020.
+    """The tensors of the entry "state" of a file in the format of `torch.save` before 2020.
 
     Args:
-        sha256: digest that the file has to have.
+        path: of the file.
+        sha256: the digest that it must have, hexadecimal.
 
     Raises:
-        ModelFileError: another digest, or something in it is neither a tensor nor a container.
+        ModelFileError: the file has another digest, or holds anything but tensors and containers.
     """
     try:
         with path.open("rb") as file:
@@ -85,7 +86,7 @@ def read_weights(path: Path, sha256: str) -> Mapping[str, Tensor]:
 
 
 class _TensorUnpickler(pickle.Unpickler):
-    """Builds what `_ALLOWED` names; torch itself adds the kinds of storage."""
+    """Builds only objects that `_ALLOWED` names; torch itself adds the kinds of storage."""
 
     def find_class(self, module: str, name: str) -> Any:
         allowed = _ALLOWED.get((module, name))

@@ -1,4 +1,4 @@
-"""Multi-scale mel spectrograms, made for losses: cheap, and with no empty band at any scale.
+"""Multi-scale mel spectrograms for losses: cheap, and without an empty band at any scale.
 
 A band is a triangle on the mel scale (O'Shaughnessy's 2595 log10(1 + f/700)) that is at least as
 wide as the STFT resolves, so that the low bands of short windows interpolate between bins instead
@@ -13,16 +13,16 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-FLOOR = 1e-5  # -100 dB: what is quieter counts as silence
+FLOOR = 1e-5  # -100 dB: anything quieter counts as silence
 
 
 def mel_from_hz(frequency: Tensor) -> Tensor:
-    """Hz to mel."""
+    """Frequencies in Hz as mel."""
     return 2595.0 * torch.log10(1.0 + frequency / 700.0)
 
 
 def hz_from_mel(mel: Tensor) -> Tensor:
-    """Mel to Hz."""
+    """Mel as frequencies in Hz."""
     return 700.0 * (10.0 ** (mel / 2595.0) - 1.0)
 
 
@@ -30,7 +30,7 @@ def mel_filters(sample_rate: int, window: int, bands: int) -> Tensor:
     """Triangular filters `[window // 2 + 1, bands]` up to half the rate.
 
     Args:
-        sample_rate: Hz; window: STFT size in samples; bands: at least 1.
+        sample_rate: Hz; window: STFT size in samples, even; bands: at least 1.
     """
     bins = torch.linspace(0, sample_rate / 2, window // 2 + 1, dtype=torch.float64)
     top = float(mel_from_hz(torch.tensor(sample_rate / 2, dtype=torch.float64)))
@@ -46,7 +46,7 @@ def mel_filters(sample_rate: int, window: int, bands: int) -> Tensor:
 class Magnitude(torch.autograd.Function):
     """Magnitudes of a short-time Fourier transform, hop a quarter of the window.
 
-    The gradient by hand: that of a real transform is another real transform,
+    The gradient is written by hand: that of a real transform is another real transform,
     dL/dxₙ = Re Σₖ gₖ (Xₖ/|Xₖ|) exp(2πikn/w) over the bins there are, which is what `irfft` sums if
     all but the first and the last are halved. Autograd takes a complex one of twice the size, and
     several walks through memory more. Where a magnitude is 0 the gradient is 0.
@@ -87,7 +87,9 @@ class MelScale(nn.Module):
     Scaled so that a full-scale sine in the middle of a bin has about magnitude 1 there.
 
     Args:
-        sample_rate: Hz; window: samples, a power of two; bands: at most; fewer for short windows.
+        sample_rate: Hz.
+        window: samples, a power of two.
+        bands: number of them, at most window / 4.
 
     Shape: `[batch, samples]` to `[batch, frames, bands]`; samples >= window.
     """
@@ -112,7 +114,9 @@ class MultiScaleMel(nn.Module):
     """Mel magnitudes at several window sizes.
 
     Args:
-        sample_rate: Hz; windows: samples, powers of two; bands: of the long windows.
+        sample_rate: Hz.
+        windows: samples, powers of two.
+        bands: number of them for the long windows; short ones have window / 4.
     """
 
     def __init__(self, sample_rate: int, windows: tuple[int, ...], bands: int) -> None:
@@ -121,7 +125,10 @@ class MultiScaleMel(nn.Module):
         self.scales = nn.ModuleList(MelScale(sample_rate, w, bands) for w in windows)
 
     def forward(self, audio: Tensor) -> list[Tensor]:
-        """`[batch, channels, samples]` to one `[batch * channels, frames, bands]` per window.
+        """Magnitudes `[batch * channels, frames, bands]`, one tensor for each window.
+
+        Args:
+            audio: `[batch, channels, samples]`.
 
         Clips shorter than the longest window are padded with zeros.
         """

@@ -1,4 +1,4 @@
-"""Held-out figures."""
+"""Figures of reconstructions: mel distance and signal-to-distortion ratio, both in dB."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ METRIC_BANDS = 64
 def mel_distance_db(made: list[Tensor], meant: list[Tensor]) -> float:
     """Mean absolute difference of mel levels over windows, frames and bands, in dB (>= 0).
 
-    Levels under -100 dB count as -100 dB. Arguments as `MultiScaleMel` gives them.
+    Levels under -100 dB count as -100 dB.
+
+    Args:
+        made, meant: mel magnitudes of the reconstruction and of its original, as `MultiScaleMel`
+            gives them.
     """
     db = 20 / math.log(10)
     parts = [
@@ -30,9 +34,11 @@ def si_sdr_db(made: Tensor, meant: Tensor) -> float:
     """Scale-invariant signal-to-distortion ratio in dB (Le Roux et al. 2019), mean over rows.
 
     Args:
-        made, meant: `[..., samples]`; rows where `meant` is silent are left out (NaN if all are).
+        made, meant: `[..., samples]`, the reconstruction and its original; rows whose original is
+            silent are left out (NaN if all are).
 
-    Figures end at ±200 dB, which a perfect or an unrelated copy has.
+    Returns:
+        dB, from -200 for an unrelated copy to 200 for a perfect one.
     """
     estimate = made.double().reshape(-1, made.shape[-1])
     target = meant.double().reshape(-1, meant.shape[-1])
@@ -41,11 +47,15 @@ def si_sdr_db(made: Tensor, meant: Tensor) -> float:
     estimate, target, energy = estimate[heard], target[heard], energy[heard]
     scaled = ((estimate * target).sum(-1) / energy)[:, None] * target
     ratio = scaled.square().sum(-1) / (estimate - scaled).square().sum(-1)
-    # A silent copy (0/0) is as unrelated as can be.
+    # A silent copy (0/0) counts as unrelated.
     ratio = torch.nan_to_num(ratio, nan=0.0).clamp(1e-20, 1e20)
     return float(10 * torch.log10(ratio).mean())
 
 
 def make_metric_mel(sample_rate: int) -> MultiScaleMel:
-    """The spectrograms that `mel_distance_db` is stated for, whatever the loss uses."""
+    """The spectrograms that `mel_distance_db` is quoted for, whatever the loss uses.
+
+    Args:
+        sample_rate: Hz.
+    """
     return MultiScaleMel(sample_rate, METRIC_WINDOWS, METRIC_BANDS)

@@ -7,15 +7,15 @@ from torch import Tensor
 
 
 def resample(audio: Tensor, samples: int) -> Tensor:
-    """The same stretch of time in another number of samples.
+    """The same stretch of time with another number of samples.
 
-    A sound is continued by its mirror image (sample i of n comes again as sample 2n - 1 - i), so
-    that neither end is a jump, and its spectrum is cut or filled up with zeros: what lies below
-    both Nyquist frequencies stays as it is, what lies above the new one goes.
+    A sound is continued by its mirror image (sample i of n returns as sample 2n - 1 - i), so that
+    neither end is a jump, and its spectrum is cut or extended with zeros: frequencies below both
+    Nyquist frequencies are kept exactly, those above the new one are removed.
 
     Args:
         audio: `[batch, n]`, samples at the times 0, 1/n … (n - 1)/n of the stretch.
-        samples: how many are wanted, at the times 0, 1/samples …; at least 1.
+        samples: number that is wanted, at the times 0, 1/samples …; at least 1.
 
     Returns:
         `[batch, samples]`.

@@ -1,8 +1,8 @@
-"""How far sounds are from what they should be, beside silence and noise.
+"""Errors of sounds against the recordings that they should be, beside silence and noise.
 
 Figures are means over sounds, in the units of the losses: squared error summed over a sound,
-distance of spectra at six sizes, CDPAM. All are 0 for a perfect copy and say little alone: a row of
-silence shows what a network has that has learned nothing but to be quiet.
+distance of spectra at six sizes, CDPAM. All are 0 for a perfect copy and say little by themselves:
+the row of silence is what a network reaches that has learned nothing but to be quiet.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from training.measures.cdpam import CDPAMLoss
 from training.measures.spectra import MultiScaleSTFT
 
 ROWS = 16  # sounds at a time
-CDPAM_ROWS = 4  # of them: the first layers take 6 MB a sound each
+CDPAM_ROWS = 4  # sounds at a time: each of the first layers takes 6 MB a sound
 NAMES = ("mse", "stft", "cdpam")
-NOISE_SEED = 7_919  # of no recording
+NOISE_SEED = 7_919
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class Scores:
     """Means over sounds.
 
     Attributes:
-        mse: sum of squared differences of a sound; stft: `MultiScaleSTFT` of all its samples;
+        mse: sum of the squared differences of all samples of a sound.
+        stft: `MultiScaleSTFT` of all its samples.
         cdpam: None where it isn't measured.
     """
 
@@ -39,12 +40,13 @@ class Scores:
 
 
 class Scale:
-    """Compares sounds with those that were meant.
+    """Compares sounds with the recordings that they should be.
 
     Args:
-        meant: `[sounds, samples]`.
-        cdpam: of that length, or None; what is meant is embedded once, for all comparisons.
-        device: where it is computed.
+        meant: the recordings, `[sounds, samples]`, full scale ±1.
+        cdpam: for sounds of that length, or None; the recordings are embedded once, for all
+            comparisons.
+        device: of torch, that computes.
     """
 
     def __init__(
@@ -57,10 +59,10 @@ class Scale:
         self._goal: Tensor | None = None
 
     def compare(self, sounds: Callable[[slice], Tensor]) -> Scores:
-        """Scores of as many sounds as were meant.
+        """Scores of one sound for each of the recordings.
 
         Args:
-            sounds: rows of the slice, `[rows, samples]`; made at need, a few at a time.
+            sounds: makes the sounds of a slice, `[rows, samples]`; asked for a few at a time.
         """
         squares, spectra, perceived = [], [], []
         with torch.inference_mode():
@@ -76,11 +78,11 @@ class Scale:
         return Scores(_mean(squares), _mean(spectra), _mean(perceived) if perceived else None)
 
     def silence(self) -> Scores:
-        """Scores of sounds without any; `mse` is the mean energy of what was meant."""
+        """Scores of silence; its `mse` is the mean energy of the recordings."""
         return self.compare(lambda rows: torch.zeros_like(self._meant[rows]))
 
     def noise(self) -> Scores:
-        """Scores of white noise of full scale, uniform in -1 … 1, the same at each call."""
+        """Scores of white noise, uniform in -1 … 1, the same at each call."""
         return self.compare(lambda rows: _noise(rows, self._meant.shape[1]))
 
     def _goals(self, rows: slice) -> Tensor:
@@ -88,7 +90,7 @@ class Scale:
             parts = torch.split(self._meant, ROWS)
             goals = [_embed(self._cdpam, part.to(self._device)) for part in parts]
             self._goal = torch.cat(goals)
-        assert self._goal is not None  # noqa: S101 - there are goals where there is a metric
+        assert self._goal is not None  # noqa: S101 - asked for only where there is a metric
         return self._goal[rows]
 
 
@@ -97,7 +99,7 @@ def _embed(cdpam: CDPAMLoss, audio: Tensor) -> Tensor:
 
 
 def _noise(rows: slice, samples: int) -> Tensor:
-    """Each sound has a seed of its own, so that it doesn't matter how many are made at a time."""
+    """Noise that doesn't depend on how many rows are made at a time: each has a seed of its own."""
     made = [
         np.random.default_rng([NOISE_SEED, row]).uniform(-1, 1, samples)
         for row in range(rows.start, rows.stop)

@@ -11,19 +11,21 @@ SIZES = (4096, 2048, 1024, 512, 256, 128)
 class MultiScaleSTFT(nn.Module):
     """Distance of magnitude spectra: Σₛ mean | |STFTₛ ŷ| - |STFTₛ y| | over batch, bins and frames.
 
-    Size s has a Hann window, a hop of s/4, frames centred on multiples of the hop with the sound
-    mirrored at its ends, and is divided by √s, so that white noise has the same level at every
-    size. Magnitudes are linear: loud partials count, the noise floor hardly does.
+    Each size s has a Hann window and a hop of s/4; frames are centred on multiples of the hop, with
+    the sound mirrored at its ends; and spectra are divided by √s, so that white noise has the same
+    level at every size. Magnitudes are linear: loud partials count, the noise floor hardly does.
 
-    Frames are cut out of the points there are, so these have to be in order and evenly spaced. On a
-    comb of every k-th sample the spectra are those of the sound decimated without a low-pass: bin f
-    holds what the sound has at f and at all its k - 1 images, folded, and a size reaches over k
-    times the time. Both sides are folded alike, so the distance is still 0 where the points agree,
-    and a comb whose phase is drawn anew at each step leaves no frequency out; but an error at f is
-    then the same as one at an image of f.
+    Frames are cut from the points as they are given, so these must be in order and evenly spaced.
+    If they are every k-th sample, the spectra are those of the sound decimated without a low-pass:
+    bin f holds the sum of the sound's content at f and at its k - 1 images, and a window spans k
+    times the time. Both sounds are folded alike, so the distance is still 0 where the points agree,
+    and points whose phase is drawn anew at each step leave no frequency out; but an error at f
+    can't be told from one at an image of f.
 
     Args:
-        sizes: of the windows, in points. Of those longer than the points there are, none is used.
+        sizes: of the windows, in points; sizes longer than the sound are left out.
+
+    Shape: two `[batch, points]` to a scalar.
     """
 
     def __init__(self, sizes: tuple[int, ...] = SIZES) -> None:
@@ -34,7 +36,7 @@ class MultiScaleSTFT(nn.Module):
             self.register_buffer(f"taper_{size}", taper.float(), persistent=False)
 
     def distances(self, made: Tensor, meant: Tensor) -> Tensor:
-        """The distance of each row, `[batch]`."""
+        """The distance of each row, `[batch]`, of two `[batch, points]`."""
         made, meant = full_precision(made), full_precision(meant)
         total = made.new_zeros(made.shape[0])
         for size in self.sizes:
@@ -47,7 +49,11 @@ class MultiScaleSTFT(nn.Module):
         return self.distances(made, meant).mean()
 
     def magnitude(self, audio: Tensor, size: int) -> Tensor:
-        """`[batch, points]` to `[batch, frames, size // 2 + 1]`."""
+        """Magnitudes `[batch, frames, size // 2 + 1]` at one size.
+
+        Args:
+            audio: `[batch, points]`; size: of the window, one of `sizes`.
+        """
         taper: Tensor = getattr(self, f"taper_{size}").to(audio.dtype)
         padded = nn.functional.pad(audio, (size // 2, size // 2), mode="reflect")
         spectrum: Tensor = torch.fft.rfft(padded.unfold(-1, size, size // 4) * taper)

@@ -1,12 +1,12 @@
-"""Super-resolution: what a function of time is between the samples that it was learned from.
+"""Super-resolution: a sound between the samples that it was learned from.
 
-A network is read at r times as many points as a sound has samples. Up to the old Nyquist frequency
-these should be the sound; above it there is nothing to know, and whatever is there is made up. So
-there are two figures, both beside the band-limited interpolation of the sound, which is right below
-and silent above:
+A network is read at r times as many points as the sound has samples. Up to the old Nyquist
+frequency they should be the sound; above it nothing is known, and anything there is invented. So
+there are two figures, both against the band-limited interpolation of the sound, which is exact
+below that frequency and silent above it:
 
-- the error in band, which for a network that is right between the samples is the same at every r;
-- the log-spectral distance above the band, how many dB what was made up stands over silence.
+- the error in band, which is the same at every r for a network that is right between the samples;
+- the log-spectral distance above the band: how many dB the invented part lies over silence.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-WINDOW = 512  # samples before the upsampling: its bins are the same at every ratio
-FLOOR_DB = -100.0  # of a full-scale sine: what is softer counts as silence
+WINDOW = 512  # samples at the old rate, so that the bins are the same at every ratio
+FLOOR_DB = -100.0  # below a full-scale sine: anything softer counts as silence
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class Resolution:
     """Means over sounds.
 
     Attributes:
-        in_band: sum of squared errors of a sound up to the old Nyquist frequency, per point of the
-            old rate: at r = 1 what a sum over its samples is.
-        above_db: log-spectral distance above it, dB; 0 at r = 1, where nothing is above.
+        in_band: sum of squared errors of a sound up to the old Nyquist frequency, per point at the
+            old rate: at r = 1 the sum over its samples.
+        above_db: log-spectral distance above that frequency in dB; 0 at r = 1.
     """
 
     in_band: float
@@ -39,8 +39,8 @@ def super_resolution(made: Tensor, meant: Tensor, ratio: int) -> Resolution:
 
     Args:
         made, meant: `[sounds, samples * ratio]`; `meant` is the band-limited interpolation of the
-            sounds, or, to judge what is made up, a recording at the higher rate.
-        ratio: 1 on.
+            sounds or, to judge the invented part, a recording at the higher rate.
+        ratio: of the rates, at least 1.
     """
     made, meant = made.cpu().double(), meant.cpu().double()
     points = made.shape[-1]
@@ -66,6 +66,6 @@ def _levels_db(audio: Tensor, ratio: int) -> Tensor:
         audio = torch.nn.functional.pad(audio, (0, size - audio.shape[-1]))
     taper = torch.hann_window(size, dtype=audio.dtype, device=audio.device)
     frames = audio.unfold(-1, size, size // 4) * (2 * taper / taper.sum())
-    # A window's main lobe is two bins wide: the first one above is left to what is below.
+    # A window's main lobe is two bins wide: the first bin above is filled from below.
     magnitude = torch.fft.rfft(frames).abs()[..., WINDOW // 2 + 2 :]
     return 20 * torch.log10(magnitude.clamp(min=10 ** (FLOOR_DB / 20)))

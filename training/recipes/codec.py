@@ -1,4 +1,4 @@
-"""The audio that the bundled instrument is trained on: `python -m training.recipes.codec OUT`.
+"""Notes and phrases that the bundled instrument learns: `python -m training.recipes.codec OUT`.
 
 FluidSynth renders single notes and seeded phrases of eight instruments from the FluidR3 General
 MIDI soundfont, dry (no reverb, no chorus), mono at 24 kHz. The same seed gives the same bytes.
@@ -36,7 +36,7 @@ PHRASE_MS = 10_000
 VELOCITY = 100  # of the single notes
 STEP = 3  # semitones between them
 ONSET_DB = -46.0  # under the note's own peak: below this an attack has not begun
-LEVEL_DB, CEILING_DB = -20.0, -2.0  # RMS of a typical note; peak that none passes
+LEVEL_DB, CEILING_DB = -20.0, -2.0  # RMS of a typical note; highest peak of any
 STREAMS = {"phrases": 0, "held": 1}  # each draws from (seed, stream)
 _NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 _CHORDS = ((0, 4, 7), (0, 3, 7), (0, 4, 7, 11), (0, 3, 7, 10), (0, 5, 7), (0, 7, 12))
@@ -141,7 +141,13 @@ def note_slots(instruments: Sequence[Instrument]) -> Iterator[Slot]:
 def phrase_slots(
     instruments: Sequence[Instrument], count: int, seed: tuple[int, int]
 ) -> Iterator[Slot]:
-    """`count` phrases of 10 s: the instruments in turn, every fifth phrase a duet."""
+    """Phrases of 10 s: the instruments in turn, every fifth phrase a duet.
+
+    Args:
+        instruments: at least one.
+        count: number of phrases.
+        seed: (seed, stream) of the draw.
+    """
     random = np.random.default_rng(seed)
     decks = _Decks(random)
     for index in range(count):
@@ -158,7 +164,7 @@ def phrase_slots(
 
 
 class _Decks:
-    """Keys of each instrument in shuffled order: all of them come up before any comes again."""
+    """Keys of each instrument in shuffled order: each comes up once before any comes up again."""
 
     def __init__(self, random: np.random.Generator) -> None:
         self._random = random
@@ -221,7 +227,14 @@ def level_notes(clips: dict[str, Audio]) -> dict[str, Audio]:
 
 
 def level_phrases(clips: dict[str, Audio], seed: tuple[int, int]) -> dict[str, Audio]:
-    """Bring each phrase to a peak drawn from -14 … -2 dBFS, so that levels vary as in life."""
+    """Bring each phrase to a peak drawn from -14 … -2 dBFS, so that levels vary.
+
+    Args:
+        clips: name to `[samples]`; seed: (seed, stream) of the draw.
+
+    Raises:
+        DataError: a phrase is silent.
+    """
     random = np.random.default_rng((*seed, 1))
     levelled = {}
     for name, audio in clips.items():

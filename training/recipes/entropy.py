@@ -1,4 +1,4 @@
-"""How predictable a stream of codes is from its neighbours alone: what a model has to beat."""
+"""Entropy of a stream of codes given its neighbours: the figure that a model has to beat."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ Codes = NDArray[np.integer]
 def entropy_bits(codes: Codes, levels: int, order: int = 0) -> float:
     """Entropy of a code given the `order` codes before it, in bits per sample.
 
-    From the counts themselves (Shannon 1948, section 7): H(code | context) = H(context, code) -
-    H(context). Counts that are few for their contexts make it too low, by about (cells - contexts)
-    / (2 ln 2 · samples): 256 levels at order 1 want a million samples for 0.05 bits.
+    It is taken from the counts (Shannon 1948, section 7): H(code | context) = H(context, code) -
+    H(context). If there are few counts for each context it is too low, by about (cells - contexts)
+    / (2 ln 2 · samples): 256 levels at order 1 need a million samples for 0.05 bits.
 
     Args:
         codes: `[samples]`, each 0 … levels-1; at least order + 1.
@@ -23,7 +23,7 @@ def entropy_bits(codes: Codes, levels: int, order: int = 0) -> float:
         order: 0 (codes alone) or 1 (given the last one).
 
     Raises:
-        DataError: fewer codes than one context needs, or a code outside of its range.
+        DataError: fewer codes than one context needs, or a code out of its range.
     """
     codes = np.asarray(codes, np.int64)
     if len(codes) <= order:

@@ -1,12 +1,12 @@
-"""What coordinate networks learn from: `python -m training.recipes.inr OUT --selection diverse`.
+"""Notes for coordinate networks to learn: `python -m training.recipes.inr OUT --selection diverse`.
 
 FluidSynth renders notes of one second from the FluidR3 General MIDI soundfont, dry, mono at 16 kHz:
 
-- `diverse`: mallets, guitars and keyboards, keys 24 … 84, five velocities, as the selection of
+- `diverse`: mallets, guitars and keyboards, keys 24 … 84, five velocities, like the selection of
   NSynth of the same name in Zuiderveld et al. 2021 (arXiv 2111.08462);
-- `keyboard`: keyboards, keys 60 … 64, as theirs;
+- `keyboard`: keyboards, keys 60 … 64, like theirs;
 - `melodic`: four instruments over three octaves;
-- `bundled`: two of them, a note to every half octave: what `synth play morph` has learned.
+- `bundled`: two of them, a note in every half octave: the material of `synth play morph`.
 
 A file is named `<instrument>_<key>_<velocity>.wav`. The same seed gives the same bytes.
 """
@@ -62,14 +62,14 @@ KEYBOARDS = {
 
 
 class Selection(NamedTuple):
-    """Which notes there are to draw from.
+    """The notes that a set is drawn from.
 
     Attributes:
-        families: of instruments, each name to General MIDI program; drawn from in turn.
-        keys, velocities: MIDI, every combination occurs once at most.
-        energy: sum of the squared samples of a note, in the mean of the set.
-        alike: whether every note has that energy, not the mean alone.
-        notes: how many unless told otherwise.
+        families: of instruments, each from name to General MIDI program; drawn from in turn.
+        keys, velocities: MIDI; every combination occurs at most once.
+        energy: sum of the squared samples of a note, as the mean of the set.
+        alike: whether every note has that energy, instead of only the mean.
+        notes: number that is drawn by default.
     """
 
     families: tuple[Mapping[str, int], ...]
@@ -81,7 +81,7 @@ class Selection(NamedTuple):
 
 
 # The energies of the first two are those of the paper's sets (its row of silence), so that errors
-# can be read beside its own as far as other sounds allow.
+# can be compared with its own as far as different sounds allow.
 SELECTIONS = {
     "diverse": Selection(
         (MALLETS, GUITARS, KEYBOARDS), range(24, 85), (25, 50, 75, 100, 127), 46.19, False, 1024
@@ -100,7 +100,7 @@ SELECTIONS = {
 
 
 class Choice(NamedTuple):
-    """A note to be: instrument's name, its General MIDI program, key and velocity."""
+    """A note to render: name of the instrument, its General MIDI program, key and velocity."""
 
     instrument: str
     program: int
@@ -109,7 +109,7 @@ class Choice(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Of the file, without suffix."""
+        """Name of the file, without suffix."""
         return f"{self.instrument}_{self.key}_{self.velocity}"
 
 
@@ -126,7 +126,7 @@ def render_notes(
     Args:
         out: a folder that is missing or empty.
         selection: key of `SELECTIONS`.
-        count: notes, up to all that the selection has; None: as many as it says.
+        count: number of notes, at most those that the selection has; None: its default.
         seed: 0 … 2³²-1, of the draw.
         soundfont: a General MIDI `.sf2`; None looks for FluidR3 in the usual places.
 
@@ -152,7 +152,12 @@ def render_notes(
 
 
 def choose(selection: str, count: int | None = None, seed: int = 0) -> list[Choice]:
-    """`count` different notes of a selection, its families in turn, by name of file.
+    """Different notes of a selection, drawn from its families in turn, sorted by name of file.
+
+    Args:
+        selection: key of `SELECTIONS`.
+        count: number of notes; None: the selection's default.
+        seed: 0 … 2³²-1, of the draw.
 
     Raises:
         ConfigError: selection, count or seed unknown or out of range.
@@ -211,9 +216,13 @@ def level(notes: Mapping[str, Audio], energy: float, *, alike: bool) -> dict[str
     """Scale notes to a mean energy, by one factor for all or, if `alike`, each to that energy.
 
     Args:
-        notes: name to `[samples]`, none silent; energy: sum of squared samples.
+        notes: name to `[samples]`, none silent.
+        energy: sum of squared samples.
+        alike: whether each note gets that energy.
 
-    No peak passes -1 dBFS: where one would, all are as much softer.
+    Returns:
+        Name to `[samples]`. No peak exceeds -1 dBFS; if one would, all notes are made that much
+        softer.
     """
     energies = {name: float(np.square(a, dtype=np.float64).sum()) for name, a in notes.items()}
     mean = sum(energies.values()) / len(energies)

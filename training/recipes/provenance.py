@@ -1,4 +1,4 @@
-"""What rendered recordings are, told beside them: a notice of their licence and how they came."""
+"""The notice beside rendered recordings: their licence, and how they were made."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ def write_provenance(out: Path, font: Path, command: str, made: Mapping[str, obj
     """Write `provenance.json` and, of FluidR3, `LICENSE.txt` into the folder `out`.
 
     Args:
-        font: the soundfont; its name and digest are written.
-        command: what renders the same again.
-        made: further facts, ready for JSON.
+        out: folder of the recordings.
+        font: the soundfont, whose name and digest are written.
+        command: that renders the same recordings again.
+        made: further facts, JSON-ready.
     """
     with font.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()

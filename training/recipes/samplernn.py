@@ -1,8 +1,8 @@
-"""What the bundled SampleRNN learns from: `python -m training.recipes.samplernn OUT`.
+"""Phrases that the bundled SampleRNN learns: `python -m training.recipes.samplernn OUT`.
 
 FluidSynth renders one player of FluidR3's bassoon, dry, mono at 16 kHz, in seeded legato phrases
-over C3 … C5 that swell, breathe, slide and tremble: pitch and loudness move over all that the
-instrument shall answer to. The same seed gives the same bytes.
+over C3 … C5 that swell, breathe, slide and tremble, so that pitch and loudness cover the whole
+range that the instrument is to answer to. The same seed gives the same bytes.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ from training.recipes.soundfont import (
 
 COMMAND = "python -m training.recipes.samplernn"
 RATE = 16_000
-# Of FluidR3's winds the one of the fewest bits per sample whose formants can't be mistaken; its
+# The wind of FluidR3 with the fewest bits per sample among those with unmistakable formants; its
 # keys are within 5 cents, it speaks at once and falls silent in a tenth of a second.
 PROGRAM = 70
 LOW, HIGH = 48, 72
 PHRASE_MS = 20_000
-START_MS, END_MS = 200, 400  # of silence before the first note; for the last one to end in
+START_MS, END_MS = 200, 400  # silence before the first note; room for the end of the last one
 PEAK_DB = -1.0  # of the whole set
 BEND_SEMITONES = 2.0  # General MIDI's range of the pitch wheel
 EXPRESSION = 11
@@ -58,7 +58,7 @@ def render_material(
     Args:
         out: a folder that is missing or empty.
         seed: 0 … 2³²-1; phrases are drawn from `(seed, 0)`, held-out ones from `(seed, 1)`.
-        minutes: of phrases to learn from, 0.3 … 600; a tenth as much again is held out.
+        minutes: of phrases to learn from, 0.3 … 600; a tenth of that is held out in addition.
         soundfont: a General MIDI `.sf2`; None looks for FluidR3 in the usual places.
 
     Returns:
@@ -97,14 +97,18 @@ def _gain(clips: dict[str, Audio]) -> np.float32:
 
 
 def phrase_slots(count: int, seed: tuple[int, int], folder: str) -> Iterator[Slot]:
-    """`count` phrases of 20 s, named `folder/000` and on."""
+    """Phrases of 20 s, named `folder/000` and so on.
+
+    Args:
+        count: number of phrases; seed: (seed, stream) of the draw; folder: part of their names.
+    """
     random = np.random.default_rng(seed)
     for index in range(count):
         yield _phrase(f"{folder}/{index:03d}", random)
 
 
 def _phrase(name: str, random: np.random.Generator) -> Slot:
-    """One voice that goes by steps and leaps, three to eight notes to a breath.
+    """One voice that moves by steps and leaps, with three to eight notes to a breath.
 
     Two MIDI channels take turns, so that a bend doesn't touch the end of the note before.
     """
@@ -164,7 +168,7 @@ def _wheel(channel: int, semitones: float) -> mido.Message:
 
 
 def _swell(random: np.random.Generator) -> Moves:
-    """Expression of both channels: half cosines between levels drawn anew each 0.6 … 2 s."""
+    """Expression of both channels: half cosines between levels that change every 0.6 … 2 s."""
     moves: Moves = []
     at, level = 0, random.uniform(56, 127)
     while at < PHRASE_MS:
@@ -180,7 +184,7 @@ def _swell(random: np.random.Generator) -> Moves:
 
 
 def _risen(time: int, length: int) -> float:
-    """How far a half cosine has risen from 0 to 1 after `time` of its `length`."""
+    """A half cosine that rises from 0 to 1 within `length`, at `time`."""
     return float(1 - np.cos(np.pi * time / length)) / 2
 
 

@@ -1,4 +1,4 @@
-"""Scores rendered by the program FluidSynth: dry, mono, one run for many clips."""
+"""Scores rendered with the program FluidSynth: dry, mono, many clips in one run."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from synth.contract.reading import read_audio_as
 
 Audio = NDArray[np.float32]
 
-RATE = 24_000  # Hz, of what is rendered unless told otherwise
-RENDER_RATE = 48_000  # Hz, of FluidSynth
+RATE = 24_000  # Hz, of the clips unless another rate is asked for
+RENDER_RATE = 48_000  # Hz, at which FluidSynth renders
 GAP_MS = 200
 DC_CORNER_HZ = 12.0  # some of the soundfont's samples carry a tenth of their level as an offset
 ALL_SOUND_OFF = 120
@@ -43,9 +43,14 @@ class Note(NamedTuple):
 
 
 class Slot(NamedTuple):
-    """One file to be: its name, the programs of channels 0, 1 …, its notes and its length in ms.
+    """One file to render.
 
-    `moves` are other messages (controllers, bends), each with its time in ms.
+    Attributes:
+        name: of the file.
+        programs: General MIDI programs of the channels 0, 1 …
+        notes: of all channels.
+        length_ms: of the file.
+        moves: other messages (controllers, bends), each with its time in ms.
     """
 
     name: str
@@ -79,7 +84,7 @@ def find_soundfont(places: Sequence[str] = PLACES) -> Path:
 
 
 def fluidsynth_version() -> str:
-    """What the program says of itself, e.g. "FluidSynth runtime version 2.3.1"."""
+    """The version that the program reports, e.g. "FluidSynth runtime version 2.3.1"."""
     command = [find_fluidsynth(), "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stdout.partition("\n")[0]
@@ -116,7 +121,15 @@ def check_soundfont(font: Path) -> None:
 def render(
     slots: Sequence[Slot], program: str, soundfont: Path, rate: int = RATE
 ) -> dict[str, Audio]:
-    """Render all slots in one run of FluidSynth: name to mono `[frames]` at `rate` Hz.
+    """Render all slots in one run of FluidSynth.
+
+    Args:
+        slots: to be rendered, with silence between them.
+        program: path of FluidSynth; soundfont: path of a `.sf2`.
+        rate: Hz, of the clips.
+
+    Returns:
+        Name of each slot to mono `[frames]`.
 
     Raises:
         DataError: FluidSynth fails or renders less than was asked for.
@@ -144,10 +157,13 @@ def render(
 
 
 def without_offset(audio: Audio, rate: int = RATE) -> Audio:
-    """Take away what does not move: a causal first-order high-pass at 12 Hz. `rate` in Hz.
+    """Audio without its constant offset, by a causal first-order high-pass at 12 Hz.
 
-    Applied as the transfer function jf / (jf + 12 Hz), over a spectrum padded by at least 0.5 s, in
-    which the filter's memory falls by 300 dB.
+    The transfer function jf / (jf + 12 Hz) is applied to a spectrum that is padded by at least
+    0.5 s, in which the filter's memory falls by 300 dB.
+
+    Args:
+        audio: `[samples]`; rate: Hz.
     """
     size = 1 << (len(audio) + rate // 2).bit_length()
     frequency = 1j * np.fft.rfftfreq(size, 1 / rate)

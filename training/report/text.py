@@ -1,4 +1,4 @@
-"""The report on runs as text, Markdown and plain data."""
+"""The report on runs as text, Markdown or plain data."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ HEADINGS = ("", "runs", "steps", "parameters", "MSE", "multi-scale STFT", "CDPAM
 
 
 def as_data(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """JSON-ready: one object a row, with the fields of `Row`."""
+    """The rows, JSON-ready: one object for each, with the fields of `Row`."""
     return [{**asdict(row), "runs": list(row.runs)} for row in rows]
 
 
 def as_text(rows: Sequence[Row]) -> str:
-    """A table for each set of sounds, columns aligned by spaces."""
+    """A table for each set of sounds, its columns aligned by spaces."""
     return "\n\n".join(_block(part, _plain) for part in _by_data(rows))
 
 
 def as_markdown(rows: Sequence[Row]) -> str:
-    """A table for each set of sounds."""
+    """A Markdown table for each set of sounds."""
     return "\n\n".join(_block(part, _markdown) for part in _by_data(rows))
 
 
 def figure(mean: float | None, spread: float | None) -> str:
-    """Three digits, ± the spread where there is one.
+    """A mean with three digits, ± the spread if there is one; "-" without a mean.
 
     >>> figure(12.3456, None), figure(0.04321, 0.001), figure(None, None)
     ('12.3', '0.0432 ± 0.001', '-')

@@ -1,4 +1,4 @@
-"""What every training run has, whatever the family.
+"""The parts of every training run, whatever the family.
 
 - `config`: `TrainConfig`, the settings of a run; `plan`: all that is decided before it begins.
 - `family`: what a family provides to be trained; `task`: its steps, as a Lightning module;

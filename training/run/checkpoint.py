@@ -1,4 +1,4 @@
-"""Checkpoints: what a run needs to go on exactly, and how the newest whole one is found."""
+"""Checkpoints: all that a run needs to resume exactly, and the search for the newest whole one."""
 
 from __future__ import annotations
 
@@ -25,10 +25,14 @@ class Checkpoint:
     """A run after `step` steps.
 
     Attributes:
-        family: key of the table of families; model, training: configs as plain data;
-        data: fingerprint of the recordings; weights: the model's; optimizer: its state;
-        best: lowest score of an evaluation so far, infinite before the first one;
-        unimproved: evaluations since then; extra: what else the task depends on.
+        step: steps done.
+        family: key of the table of families.
+        model, training: configs as plain data.
+        data: fingerprint of the recordings.
+        weights: state dictionary of the model; optimizer: that of the optimiser.
+        best: lowest score of an evaluation so far, infinite before the first one.
+        unimproved: number of evaluations since then.
+        extra: further state that the task depends on.
     """
 
     step: int
@@ -44,7 +48,12 @@ class Checkpoint:
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int = KEPT) -> Path:
-    """Write `step-<n>.pt` atomically and drop all but the newest `keep` (0: none is dropped).
+    """Write `step-<n>.pt` atomically and delete all but the newest ones; returns its path.
+
+    Args:
+        folder: of the run's checkpoints; it exists.
+        checkpoint: the run's state.
+        keep: number of checkpoints that stay, 0: all.
 
     Raises:
         DataError: no room; older checkpoints are untouched.
@@ -57,21 +66,21 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int = KEPT) -> P
 
 
 def load_newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
-    """The newest readable checkpoint, or None, and a line for each newer one that is not."""
+    """The newest readable checkpoint or None, and a complaint about each newer one that isn't."""
     complaints: list[str] = []
     for path in _numbered(folder):
         try:
             return load_checkpoint(path), complaints
         except ModelFileError as error:
-            complaints.append(f"{error}; the one before it is taken")
+            complaints.append(f"{error}; the one before it is used")
     return None, complaints
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read one checkpoint; nothing in it is ever executed.
+    """Read one checkpoint without executing anything in it.
 
     Raises:
-        ModelFileError: truncated, foreign, or of another format.
+        ModelFileError: the file is truncated, foreign, or of another format.
     """
     try:
         data = torch.load(path, map_location="cpu", weights_only=True)
@@ -95,9 +104,16 @@ def require_same_run(
     training: Mapping[str, Any],
     resumable: Collection[str],
 ) -> None:
-    """Raise `ConfigError` naming the first setting that a resumed run may not change.
+    """Refuse to resume a run with settings that would change its steps.
 
-    Settings whose names are in `resumable` may differ.
+    Args:
+        checkpoint: of the run to resume.
+        family: key of the table of families.
+        model, training: configs now, as plain data.
+        resumable: names of the settings that may differ.
+
+    Raises:
+        ConfigError: another family, or another setting; the message names the first one.
     """
     if family != checkpoint.family:
         raise ConfigError(f"family is {family}; the run to resume trains {checkpoint.family}")
@@ -105,7 +121,7 @@ def require_same_run(
         (name, value, old.get(name))
         for new, old in ((model, checkpoint.model), (training, checkpoint.training))
         for name, value in new.items()
-        # What an older version didn't know yet was at its default.
+        # Settings that are newer than the checkpoint had their defaults then.
         if name in old and value != old[name] and name not in resumable
     ]
     if changed:

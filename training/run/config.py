@@ -17,20 +17,27 @@ class TrainConfig:
     """Settings of a run; each family adds its own in a subclass.
 
     Args:
-        steps: optimiser steps in all; batch_size: clips per step and device.
+        steps: optimiser steps in all.
+        batch_size: clips per step and device.
         seed: of weights, batches and the held-out split.
-        learning_rate: highest.
-        beta1, beta2, weight_decay: of AdamW; clip_norm: largest norm of the whole gradient.
-        held_out: share of the files (of the only file: its end) kept for evaluation.
-        eval_every, log_every: steps between evaluations, rows of losses.
-        eval_seconds: of held-out audio per evaluation.
-        patience: evaluations without a better one after which the run ends, 0: never.
-        keep_checkpoints: newest ones that stay in the folder, 0: all.
-        precision: "32", "bf16-mixed" or "auto": the latter on a CPU that multiplies bfloat16.
+        learning_rate: the highest of the run.
+        beta1, beta2, weight_decay: of AdamW.
+        clip_norm: largest norm of the whole gradient.
+        held_out: share of the files that is kept for evaluation; of an only file, its end.
+        eval_every: steps between evaluations; log_every: between rows of losses.
+        eval_seconds: seconds of held-out audio per evaluation.
+        patience: number of evaluations in a row, none better than the best, after which the run
+            ends; 0: never.
+        keep_checkpoints: number of the newest ones that stay in the folder, 0: all.
+        precision: "32", "bf16-mixed", or "auto", which is bf16-mixed on a CPU that multiplies
+            bfloat16 and 32 elsewhere.
         fast: compute a step in the way that suits the device, not layer by layer.
-        accelerator: "auto", "cpu", "gpu" or "mps"; devices, nodes: number of each, 0 devices: all.
-        threads: of torch on the CPU, 0: as torch likes.
-        licence: of the recordings; travels with the model.
+        accelerator: "auto", "cpu", "gpu" or "mps".
+        devices: number of them on each node, 0: all; nodes: number of them.
+        threads: of torch on the CPU, 0: torch's own choice.
+        licence: of the recordings; stored with the model.
+
+    The range of each number is in `RANGES`.
 
     Raises:
         ConfigError: a value is out of its range.
@@ -77,8 +84,8 @@ class TrainConfig:
         "nodes": (1, 4096),
         "threads": (0, 1024),
     }
-    # What may differ from the run that is resumed: none of it changes a step that is still to come,
-    # but `steps`, which stretches the rest of the learning-rate curve, and is meant to.
+    # Settings that may differ from those of the run that is resumed. None of them changes the steps
+    # still to come, except `steps`, which stretches the rest of the learning-rate curve.
     RESUMABLE: ClassVar[frozenset[str]] = frozenset(
         {
             "steps", "eval_every", "log_every", "eval_seconds", "patience", "keep_checkpoints",

@@ -16,10 +16,16 @@ FOLDERS = ("checkpoints", "audio", "plots")
 
 
 def open_folder(plan: AnyPlan, out: Path, resume: bool, console: Console) -> Checkpoint | None:
-    """Make or check the run's folder; returns the checkpoint to go on from.
+    """Make or check the run's folder; returns the checkpoint to go on from, None at step 0.
+
+    Args:
+        plan: of the run; out: its folder.
+        resume: whether to go on with the run in it.
+        console: where lines for the user go.
 
     Raises:
-        ConfigError: it holds a run and `resume` is not set; or another run, or a finished one.
+        ConfigError: the folder holds a run and `resume` is not set; or it holds another run, or one
+            that is finished.
         DataError: it can't be made.
     """
     if not resume:
@@ -36,11 +42,11 @@ def open_folder(plan: AnyPlan, out: Path, resume: bool, console: Console) -> Che
             found, plan.family, summary["model"], summary["training"], plan.training.RESUMABLE
         )
         if found.data != plan.library.fingerprint():
-            raise ConfigError(f"data: {plan.data} is not what the run in {out} has learned from")
+            raise ConfigError(f"data: {plan.data} is not what the run in {out} learned from")
         if found.step >= plan.training.steps:
             raise ConfigError(
-                f"steps is {plan.training.steps}; the run in {out} has {found.step} already,"
-                " give more"
+                f"steps is {plan.training.steps}; the run in {out} has done"
+                f" {found.step} already; ask for more"
             )
     elif resume:
         console.print(f"{out}: no checkpoint yet, starting at step 0", highlight=False)
@@ -57,7 +63,7 @@ def require_no_run(out: Path) -> None:
 
 
 def _is_first_process() -> bool:
-    """Of a run on several devices one process writes; torchrun sets RANK, Lightning the rest."""
+    """Whether this process of the run writes files; torchrun sets RANK, Lightning the others."""
     ranks = (os.environ.get(name, "0") for name in ("RANK", "NODE_RANK", "LOCAL_RANK"))
     return all(rank == "0" for rank in ranks)
 

@@ -1,4 +1,4 @@
-"""What a run says while it runs: rows in metrics.csv, TensorBoard scalars, a progress bar."""
+"""Figures of a run while it runs: rows in metrics.csv, TensorBoard scalars, a progress bar."""
 
 from __future__ import annotations
 
@@ -17,27 +17,28 @@ from torch.utils.tensorboard import SummaryWriter
 
 from synth.contract import write_bytes
 
-# Left out of a line of 80 columns.
+# Losses that are left out of the progress bar, whose line has 80 columns.
 NOT_BRIEF = ("total", "stale", "gradient_norm")
 
 
 class Logger(Protocol):
-    """Somewhere that figures go."""
+    """A place that figures are written to."""
 
     def write(self, step: int, figures: Mapping[str, float]) -> None:
-        """Of a step, by name."""
+        """Write the figures of a step, by name."""
 
     def close(self) -> None:
-        """Nothing more will come."""
+        """End the log."""
 
 
 class Journal:
     """Rows of figures by step, in `metrics.csv`, TensorBoard and other loggers.
 
     Args:
-        folder: the run's; columns: after "step"; start: steps done before; later rows, which a
-            killed run has left, are dropped.
-        loggers: that get the same figures, and are closed with it.
+        folder: of the run.
+        columns: names of the figures; "step" comes before them.
+        start: steps done before; later rows, which a killed run may have left, are dropped.
+        loggers: get the same figures, and are closed with the journal.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class Journal:
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=start + 1)
 
     def write(self, step: int, figures: Mapping[str, float]) -> None:
-        """Append one row; columns without a figure stay empty."""
+        """Append the row of a step; columns without a figure stay empty."""
         with self._path.open("a", newline="") as file:
             row = {"step": step, **{k: f"{v:.9g}" for k, v in figures.items()}}
             csv.DictWriter(file, self._columns).writerow(row)
@@ -78,27 +79,32 @@ class Journal:
 
 
 class Averages:
-    """Means of the losses since the last `take`, as tensors, so that no device is waited for."""
+    """Means of the losses since the last `take`, as tensors, so that no step waits for a device."""
 
     def __init__(self) -> None:
         self._sums: dict[str, Tensor] = {}
         self._count = 0
 
     def add(self, losses: Mapping[str, Tensor]) -> None:
-        """Count in the losses of one step."""
+        """Add the losses of one step, by name."""
         for name, value in losses.items():
             self._sums[name] = self._sums.get(name, torch.zeros_like(value)) + value
         self._count += 1
 
     def take(self) -> dict[str, float]:
-        """The means; starts anew."""
+        """The means so far; the next ones start from nothing."""
         means = {k: float(v) / self._count for k, v in self._sums.items()}
         self._sums, self._count = {}, 0
         return means
 
 
 class Bar:
-    """Steps, steps/s, losses and time left; in a terminal a bar, elsewhere a line now and then."""
+    """Steps, steps/s, losses and time left: a bar in a terminal, elsewhere a line now and then.
+
+    Args:
+        start: steps done before; total: steps in all.
+        console: that it is printed on; quiet: print nothing.
+    """
 
     def __init__(self, start: int, total: int, console: Console, quiet: bool) -> None:
         self._console, self._quiet = console, quiet
@@ -122,7 +128,7 @@ class Bar:
         """Show losses and speed."""
         speed = (step - self._start) / max(time.monotonic() - self._started, 1e-9)
         shown = "  ".join(f"{k} {v:.4g}" for k, v in losses.items())
-        # A terminal has 80 columns: the terms say it all, three digits are enough.
+        # A terminal has 80 columns, which hold the terms with three digits.
         brief = " ".join(f"{k} {v:.3g}" for k, v in losses.items() if k not in NOT_BRIEF)
         self._progress.update(self._task, note=f"{speed:.2f} steps/s {brief}")
         if not self._console.is_terminal:
@@ -132,7 +138,7 @@ class Bar:
             )
 
     def say(self, text: str) -> None:
-        """A line that stays."""
+        """Print a line that stays."""
         if not self._quiet:
             self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 

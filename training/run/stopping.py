@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a wish to stop after the present step."""
+"""Ctrl-C and SIGTERM as a request to stop after the present step."""
 
 from __future__ import annotations
 
@@ -11,9 +11,13 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopWish:
-    """While open, the first signal only sets `name`; a second Ctrl-C interrupts at once.
+    """Records the first signal that asks the run to stop; a second Ctrl-C interrupts at once.
 
-    Outside the main thread, where handlers can't be set, it does nothing.
+    It is open as a context manager. Outside the main thread, where handlers can't be set, it does
+    nothing.
+
+    Attributes:
+        name: of the signal, "" as long as none came.
     """
 
     def __init__(self) -> None:

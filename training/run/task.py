@@ -1,4 +1,4 @@
-"""What every family's training is: a Lightning module whose step is read from top to bottom."""
+"""The base of the families' training: a Lightning module whose step reads from top to bottom."""
 
 from __future__ import annotations
 
@@ -16,26 +16,29 @@ from training.run.config import TrainConfig
 
 
 def seed_step(seed: int, step: int, rank: int = 0) -> None:
-    """Make everything random in `step` a function of (seed, step, rank).
+    """Seed torch with (seed, step, rank), so that a resumed run needs no generator's state.
 
-    So no generator's state needs to be saved for a run to go on exactly.
+    Args:
+        seed: of the run; step: 0 is the first; rank: of the process.
     """
     words = np.random.SeedSequence([seed, step, rank, 1]).generate_state(2, np.uint32)
     torch.manual_seed(int(words[0]) << 32 | int(words[1]))
 
 
 class Task(L.LightningModule):
-    """Trains a model; a family says what is descended and how fast.
+    """Trains a model; a family's subclass defines the loss and the learning rate.
 
     Args:
-        model: what is trained; settings: of the run; step: steps done before (a resumed run).
+        model: to be trained; settings: of the run.
+        step: steps done before (a resumed run).
 
     Attributes:
         columns: names of `losses`, in the order of metrics.csv: those that `measure` gives, and
             "gradient_norm", before clipping.
-        step: steps done; losses: of the last step by name, detached.
+        step: steps done.
+        losses: of the last step by name, detached.
         rate: learning rate of the last step.
-        optimizer_state: to start from (a resumed run), taken over when the optimiser is made.
+        optimizer_state: of a resumed run; loaded and forgotten when the optimiser is made.
     """
 
     columns: tuple[str, ...] = ()
@@ -48,29 +51,37 @@ class Task(L.LightningModule):
         self.losses: dict[str, Tensor] = {}
         self.rate = 0.0
         self.optimizer_state: dict[str, Any] | None = None
-        # By hand, so that a family with an adversary can take two kinds of steps.
+        # Steps are taken by hand, so that a family with an adversary can take two kinds of them.
         self.automatic_optimization = False
 
     def measure(self, batch: Any) -> tuple[Tensor, dict[str, Tensor]]:
-        """What is descended, a scalar, and the losses to write down, by name."""
+        """The loss to descend, a scalar, and the losses to log, by name."""
         raise NotImplementedError
 
     def learning_rate(self, step: int) -> float:
-        """The rate of `step` (0 is the first)."""
+        """The learning rate of a step; 0 is the first."""
         raise NotImplementedError
 
     def judge(self, unimproved: int) -> None:
-        """After an evaluation: hear how many there were since the best one (0: this is it)."""
+        """React to an evaluation.
+
+        Args:
+            unimproved: number of evaluations since the best one; 0: this one is the best.
+        """
 
     def extra_state(self) -> dict[str, Any]:
-        """Tensors and numbers beside weights and optimiser that the next step depends on."""
+        """State beside weights and optimiser that the next step depends on: tensors and numbers."""
         return {}
 
     def load_extra_state(self, state: dict[str, Any]) -> None:
-        """Take over what `extra_state` gave."""
+        """Restore the state that `extra_state` gave."""
 
     def diverged(self, total: Tensor, norm: Tensor) -> DataError:
-        """What to say of a loss or gradient that is not finite."""
+        """The error to raise for a loss or gradient that is not finite.
+
+        Args:
+            total: the loss, a scalar; norm: of the gradient, a scalar.
+        """
         return DataError(
             f"training diverged at step {self.step} (loss {float(total.detach()):g}, gradient"
             f" norm {float(norm):g}); start again with a learning_rate under"
@@ -100,7 +111,7 @@ class Task(L.LightningModule):
         self.step += 1
 
     def _descend(self, total: Tensor) -> Tensor:
-        """One step down; returns the norm of the gradient before it was clipped."""
+        """Take one optimiser step; returns the norm of the gradient before it was clipped."""
         optimizer = cast(LightningOptimizer, self.optimizers())
         self.rate = self.learning_rate(self.step)
         for group in optimizer.param_groups:

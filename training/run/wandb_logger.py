@@ -1,4 +1,4 @@
-"""Weights & Biases as a further place that figures go to; the package is asked for when it is."""
+"""Weights & Biases as a further logger; its package is imported only when it is asked for."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ from synth.contract.errors import one_line
 from training.run.plan import AnyPlan, plan_as_dict
 
 ID_FILE = "wandb-run.txt"
-TAG_LENGTH = 64  # that W&B takes
+TAG_LENGTH = 64  # the longest that W&B takes
 
 
 class WandbLogger:
-    """A run of W&B beside a run's folder; a run that is resumed goes on with its own.
+    """A run of W&B beside a run's folder; a resumed run continues its own.
 
-    Its variables apply: WANDB_MODE=offline sends nothing, WANDB_API_KEY names the account.
+    W&B's environment variables apply: WANDB_MODE=offline sends nothing, WANDB_API_KEY names the
+    account.
 
     Args:
-        plan: whose settings are noted; folder: the run's, where W&B keeps its files too.
-        project: its name there; note: its tag, to filter runs by; 64 characters of it.
+        plan: whose settings are stored with the run.
+        folder: of the run, where W&B keeps its files too.
+        project: name of the project at W&B.
+        note: a tag to filter runs by, cut at 64 characters.
 
     Raises:
         ConfigError: the package is not installed, or W&B refuses.
@@ -47,12 +50,12 @@ class WandbLogger:
         self._run.log(dict(figures), step=step)
 
     def close(self) -> None:
-        """Send what is left and end the run there."""
+        """Send what is left and end the run at W&B."""
         self._run.finish()
 
 
 def import_wandb() -> Any:
-    """The package. Raises `ConfigError` where it is not installed."""
+    """The package wandb. Raises `ConfigError` where it is not installed."""
     try:
         return importlib.import_module("wandb")
     except ModuleNotFoundError as error:
@@ -65,7 +68,7 @@ def import_wandb() -> Any:
 
 
 def _run_id(folder: Path) -> str:
-    """The same for all parts of a run that is broken off and resumed."""
+    """The run's name at W&B, the same for all parts of a run that is stopped and resumed."""
     file = folder / ID_FILE
     if not file.exists():
         write_bytes(file, uuid.uuid4().hex[:16].encode())

@@ -1,10 +1,10 @@
 """Training of the SampleRNN.
 
 - `config`: its settings; `arguments`: those of them that may be edited while it runs.
-- `recordings`: too short ones left out, one scale for all; `labels`: their classes.
-- `windows`, `shuffle`: which samples a step learns from, read when it comes.
+- `recordings`: those that are long enough, split, with one scale for all; `labels`: their classes.
+- `windows`, `shuffle`: the samples that a step learns from, read when the step comes.
 - `steering`: features and classes beside the samples.
-- `task`, `fast`: what is descended, and how it is computed.
-- `likelihood`, `sounds`, `review`: what is measured and heard beside the steps.
+- `task`: a step and its loss; `fast`: computed with fewer multiplications.
+- `review`, `likelihood`, `sounds`: evaluations beside the steps, and generated audio.
 - `parts`: all of it for the table of families.
 """

@@ -1,4 +1,4 @@
-"""The arguments that may be edited while training runs."""
+"""The settings that may be edited in a file while training runs."""
 
 from __future__ import annotations
 
@@ -30,8 +30,12 @@ _HEAD = "# Edit while training runs: each step looks here.\n"
 
 @dataclass(frozen=True)
 class Arguments:
-    """`length` of generated audio in seconds, `num_generated` at a time, and the steps between
-    generated audio and between checkpoints.
+    """The settings in the file; their ranges are in `ARGUMENT_RANGES`.
+
+    Args:
+        length: of generated audio in seconds.
+        num_generated: number of sounds that are generated at a time.
+        generate_every, checkpoint_every: steps between generated audio, between checkpoints.
 
     Raises:
         ConfigError: a value is out of its range.
@@ -50,10 +54,13 @@ class Arguments:
 class ArgumentsFile:
     """`args.yaml` in the folder of a run, read again whenever it changes.
 
-    A broken edit is said once, and the last good values stay; so they do for names left out.
+    A broken edit is reported once, and the last good values stay, as they do for names that are
+    left out.
 
     Args:
-        folder: of the run; start: written into the file; say: prints a line that stays.
+        folder: of the run.
+        start: values that are written into the file.
+        say: prints a line that stays.
     """
 
     def __init__(self, folder: Path, start: Arguments, say: Callable[[str], None]) -> None:
@@ -64,7 +71,7 @@ class ArgumentsFile:
         self._seen = self._stamp()
 
     def read(self) -> Arguments:
-        """The values that hold now."""
+        """The values that apply now."""
         stamp = self._stamp()
         if stamp == self._seen:
             return self._current
@@ -90,12 +97,16 @@ class ArgumentsFile:
 
 
 def merged(base: Arguments, values: dict[str, Any]) -> Arguments:
-    """`base` with `values` in the place of its own. Raises `ConfigError`: unknown, out of range."""
+    """`base` with some values replaced.
+
+    Raises:
+        ConfigError: a name is unknown or a value out of its range.
+    """
     return config_from_dict(Arguments, {**asdict(base), **values})
 
 
 def stored_arguments(folder: Path, base: Arguments) -> Arguments:
-    """What `args.yaml` of an earlier run says; `base` where it is missing or broken."""
+    """The values in `args.yaml` of an earlier run; `base` where it is missing or broken."""
     try:
         return merged(base, read_yaml(folder / ARGUMENTS))
     except ConfigError:

@@ -20,23 +20,25 @@ LABELLINGS = ("", "folder", "csv")
 
 @dataclass(frozen=True)
 class SampleRNNTrainConfig(TrainConfig):
-    """Beside the settings of every run:
+    """Settings beside those of every run.
 
     Args:
         num_frames: frames of the top tier in a window, over which gradients flow.
-        schedule: of the learning rate: "constant"; "cosine", half of one from the highest at the
-            first step to `final_rate` of it at the last; "plateau", halved whenever
-            `plateau` evaluations brought no better one, down to `final_rate` of the highest.
-        final_rate: share of the learning rate, see `schedule`; plateau: evaluations.
-        carry_state: windows of a row follow each other in the recording, and the state goes along
-            (truncated back-propagation through time), fresh where a recording begins. Otherwise
-            windows lie anywhere and start with a fresh state.
-        label_by: where the sound's class is from: "folder", the name of the folder that a file is
-            in; "csv", the columns file and label of labels.csv in the folder of recordings; "" no
+        schedule: of the learning rate: "constant"; "cosine", half a cosine from the highest rate at
+            the first step to `final_rate` of it at the last; "plateau", halved whenever `plateau`
+            evaluations in a row were no better, down to `final_rate` of the highest.
+        final_rate: share of the learning rate, see `schedule`.
+        plateau: number of evaluations, see `schedule`.
+        carry_state: whether the windows of a row follow each other in the recording and carry the
+            state along (truncated back-propagation through time), which is fresh where a recording
+            begins. Otherwise windows lie anywhere and start with a fresh state.
+        label_by: source of a sound's class: "folder", the name of the folder that its file is in;
+            "csv", the columns file and label of labels.csv in the folder of recordings; "", no
             classes.
-        generate_every, checkpoint_every: steps between generated audio, checkpoints.
-        length: of generated audio in seconds; num_generated: how many at a time; temperature: of
-            their drawing, 0 takes the most likely code.
+        generate_every, checkpoint_every: steps between generated audio, between checkpoints.
+        length: of generated audio in seconds.
+        num_generated: number of sounds that are generated at a time.
+        temperature: of their drawing; 0 takes the most likely code.
 
     Raises:
         ConfigError: a value is out of its range.

@@ -25,7 +25,17 @@ MANY_ROWS = 48
 def predict(
     model: SampleRNN, codes: Tensor, state: State | None, features: Tensor | None
 ) -> tuple[Tensor, State]:
-    """What `model(codes, state, features)` gives, up to rounding."""
+    """The result of `model(codes, state, features)`, up to rounding.
+
+    Args:
+        model: a SampleRNN.
+        codes: int64 `[batch, context + n * hop]`.
+        state: of the rows, None: fresh.
+        features: `[batch, n, feature_count]`, or None.
+
+    Returns:
+        Logits `[batch, n * hop, levels]` and the next state.
+    """
     state = model.init_state(codes.shape[0]) if state is None else state
     frames, new = _lowest_frames(model, codes, state, features)
     predictor = model.predictor
@@ -68,9 +78,9 @@ def _recurrent_precision(x: Tensor) -> AbstractContextManager[object]:
 
 
 def _looked_up(predictor: SamplePredictor, codes: Tensor) -> Tensor:
-    """Codes `[batch, taps - 1 + n]` -> their share of the first hidden layer."""
+    """The share that codes `[batch, taps - 1 + n]` have in the first hidden layer."""
     taps, levels = predictor.taps, predictor.levels
-    with torch.autocast(codes.device.type, enabled=False):  # products of weights keep their digits
+    with torch.autocast(codes.device.type, enabled=False):  # products of weights need all digits
         entry = _weight(predictor.input)
         hidden = entry.shape[0]
         shares = (_weight(predictor.hidden1) @ entry).reshape(hidden, taps, -1).transpose(0, 1)
@@ -83,13 +93,13 @@ def _looked_up(predictor: SamplePredictor, codes: Tensor) -> Tensor:
 
 
 def _conditioned(model: SampleRNN, frames: Tensor) -> Tensor:
-    """The lowest tier's frames -> their share of the first hidden layer, and every bias of it."""
+    """The share that the lowest tier's frames and all biases have in the first hidden layer."""
     first, entry, tier = model.predictor.hidden1, model.predictor.input, model.tiers[0]
     weight = _weight(first)
     bias = F.linear(_bias(entry), weight, _bias(first))
     batch, count, hidden = frames.shape
     if batch * count <= hidden:
-        # So few frames are multiplied with both matrices in less time than these with each other.
+        # For so few frames two products with them cost less than one of the two matrices.
         return F.linear(tier.spread(frames), weight, bias)
     rise = _weight(tier.upsample).reshape(tier.ratio, hidden, hidden)
     biases = F.linear(_bias(tier.upsample).reshape(tier.ratio, hidden), weight, bias)

@@ -13,13 +13,15 @@ TABLE = "labels.csv"
 
 
 def clip_labels(clips: Sequence[Clip], data: str, label_by: str) -> list[str]:
-    """The class of each clip; none where `label_by` is "".
+    """The class of each clip; an empty list where `label_by` is "".
 
     Args:
-        data: file or folder of the recordings; label_by: "", "folder" or "csv".
+        clips: the recordings.
+        data: file or folder of the recordings.
+        label_by: "", "folder" or "csv".
 
     Raises:
-        DataError: the table is missing or broken, or a file is not in it.
+        DataError: the table is missing or broken, or lacks a file.
     """
     if label_by == "folder":
         return [clip.source.resolve().parent.name for clip in clips]
@@ -31,10 +33,14 @@ def clip_labels(clips: Sequence[Clip], data: str, label_by: str) -> list[str]:
 
 
 def known_labels(found: Sequence[str], wanted: tuple[str, ...]) -> tuple[str, ...]:
-    """The classes of a model: those wanted, or all found, sorted.
+    """The classes of a model: those that are asked for, or else all that occur, sorted.
+
+    Args:
+        found: class of each recording.
+        wanted: classes that are asked for; (): those that occur.
 
     Raises:
-        ConfigError: a recording is of a class that isn't wanted, or there are none at all.
+        ConfigError: a recording has another class than those asked for, or none has any.
     """
     if wanted and not found:
         raise ConfigError(f"labels is {','.join(wanted)}, but label_by is empty; folder or csv")
@@ -58,5 +64,5 @@ def _read_table(path: Path) -> dict[str, str]:
 def _looked_up(table: dict[str, str], source: Path, root: Path) -> str:
     name = source.relative_to(root).as_posix()
     if name not in table:
-        raise DataError(f"{root / TABLE}: {name} has no row; give it one, or take the file away")
+        raise DataError(f"{root / TABLE}: {name} has no row; add one, or remove the file")
     return table[name]

@@ -1,4 +1,4 @@
-"""How well a SampleRNN predicts recordings it has not learned from."""
+"""Likelihood of recordings that a SampleRNN has not learned from."""
 
 from __future__ import annotations
 
@@ -21,7 +21,12 @@ PIECE_SECONDS = 4.0
 
 @dataclass(frozen=True)
 class Likelihood:
-    """Per sample: `loss` in nats, `bits`; `accuracy`: share of samples that were the likeliest."""
+    """Means over the samples.
+
+    Attributes:
+        loss: cross entropy in nats per sample; bits: the same in bits.
+        accuracy: share of samples whose code was the most likely one, 0 … 1.
+    """
 
     loss: float
     bits: float
@@ -37,14 +42,17 @@ def likelihood(
     frames: int,
     rows: int,
 ) -> Likelihood:
-    """Predict up to `seconds` of the clips, in pieces evenly spread, from a fresh state each.
+    """Predict held-out audio, in pieces spread evenly over the clips.
 
-    Within a piece the state goes on from window to window, as it does in generation.
+    Each piece begins with a fresh state, which is carried from window to window as in generation.
 
     Args:
-        model: in eval mode; clips: each at least `context + frames * hop` samples long.
-        frames: of the top tier per window, which the memory needed grows with; rows: pieces at a
-            time.
+        model: in eval mode.
+        clips: each at least `context + frames * hop` samples long.
+        steering: features and classes of the clips, where the model has any.
+        seconds: of audio, at most.
+        frames: of the top tier in a window; the memory that is needed grows with it.
+        rows: pieces at a time.
     """
     window = frames * model.hop
     limit = round(min(PIECE_SECONDS, seconds) * model.config.sample_rate)
@@ -71,7 +79,7 @@ def likelihood(
 
 @dataclass(frozen=True)
 class _Place:
-    """`samples` from `start` on of the clip `clip`."""
+    """A piece of the clip number `clip`: `samples` from `start` on."""
 
     clip: int
     start: int
@@ -79,7 +87,7 @@ class _Place:
 
 
 def _even_places(clips: Sequence[Clip], samples: int, count: int) -> list[_Place]:
-    """At most `count` places of so many samples, evenly spread over the clips, none twice."""
+    """At most `count` pieces of so many samples, spread evenly over the clips, none twice."""
     fits = np.array([clip.frames // samples for clip in clips])
     ends = np.cumsum(fits)
     chosen = np.unique(np.linspace(0, ends[-1] - 1, min(count, int(ends[-1]))).round().astype(int))

@@ -20,8 +20,11 @@ BLOCK = 1 << 20
 
 
 def make_model(plan: SampleRNNPlan) -> SampleRNN:
-    """A fresh model that has heard the whole data set: its peak is full scale, and its features
-    are measured by what was learned from."""
+    """A fresh model with the scale and the statistics of its data set.
+
+    The peak of all recordings is full scale; mean and deviation of the features are those of the
+    recordings to learn from.
+    """
     model = SampleRNN(plan.model)
     model.scale.fill_(1.0 / peak(plan.library.clips))
     steering = make_steering(plan, plan.learned)
@@ -33,7 +36,7 @@ def make_model(plan: SampleRNNPlan) -> SampleRNN:
 
 
 def make_steering(plan: SampleRNNPlan, clips: Sequence[Clip]) -> Steering | None:
-    """Features and classes of the clips, where the model has any."""
+    """Features and classes of the clips; None where the model has neither."""
     if not plan.model.feature_count:
         return None
     settings = plan.training
@@ -41,7 +44,7 @@ def make_steering(plan: SampleRNNPlan, clips: Sequence[Clip]) -> Steering | None
 
 
 def make_layout(plan: SampleRNNPlan, rank: int, world: int) -> AnyPlace | InOrder:
-    """Where the training windows lie."""
+    """The layout of the training windows for process `rank` of `world`."""
     settings = plan.training
     frames, rows = [clip.frames for clip in plan.learned], settings.batch_size
     if settings.carry_state:
@@ -52,20 +55,26 @@ def make_layout(plan: SampleRNNPlan, rank: int, world: int) -> AnyPlace | InOrde
 
 
 def window_frames(model: SampleRNNConfig, settings: SampleRNNTrainConfig) -> int:
-    """Samples of a window: what is given, then what is predicted."""
+    """Samples of a window: those that are given, and those that are predicted."""
     return model.context + settings.num_frames * model.hop
 
 
 def arrange(
     model: SampleRNNConfig, settings: SampleRNNTrainConfig, data: str, library: Library
 ) -> Arrangement[SampleRNNConfig, SampleRNNTrainConfig]:
-    """Leave out what is too short, split, and name the classes.
+    """Leave out recordings that are too short, split the others, and find their classes.
 
     Whole files are held out; of an only file its end, at least one window.
 
+    Args:
+        model, settings: configs of the model and of the run.
+        data: file or folder of the recordings.
+        library: all recordings.
+
     Raises:
-        DataError: nothing is long enough (a file alone needs two windows), or classes can't be
-            read; ConfigError: classes don't fit.
+        DataError: no recording is long enough (an only file needs two windows), or the classes
+            can't be read.
+        ConfigError: the classes are not those that the model asks for.
     """
     window = window_frames(model, settings)
     library = _long_enough(library, window)
@@ -89,7 +98,7 @@ def peak(clips: Sequence[Clip]) -> float:
 
 
 def _long_enough(library: Library, window: int) -> Library:
-    """Without the files that are shorter than a window; alone, a file needs two."""
+    """The library without files that are shorter than a window, or two for an only file."""
     needed = window * (2 if len(library.clips) == 1 else 1)
     short = [clip for clip in library.clips if clip.frames < needed]
     reasons = [(str(clip.source), _too_short(clip, needed, library)) for clip in short]
@@ -97,7 +106,7 @@ def _long_enough(library: Library, window: int) -> Library:
     if not clips:
         raise DataError(reasons[0][1])
     found = replace(library, clips=clips, rejected=(*library.rejected, *reasons))
-    # The only one left has to make do for both parts.
+    # If only one is left, it has to serve for both parts.
     return _long_enough(found, window) if short and len(clips) == 1 else found
 
 

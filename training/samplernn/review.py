@@ -36,7 +36,7 @@ class SampleRNNReview(Review[SampleRNN, SampleRNNConfig, SampleRNNTrainConfig]):
     def begin(self, training: dict[str, Any] | None, model: Callable[[], SampleRNN]) -> None:
         start = self._given()
         if training is not None:
-            # What was edited while the run ran holds, but for what is said anew.
+            # Edits made while the run ran apply, except where a setting is given anew.
             edited = asdict(stored_arguments(self.out, start))
             told = {k: v for k, v in asdict(start).items() if v != training.get(k)}
             start = Arguments(**{**edited, **told})
@@ -91,7 +91,7 @@ class SampleRNNReview(Review[SampleRNN, SampleRNNConfig, SampleRNNTrainConfig]):
         epoch = make_layout(self.plan, 0, 1).epoch(step)
 
         def steer(frames: int) -> Array:
-            """Of a held-out recording, over and over."""
+            """Features of a held-out recording, repeated as often as needed."""
             assert steering is not None  # noqa: S101 - asked for only where there is one
             hops = max(1, clips[longest].frames // model.hop)
             own = steering.window(longest, 0, min(frames, hops) * model.hop)
@@ -111,7 +111,7 @@ class SampleRNNReview(Review[SampleRNN, SampleRNNConfig, SampleRNNTrainConfig]):
         write_generated(self.out, name, audio, shown, model.config.sample_rate)
 
     def _example(self, step: int) -> Array:
-        """A training window `[context + span]`, another one for each step."""
+        """A training window `[context + span]`, a different one for each step."""
         draw = np.random.default_rng([self._settings.seed, step, 4])
         clip = self.plan.learned[draw.integers(len(self.plan.learned))]
         start = draw.integers(clip.frames - self._window + 1)

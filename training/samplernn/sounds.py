@@ -1,4 +1,4 @@
-"""What a run lets one hear: what goes in, and what the model makes."""
+"""The audio that a run writes: recordings as the model has them, and what it generates."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ SHOWN_SECONDS = 10.0
 
 
 def ground_truth(model: SampleRNN, clips: Sequence[Clip]) -> Array:
-    """The recordings one after the other as they are after quantisation, `[1, samples]`.
+    """The recordings in a row after quantisation, `[1, samples]`, at most ten minutes of them.
 
-    Of long ones the first ten minutes, so that memory doesn't grow with them.
+    Args:
+        model: whose quantisation it is; clips: mono.
     """
     left = round(GROUND_TRUTH_SECONDS * model.config.sample_rate)
     parts = []
@@ -36,17 +37,22 @@ def ground_truth(model: SampleRNN, clips: Sequence[Clip]) -> Array:
 
 
 def quantised(model: SampleRNN, audio: Array) -> Array:
-    """Audio of any shape after quantisation and back."""
+    """Audio of any shape, quantised by the model and decoded again."""
     device = model.scale.device
     codes = model.encode(torch.from_numpy(audio).to(device))
     return model.decode(codes).cpu().numpy()
 
 
 def write_examples(folder: Path, model: SampleRNN, window: Array) -> None:
-    """The three parts of a training window `[1, context + span]`, as the model has them.
+    """Write the three parts of a training window as the model has them.
 
     `input_example.wav` is what the tiers hear, `target_example.wav` what is predicted, and
-    `overlap_example.wav` what the predictor looks back on: each sample's last few.
+    `overlap_example.wav` the samples before each target that the predictor looks back on.
+
+    Args:
+        folder: that the files are written to.
+        model: whose quantisation they went through.
+        window: `[1, context + span]`.
     """
     audio, rate = quantised(model, window), model.config.sample_rate
     taps = model.predictor.taps
@@ -69,12 +75,15 @@ def generated(
     temperature: float,
     seed: int,
 ) -> Array:
-    """New audio `[rows, samples]`, going on after `prime` `[samples]`.
+    """Audio that the model generates after the end of a recording, `[rows, samples]`.
 
     Args:
-        model: in eval mode; prime: at least `context` samples of a recording.
-        steering: gives `[frames, feature_count]` for a number of frames; None: the mean.
-        seconds: of audio; temperature, seed: of the drawing.
+        model: in eval mode.
+        prime: `[samples]`, at least `context` samples of a recording.
+        steering: from a number of frames to features `[frames, feature_count]`; None: their mean.
+        seconds: of audio.
+        rows: number of sounds.
+        temperature: of the drawing, at least 0; seed: of the drawing.
     """
     rate, hop = model.config.sample_rate, model.hop
     samples = max(1, round(seconds * rate))
@@ -91,10 +100,13 @@ def generated(
 
 
 def write_generated(out: Path, name: str, audio: Array, example: Array, sample_rate: int) -> None:
-    """`audio/<name>_<n>.wav` for each row, and `plots/<name>.png`: a recording over the first row.
+    """Write `audio/<name>_<n>.wav` for each row, and `plots/<name>.png`.
 
     Args:
-        audio: `[rows, samples]`; example: `[samples]`.
+        out: folder of the run; name: of the files.
+        audio: `[rows, samples]`, generated.
+        example: `[samples]`, a recording that is drawn above the first row.
+        sample_rate: Hz.
     """
     for number, row in enumerate(audio, 1):
         write_audio(out / "audio" / f"{name}_{number}.wav", np.clip(row[None], -1, 1), sample_rate)

@@ -1,4 +1,4 @@
-"""What steers a SampleRNN while it learns: features of the recordings, and their classes."""
+"""Features and classes of the recordings, which steer a SampleRNN while it learns."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ class Steering:
     """Features and class of every clip, at the frame rate of the model's top tier.
 
     Args:
-        clips: the recordings; config: of the model, with features or labels; labels: the class of
-            each clip, or none.
+        clips: the recordings.
+        config: of the model, with features or labels.
+        labels: the class of each clip; (): none.
     """
 
     def __init__(
@@ -32,12 +33,16 @@ class Steering:
         self._classes = [config.labels.index(label) for label in labels]
 
     def window(self, clip: int, start: int, samples: int) -> Array:
-        """`[samples / hop, feature_count]` for the samples from `start` of a clip on."""
+        """Steering `[samples / hop, feature_count]` of a part of a clip.
+
+        Args:
+            clip: its number; start: first sample of the part; samples: a multiple of the hop.
+        """
         config = self._config
         count = samples // config.hop
         out = np.zeros((count, config.feature_count), np.float32)
         if config.features:
-            # Both kinds of frames speak of their middle.
+            # Frames of both kinds describe their middle.
             middles = self._clips[clip].start + start + (np.arange(count) + 0.5) * config.hop
             found = self._features[clip]
             out[:, : len(config.features)] = interpolated(found, middles / config.feature_hop - 0.5)
@@ -54,8 +59,8 @@ class Steering:
             frames = np.concatenate([self._own_frames(i) for i in range(len(self._clips))])
             mean[own] = frames.mean(0, dtype=np.float64)
             spread = frames.std(0, dtype=np.float64)
-            # A feature that hardly moves would be divided by next to nothing, and whoever moves it
-            # later would be far away from all that was learned.
+            # A feature that hardly moves would be divided by next to nothing, and moving it later
+            # would lead far away from everything that was learned.
             deviation[own] = np.where(spread > 0.01, spread, 1.0)
         return mean.astype(np.float32), deviation.astype(np.float32)
 
@@ -66,7 +71,11 @@ class Steering:
 
 
 def interpolated(frames: Array, at: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Array:
-    """Rows of `frames` `[n, count]` at fractional places, the outermost ones held beyond."""
+    """Rows interpolated at fractional places; beyond the ends the outermost row holds.
+
+    Args:
+        frames: `[n, count]`; at: places `[m]`, in rows.
+    """
     at = np.clip(at, 0, len(frames) - 1)
     low = np.floor(at).astype(np.int64)
     high = np.minimum(low + 1, len(frames) - 1)
@@ -75,9 +84,12 @@ def interpolated(frames: Array, at: np.ndarray[tuple[int], np.dtype[np.float64]]
 
 
 def open_features(clip: Clip, config: SampleRNNConfig) -> Array:
-    """Features of the whole file that a clip is of, `[frames, count]`, memory-mapped.
+    """Features of the whole file that a clip belongs to, `[frames, count]`, memory-mapped.
 
-    They are taken once and kept beside the decoded file.
+    They are computed once and kept beside the decoded file.
+
+    Args:
+        clip: of the file; config: of the model.
 
     Raises:
         DataError: no room for them.

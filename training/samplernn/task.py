@@ -19,7 +19,12 @@ from training.samplernn.windows import Batch
 
 
 def learning_rate_at(step: int, settings: SampleRNNTrainConfig, factor: float = 1.0) -> float:
-    """The rate of `step` (0 is the first); `factor` is what plateaus have left of it."""
+    """The learning rate of a step.
+
+    Args:
+        step: 0 is the first; settings: of the run.
+        factor: share that the plateaus so far have left of it.
+    """
     share = factor
     if settings.schedule == "cosine":
         share = half_cosine(step, settings.steps, settings.final_rate)
@@ -33,7 +38,8 @@ class SampleRNNTask(Task):
     samples whose most likely code is the right one.
 
     Args:
-        model: with its scale and the statistics of its features set; settings: of the run.
+        model: with its scale and the statistics of its features set.
+        settings: of the run.
     """
 
     columns = ("loss", "bits", "accuracy", "gradient_norm")
@@ -72,7 +78,7 @@ class SampleRNNTask(Task):
         self._carried = dict(state.get("carried", {})) or None
 
     def _start(self, batch: Batch) -> State | None:
-        """The state that the rows begin with: carried over, or fresh (None: all are)."""
+        """The state that the rows begin with, carried over or fresh; None if all are fresh."""
         if self._carried is None:
             return None
         fresh = self.model.init_state(len(batch.audio))

@@ -1,7 +1,7 @@
 """Training windows, read from the decoded recordings when their step comes.
 
-A window is `context + span` samples: the first `context` are given, the others are predicted. No
-window is ever stored, and which ones a step has is a function of seed, step and process alone.
+A window is `context + span` samples: the first `context` are given, the others are predicted.
+Windows are never stored; those of a step are a function of seed, step and process alone.
 """
 
 from __future__ import annotations
@@ -21,8 +21,13 @@ from training.samplernn.steering import Steering
 
 
 class Batch(NamedTuple):
-    """`audio` float32 `[rows, context + span]`; `features` `[rows, span / hop, count]` or None;
-    `fresh` bool `[rows]`: the row does not go on where it ended in the batch before."""
+    """The windows of a step.
+
+    Attributes:
+        audio: float32 `[rows, context + span]`.
+        features: `[rows, span / hop, count]`, or None.
+        fresh: bool `[rows]`, whether the row doesn't continue where it ended in the batch before.
+    """
 
     audio: Tensor
     features: Tensor | None
@@ -30,7 +35,12 @@ class Batch(NamedTuple):
 
 
 class Places(NamedTuple):
-    """Where the windows of a step lie: `clips` and `starts` int64 `[rows]`, and `fresh`."""
+    """The places of the windows of a step.
+
+    Attributes:
+        clips: int64 `[rows]`, numbers of clips; starts: int64 `[rows]`, samples.
+        fresh: bool `[rows]`, as in `Batch`.
+    """
 
     clips: Indices
     starts: Indices
@@ -38,24 +48,26 @@ class Places(NamedTuple):
 
 
 class Layout(Protocol):
-    """Says where windows lie."""
+    """An order in which windows are learned."""
 
     def places(self, step: int) -> Places:
-        """Of the windows of `step`."""
+        """The places of the windows of a step."""
 
     def epoch(self, step: int) -> int:
-        """How often everything was gone through before `step`."""
+        """Number of times that everything was learned before a step."""
 
 
 class AnyPlace:
     """Windows that start at any sample, each start once per epoch, in shuffled order.
 
     Args:
-        frames: samples of each clip, at least `window`; rows: per step and process.
-        seed, rank, world: see the module.
+        frames: samples of each clip, each at least `window`.
+        window: samples.
+        rows: windows per step and process.
+        seed: of the run; rank: of the process; world: number of processes.
 
     Attributes:
-        items: starts there are.
+        items: number of starts.
     """
 
     def __init__(
@@ -66,11 +78,11 @@ class AnyPlace:
         self.items = int(self._ends[-1])
 
     def epoch(self, step: int) -> int:
-        """How often every start was used before `step`."""
+        """Number of times that every start was used before a step."""
         return step * self._world * self._rows // self.items
 
     def places(self, step: int) -> Places:
-        """Of the windows of `step`; every one is fresh."""
+        """The places of the windows of a step; all of them are fresh."""
         first = (step * self._world + self._rank) * self._rows
         epochs, at = np.divmod(np.arange(first, first + self._rows), self.items)
         for epoch in np.unique(epochs):
@@ -82,16 +94,19 @@ class AnyPlace:
 
 
 class InOrder:
-    """Windows of a row follow each other through all clips, each row from a place of its own.
+    """Windows that follow each other through all clips, each row from a place of its own.
 
-    When a row has been everywhere, windows shift by less than a span, so that gradients are cut at
-    other samples the next time.
+    After a row has covered everything, windows shift by less than a span, so that gradients are cut
+    at other samples the next time.
 
     Args:
-        frames: samples of each clip, at least `context + span`; rows: per step.
+        frames: samples of each clip, each at least `context + span`.
+        context: samples that are given; span: samples that are predicted.
+        rows: windows per step.
+        seed: of the run.
 
     Attributes:
-        items: windows there are.
+        items: number of windows.
     """
 
     def __init__(
@@ -104,11 +119,11 @@ class InOrder:
         self.items = int(self._ends[-1])
 
     def epoch(self, step: int) -> int:
-        """How often every row has been everywhere before `step`."""
+        """Number of times that every row has covered everything before a step."""
         return step // self.items
 
     def places(self, step: int) -> Places:
-        """Of the windows of `step`; fresh where a clip, or a new round, begins."""
+        """The places of the windows of a step; fresh where a clip or a new round begins."""
         tour, done = divmod(step, self.items)
         shifts = np.random.default_rng([self._seed, tour, 3]).integers(0, self._slack + 1)
         at = (np.arange(self._rows) * self.items // self._rows + done) % self.items
@@ -121,7 +136,10 @@ class WindowStream:
     """The batches of a span of steps, in order.
 
     Args:
-        clips: mono; window: samples; context: of them given; steps: which batches.
+        clips: mono.
+        layout: the order of the windows.
+        context: samples of a window that are given; window: all of its samples.
+        steps: of the batches, for one process.
         steering: features and classes of the clips, where the model has any.
     """
 
@@ -142,7 +160,7 @@ class WindowStream:
         return (self.batch(step) for step in range(self._steps.start, self._steps.stop))
 
     def batch(self, step: int) -> Batch:
-        """The batch of `step`."""
+        """The batch of a step."""
         clips, starts, fresh = self._layout.places(step)
         audio = np.empty((len(clips), self._window), np.float32)
         for row, clip, start in zip(audio, clips, starts, strict=True):

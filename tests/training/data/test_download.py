@@ -1,4 +1,4 @@
-"""Downloads: whole, gone on with, or refused in one clear line."""
+"""Downloads: complete, resumed, or refused in one clear line."""
 
 from __future__ import annotations
 
@@ -48,9 +48,11 @@ def test_a_broken_connection_is_taken_up_where_it_broke(server: Server, tmp_path
     assert asked == ["", "bytes=300000-", "bytes=400000-"]
 
 
-def test_what_was_given_up_is_gone_on_with_by_the_next_call(server: Server, tmp_path: Path) -> None:
+def test_what_was_given_up_is_resumed_by_the_next_call(server: Server, tmp_path: Path) -> None:
     server.breaks = [300_000, 0, 0]
-    with pytest.raises(DataError, match=r"broke off after 300000 bytes .* goes on from there"):
+    with pytest.raises(
+        DataError, match=r"broke off after 300000 bytes .* the same command resumes it"
+    ):
         get(server, tmp_path / "here.bin", attempts=2)
     assert not (tmp_path / "here.bin").exists()
     server.requests.clear()
@@ -88,7 +90,7 @@ def test_a_part_that_is_already_whole_or_too_long(server: Server, tmp_path: Path
 def test_what_can_not_be_had(server: Server, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="the server answers 404"):
         download(f"{server.url}/absent.bin", tmp_path / "here.bin")
-    with pytest.raises(ConfigError, match=r"is no address; http://… or https://…"):
+    with pytest.raises(ConfigError, match=r"is not an address; http://… or https://…"):
         download((tmp_path / "x").as_uri(), tmp_path / "here.bin")
     nobody = "http://127.0.0.1:9/sounds.bin"
     with pytest.raises(DataError, match=r"can't be reached .* or --mirror URL"):

@@ -1,7 +1,7 @@
 """Published sets of sounds by name: fetched on request, and found again when a run asks for them.
 
-- `catalogue`: the archives there are; `selection`: which of their sounds a name stands for.
-- `download`: a file over HTTP, gone on with where it broke off; `archive`: members out of a
-  `.tar.gz`, as a stream, and nothing outside their folder.
-- `fetch`: all of it in turn; `place`: where sets lie.
+- `catalogue`: the archives that are known; `selection`: the sounds of them that a name stands for.
+- `download`: a file over HTTP, resumed where it broke off; `archive`: members extracted from a
+  `.tar.gz` as a stream, and none outside their folder.
+- `fetch`: all of these steps in order; `place`: the folders of the sets.
 """

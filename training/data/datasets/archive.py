@@ -23,7 +23,7 @@ CHUNK = 1 << 20
 
 
 def file_digest(path: Path, on_bytes: OnBytes | None = None) -> str:
-    """SHA-256 of a file, hexadecimal; `on_bytes` hears (done, total)."""
+    """SHA-256 of a file, hexadecimal; `on_bytes` is called with (done, total)."""
     digest, total, done = hashlib.sha256(), path.stat().st_size, 0
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
@@ -42,7 +42,11 @@ def member_names(path: Path, on_bytes: OnBytes | None = None) -> list[str]:
 
 @contextlib.contextmanager
 def open_member(path: Path, name: str, on_bytes: OnBytes | None = None) -> Iterator[IO[bytes]]:
-    """One file of the archive to be read, and no more of the archive than up to it.
+    """One file of the archive, open for reading; the archive is read no further than to it.
+
+    Args:
+        path: the archive; name: of the member, without a leading "./".
+        on_bytes: called with (done, total) of the compressed bytes.
 
     Raises:
         DataError: as `extract`, or there is no such member.
@@ -60,15 +64,17 @@ def extract(
 ) -> None:
     """Write members of the archive into `folder`, which exists.
 
-    The archive is read to its end, so that a damaged one is found out.
+    The archive is read to its end, so that a damaged one is always noticed.
 
     Args:
+        path: the archive.
         wanted: names of members, each with the name of its file.
+        folder: that the files are written to; it exists.
         on_bytes: called with (done, total) of the compressed bytes.
 
     Raises:
-        DataError: it is damaged or no `.tar.gz`, a wanted member is missing or larger than a sound
-            can be, or any member's path leads out of its folder or is a link or a device.
+        DataError: the archive is damaged or no `.tar.gz`; a wanted member is missing or larger than
+            a sound can be; or a member's path leads out of its folder, or it is a link or a device.
     """
     missing = dict(wanted)
     with _members(path, on_bytes) as (members, tar):
@@ -107,13 +113,13 @@ def _members(
 def _judged(
     path: Path, tar: tarfile.TarFile, plain: gzip.GzipFile
 ) -> Iterator[tuple[str, tarfile.TarInfo]]:
-    """Members by name; after the last one the rest is read, whose end is the checksum."""
+    """Members by name; after the last one the rest is read, because the checksum is at its end."""
     for member in tar:
         name = PurePosixPath(member.name)
         if name.is_absolute() or ".." in name.parts or "\\" in member.name:
             raise DataError(f"{path}: member {member.name!r:.80} leads out of its folder; refused")
         if not (member.isfile() or member.isdir()):
-            raise DataError(f"{path}: member {member.name!r:.80} is no plain file; refused")
+            raise DataError(f"{path}: member {member.name!r:.80} is not a plain file; refused")
         yield str(name), member
     while plain.read(CHUNK):
         pass
@@ -122,12 +128,14 @@ def _judged(
 def _content(path: Path, tar: tarfile.TarFile, member: tarfile.TarInfo, most: int) -> IO[bytes]:
     source = tar.extractfile(member) if member.isfile() else None
     if source is None or member.size > most:
-        raise DataError(f"{path}: member {member.name} is no file of at most {most} bytes; refused")
+        raise DataError(
+            f"{path}: member {member.name} is not a file of at most {most} bytes; refused"
+        )
     return source
 
 
 class _Counting:
-    """A file that tells how much of it was read."""
+    """A file that reports how much of it was read."""
 
     def __init__(self, file: IO[bytes], path: Path, on_bytes: OnBytes | None) -> None:
         self._file, self._on_bytes = file, on_bytes

@@ -1,4 +1,4 @@
-"""A file over HTTP that is whole or goes on later where it broke off."""
+"""A file over HTTP: complete, or resumed later where it broke off."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ WAIT_S = 2.0
 
 
 class _BrokenError(Exception):
-    """The transfer ended early; another attempt may go on with it."""
+    """The transfer ended early; another attempt may resume it."""
 
 
 def remote_size(url: str) -> int:
-    """Bytes of the file there, 0 where the server doesn't say.
+    """Size in bytes of the file at an address, 0 where the server doesn't tell.
 
     Raises:
-        ConfigError: no address of the web; DataError: the server can't be reached or has no such
-            file.
+        ConfigError: the address is not of http or https.
+        DataError: the server can't be reached or has no such file.
     """
     try:
         with _open(url, {}, method="HEAD") as answer:
@@ -52,19 +52,21 @@ def download(
     attempts: int = ATTEMPTS,
     wait_s: float = WAIT_S,
 ) -> None:
-    """Fetch `url` to `target`, which appears when it is whole.
+    """Fetch `url` to `target`, which appears when it is complete.
 
-    What has come lies in `<target>.part` until then. A broken connection is taken up again, and so
-    is, at the next call, a download that was given up, if the server still has the same file.
+    Until then the bytes received so far are in `<target>.part`. A broken connection is resumed, and
+    so is, at the next call, a download that was given up, if the server still has the same file.
 
     Args:
-        on_bytes: called with (done, total) after each chunk.
-        attempts: in a row that bring nothing before it is given up.
-        wait_s: before the next one, doubled each time that nothing came.
+        url: address of the file, http or https.
+        target: path to write.
+        on_bytes: called with (done, total) after each chunk; total is 0 where it isn't known.
+        attempts: number of attempts in a row without a single byte after which it is given up.
+        wait_s: seconds before the next attempt, doubled after each one without a byte.
 
     Raises:
-        ConfigError: no address of the web.
-        DataError: no such file, no room, or the connection can't be had for long enough.
+        ConfigError: the address is not of http or https.
+        DataError: there is no such file or no room, or the connection breaks too often.
     """
     part = target.with_name(f"{target.name}.part")
     failures = 0
@@ -77,8 +79,8 @@ def download(
             failures = 0 if _size(part) > before else failures + 1
             if failures >= attempts:
                 raise DataError(
-                    f"{url}: broke off after {_size(part)} bytes ({error}); the same command goes"
-                    " on from there"
+                    f"{url}: broke off after {_size(part)} bytes ({error}); the same command"
+                    " resumes it"
                 ) from None
             time.sleep(wait_s * 2**failures)
         except OSError as error:
@@ -88,7 +90,7 @@ def download(
 
 
 def _go_on(url: str, part: Path, on_bytes: OnBytes | None) -> None:
-    """Append what is missing. Raises `_BrokenError` where another attempt may help."""
+    """Append the missing bytes. Raises `_BrokenError` where another attempt may help."""
     have = _size(part)
     headers = {"Range": f"bytes={have}-"} if have else {}
     validator = _validator_file(part)
@@ -98,7 +100,7 @@ def _go_on(url: str, part: Path, on_bytes: OnBytes | None) -> None:
         if answer.status == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
             if have != _total(answer):
                 part.unlink()  # longer than the file that is there now
-                raise _BrokenError("what was there before is not part of it")
+                raise _BrokenError("the bytes on the disk are not part of it")
             return
         if answer.status != http.client.PARTIAL_CONTENT:
             have = 0
@@ -107,7 +109,7 @@ def _go_on(url: str, part: Path, on_bytes: OnBytes | None) -> None:
         total = _total(answer)
         _require_room(part, total - have)
         tag = answer.headers.get("ETag") or ""
-        # A weak tag says that the meaning is the same, not the bytes.
+        # A weak tag vouches for the same meaning, not for the same bytes.
         tag = tag if tag and not tag.startswith("W/") else answer.headers.get("Last-Modified") or ""
         validator.write_text(tag, "utf-8") if tag else validator.unlink(missing_ok=True)
         with part.open("r+b" if have else "wb") as file:
@@ -124,7 +126,7 @@ def _go_on(url: str, part: Path, on_bytes: OnBytes | None) -> None:
 def _open(url: str, headers: dict[str, str], method: str = "GET") -> Any:
     """The answer, whose status is 200, 206 or 416."""
     if urlsplit(url).scheme not in ("http", "https"):
-        raise ConfigError(f"{url!r:.200} is no address; http://… or https://… is needed")
+        raise ConfigError(f"{url!r:.200} is not an address; http://… or https://… is needed")
     request = urllib.request.Request(url, headers=headers, method=method)  # noqa: S310 - see above
     try:
         return urllib.request.urlopen(request, timeout=TIMEOUT_S)  # noqa: S310
@@ -149,13 +151,13 @@ def _read(answer: Any) -> bytes:
 
 
 def _start(answer: Any) -> int:
-    """First byte of a part: "bytes 100-199/300" starts at 100; -1 where it isn't told."""
+    """First byte of a part: "bytes 100-199/300" starts at 100; -1 where the server doesn't tell."""
     found = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range") or "")
     return int(found[1]) if found else -1
 
 
 def _total(answer: Any) -> int:
-    """Size of the whole file, 0 where it isn't told."""
+    """Size of the whole file, 0 where the server doesn't tell."""
     found = re.search(r"/(\d+)$", answer.headers.get("Content-Range") or "")
     if found:
         return int(found[1])

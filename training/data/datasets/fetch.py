@@ -1,4 +1,4 @@
-"""From the name of a set to a folder of sounds."""
+"""A published set of sounds fetched by its name into a folder."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Talk:
-    """What is said to a person meanwhile, and asked.
+    """The conversation with the user during a fetch.
 
     Attributes:
-        ask: whether to go on, given the reason to stop and think.
-        say: a line; progress: (what is going on, bytes done, bytes in all or 0).
+        ask: given what is about to happen, asks whether to go on.
+        say: prints a line.
+        progress: shows (name of the step, bytes done, bytes in all, 0 if not known).
     """
 
     ask: Ask
@@ -38,20 +39,21 @@ class Talk:
 
 
 def fetch(name: str, talk: Talk, root: Path | None = None, mirror: str | None = None) -> Path:
-    """Get the set of that name and set it in place; returns its folder.
+    """Download a set and set it in place; returns its folder.
 
     The archive stays in `<root>/archives`, for other selections from it.
 
     Args:
-        name: see `training.data.datasets.selection`.
+        name: of the set, see `training.data.datasets.selection`.
+        talk: the conversation with the user.
         root: folder of the sets; None: the user's.
         mirror: address of a folder that has the archive; None: the one that the variable
             SYNTH_MIRROR names, else its publisher's.
 
     Raises:
-        ConfigError: unknown name, or no address.
-        DataError: not wanted after all; can't be reached; broken off; no room; another checksum;
-            a damaged archive, or one that lacks what is wanted.
+        ConfigError: the name is unknown, or the mirror is no address.
+        DataError: the user declines; the server can't be reached or breaks off; no room; or the
+            archive has another checksum, is damaged or lacks wanted sounds.
     """
     selection = parse_selection(name)
     root = root or default_root()
@@ -67,7 +69,7 @@ def fetch(name: str, talk: Talk, root: Path | None = None, mirror: str | None = 
     digest = _require_digest(path, archive, talk)
     count = _set_in_place(name, selection, path, folder, digest, talk)
     if count < selection.count:
-        talk.say(f"{count} sounds are like that; {selection.count} were asked for")
+        talk.say(f"{count} sounds match; {selection.count} were asked for")
     talk.say(f"{count} sounds in {folder}; {path} may be deleted, or kept for other selections")
     return folder
 
@@ -77,15 +79,15 @@ def _get(archive: Archive, path: Path, base: str, talk: Talk) -> None:
     size = remote_size(url) or archive.size
     told = f"{size / 1e6:,.0f} MB" if size else "of unknown size"
     if not talk.ask(f"{archive.about}, {archive.licence}: {url}, {told}, to {path.parent}"):
-        raise DataError(f"{archive.file} is not there and was not fetched")
+        raise DataError(f"{archive.file} is not here, and its download was declined")
     download(url, path, on_bytes=lambda done, total: talk.progress("download", done, total or size))
 
 
 def _require_digest(path: Path, archive: Archive, talk: Talk) -> str:
-    """The archive's SHA-256, which is the published one, or the one it had last time.
+    """The archive's SHA-256, checked against the published one, or that of an earlier call.
 
     Raises:
-        DataError: it is another one. The file is put aside, so that the next call fetches it anew.
+        DataError: they differ. The file is put aside, so that the next call fetches it again.
     """
     noted = path.with_name(f"{path.name}.sha256")
     meant = archive.sha256 or (noted.read_text("utf-8").strip() if noted.exists() else "")
@@ -121,7 +123,7 @@ def _set_in_place(
     _make_folder(partial)
     try:
         extract(path, wanted, partial, extracting)
-        # Read to its end without a fault: from now on it has to stay what it is.
+        # Read to its end without a fault: from now on the archive must have this digest.
         path.with_name(f"{path.name}.sha256").write_text(f"{digest}\n", "utf-8")
         (partial / FACTS).write_text(_facts(name, selection, digest, len(wanted)), "utf-8")
         os.replace(partial, folder)

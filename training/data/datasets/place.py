@@ -1,4 +1,4 @@
-"""Where fetched sets lie."""
+"""The folders of fetched sets."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def default_root() -> Path:
 
 
 def set_folder(name: str, root: Path | None = None) -> Path:
-    """Where the set of that name lies, or will."""
+    """The folder of the set of that name, fetched or not."""
     return (root or default_root()) / folder_name(name)
 
 
 def is_fetched(folder: Path) -> bool:
-    """Whether the set in this folder is whole: it gets its facts before it gets its name."""
+    """Whether the set in this folder is complete: its facts are written before it gets its name."""
     return (folder / FACTS).is_file()
 
 
@@ -31,12 +31,12 @@ def locate(data: str | Path, root: Path | None = None) -> Path:
     """Folder or file of recordings that `data` means: its path, or a fetched set's.
 
     Args:
-        data: a path, or a name such as "NSYNTH.diverse_baseline"; what exists is a path.
+        data: a path, or a name such as "NSYNTH.diverse_baseline"; a path that exists wins.
         root: folder of the sets; None: the user's.
 
     Raises:
-        ConfigError: a name of a set that there is not.
-        DataError: a set that is not fetched yet; the message has the command.
+        ConfigError: the name of a set that doesn't exist.
+        DataError: the set is not fetched yet; the message has the command.
     """
     if Path(data).exists() or not is_dataset(str(data)):
         return Path(data)

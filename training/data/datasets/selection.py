@@ -1,4 +1,4 @@
-"""Which sounds of an archive a name stands for.
+"""The sounds of an archive that a name stands for.
 
     SPEECHCOMMANDS                                    the ten digits, 1024 recordings
     SPEECHCOMMANDS?words=yes,no&count=200
@@ -6,9 +6,9 @@
     NSYNTH.keyboard_baseline                          keyboard notes of keys 60 … 64
     NSYNTH?family=guitar,mallet&pitch=24-84&velocity=100
 
-The two baselines are named after the sets of Zuiderveld et al. 2021 (arXiv 2111.08462), and drawn
-by what is known of them: family, pitch and number. Their own lists of notes are not published under
-a licence that allows to pass them on, so these are other notes of the same kind.
+The two baselines are named after the sets of Zuiderveld et al. 2021 (arXiv 2111.08462) and drawn by
+the same criteria: family, pitch and number. Their lists of notes are published under no licence
+that allows us to pass them on, so these are other notes of the same kind.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ class SpeechCommands:
     """Recordings of words, the same number of each.
 
     Args:
-        words: that are said; count: recordings in all, 1 … 105829; seed: of the draw.
+        words: spoken in the recordings; count: recordings in all, 1 … 300000; seed: of the draw,
+            0 … 2³¹-1.
     """
 
     words: tuple[str, ...] = DIGITS
@@ -67,7 +68,7 @@ class SpeechCommands:
     seed: int = 0
 
     archive: ClassVar[Archive] = SPEECH_COMMANDS
-    index: ClassVar[str] = ""  # there is none: members are named after their word
+    index: ClassVar[str] = ""  # none is needed: members are named after their word
 
     def __post_init__(self) -> None:
         _require_draw(self.count, self.seed)
@@ -78,7 +79,7 @@ class SpeechCommands:
         """Members to extract, each with the name of its file, by the names of all members.
 
         Raises:
-            DataError: a word is not there.
+            DataError: the archive has no recording of a word.
         """
         groups: dict[str, list[str]] = {word: [] for word in self.words}
         for member in members:
@@ -94,12 +95,12 @@ class SpeechCommands:
 
 @dataclass(frozen=True)
 class NSynth:
-    """Notes of NSynth's training set, as many of each family as far as they go.
+    """Notes of NSynth's training set, in equal numbers of each family as long as they last.
 
     Args:
         family, source: of instruments, () for any.
-        pitch: MIDI keys; velocity: MIDI, any of the spans.
-        count: notes in all, 1 … 289205; seed: of the draw.
+        pitch: MIDI keys 0 … 127; velocity: MIDI 0 … 127, within any of the spans.
+        count: notes in all, 1 … 300000; seed: of the draw, 0 … 2³¹-1.
     """
 
     family: tuple[str, ...] = ()
@@ -126,14 +127,14 @@ class NSynth:
         """Members to extract, each with the name of its file, by the archive's `examples.json`.
 
         Raises:
-            DataError: the index is not one, or no note is wanted.
+            DataError: the index can't be read, or no note matches.
         """
         groups: dict[str, list[str]] = {}
         for name, note in _notes(index).items():
             if self._wants(note):
                 groups.setdefault(note[0], []).append(name)
         if not groups:
-            raise DataError(f"no note of {self.archive.file} is like that; widen the selection")
+            raise DataError(f"no note of {self.archive.file} matches; widen the selection")
         return {
             f"nsynth-train/audio/{name}.wav": f"{name}.wav"
             for name in draw(groups, self.count, self.seed)
@@ -160,7 +161,7 @@ _NAMED: dict[str, Selection] = {
 
 
 def is_dataset(name: str) -> bool:
-    """Whether a name is meant for a set of sounds, right or wrong, and not for a file.
+    """Whether a name is meant as that of a set of sounds, existing or not, rather than of a file.
 
     >>> is_dataset("NSYNTH.my_baseline"), is_dataset("NSYNTHS"), is_dataset("./NSYNTH?")
     (True, False, False)
@@ -171,10 +172,10 @@ def is_dataset(name: str) -> bool:
 
 
 def parse_selection(name: str) -> Selection:
-    """The selection of a name as above.
+    """The selection that a name as in the module's list stands for.
 
     Raises:
-        ConfigError: unknown name or criterion, or a value that doesn't fit.
+        ConfigError: unknown name or criterion, or a value out of range.
     """
     known, _, query = name.partition("?")
     if known not in _NAMED:
@@ -190,7 +191,7 @@ def parse_selection(name: str) -> Selection:
 
 
 def folder_name(name: str) -> str:
-    """Name of the folder of a set, without signs that a shell or a file system might mind.
+    """Name of the folder of a set, without characters that are special to a shell or file system.
 
     >>> folder_name("NSYNTH?pitch=24-84&family=mallet")
     'NSYNTH+family=mallet+pitch=24-84'
@@ -200,10 +201,13 @@ def folder_name(name: str) -> str:
 
 
 def draw(groups: Mapping[str, Iterable[str]], count: int, seed: int) -> list[str]:
-    """`count` names, groups in turn until they are used up; fewer if there are fewer.
+    """`count` names, taken from the groups in turn until these are used up.
 
-    The order within a group is that of a digest of seed and name, so it depends neither on the
-    order of the names nor on which others there are.
+    Within a group names are ordered by a digest of seed and name, so the order depends neither on
+    that of the arguments nor on which other names there are.
+
+    Args:
+        groups: names by group; count: names wanted, fewer if there are fewer; seed: of the digest.
     """
 
     def digest(name: str) -> bytes:
@@ -215,7 +219,7 @@ def draw(groups: Mapping[str, Iterable[str]], count: int, seed: int) -> list[str
 
 
 def _notes(index: IO[bytes] | None) -> dict[str, tuple[str, str, int, int]]:
-    """Name to (family, source, pitch, velocity), for all of 289205 notes in little memory."""
+    """Name to (family, source, pitch, velocity), for 289205 notes in little memory."""
 
     def slim(entry: dict[str, Any]) -> Any:
         if "instrument_family_str" not in entry:
@@ -232,10 +236,10 @@ def _notes(index: IO[bytes] | None) -> dict[str, tuple[str, str, int, int]]:
             f"{NSynth.index} can't be read ({error}); fetch the archive again"
         ) from None
     if not isinstance(notes, dict) or not all(isinstance(note, tuple) for note in notes.values()):
-        raise DataError(f"{NSynth.index} holds no notes; get the archive anew")
+        raise DataError(f"{NSynth.index} holds no notes; fetch the archive again")
     for name in notes:
         if PurePosixPath(name).name != name or name.startswith("."):
-            raise DataError(f"{NSynth.index} names a note {name!r:.80}, which is no name of a file")
+            raise DataError(f"{NSynth.index} names a note {name!r:.80}, which is no file name")
     return notes
 
 

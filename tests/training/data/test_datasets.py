@@ -305,7 +305,7 @@ def test_command(
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     given = ["fetch", "SPEECHCOMMANDS?words=zero,one&count=4"]
     unasked = CliRunner().invoke(cli, given, input="")
-    assert "--yes goes on without asking" in unasked.output
+    assert "--yes downloads without asking" in unasked.output
     assert unasked.exit_code == 2
     refused = CliRunner().invoke(cli, given, input="n\n")
     assert isinstance(refused.exception, DataError)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from realtime.engine.flush_to_zero import flush_to_zero
 from realtime.engine.glides import Found, Glides
 from realtime.engine.guard import Guard
 from realtime.engine.plugin import Array, Plugin
@@ -113,6 +114,7 @@ class Engine:
         self._order += 1
         heapq.heappush(self._queue, (max(event.time, self.now), self._order, event))
 
+    @flush_to_zero()  # here and not in a driver: live and offline make the same samples
     def render(self, frames: int, audio_in: Array | None = None) -> Array:
         """The next `[channels, frames]`; `audio_in` is `[channels_in, frames]`."""
         pieces = []

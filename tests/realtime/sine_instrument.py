@@ -5,10 +5,7 @@ Made by hand from ONNX operators: what is heard is what the player's messages me
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import onnx
@@ -16,7 +13,6 @@ from onnx import TensorProto, helper, numpy_helper
 
 from synth.contract import METADATA_KEY, Control, Manifest, TensorSpec
 
-T = TypeVar("T")
 RATE, HOP = 48_000, 64
 LEVEL = 0.1  # of a voice without pressure; full pressure doubles it
 CONTROLS = (
@@ -52,13 +48,6 @@ _NUMBERS = {
     "a4": 69.0, "twelve": 12.0, "two": 2.0, "turns": 440.0 / RATE, "circle": 2 * np.pi,
     "level": LEVEL,
 }  # fmt: skip
-
-
-def apart(function: Callable[[], T]) -> T:
-    """What a function returns, called in a thread of its own: a runtime session turns subnormal
-    numbers off in the thread that opens it, and other tests need them."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(function).result()
 
 
 def write_sine(folder: Path) -> Path:

@@ -38,7 +38,8 @@ class OnnxPlugin:
         options.log_severity_level = 4
         # A thread that spins between steps would take the core from the audio server.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.add_session_config_entry("session.set_denormal_as_zero", "1")
+        # Not session.set_denormal_as_zero: the first session of a process would set that mode for
+        # good in the thread that makes it, and no other would set it anywhere. The engine flushes.
         try:
             self._session: Any = onnxruntime.InferenceSession(
                 data, options, providers=["CPUExecutionProvider"]

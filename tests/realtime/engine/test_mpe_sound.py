@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from synth.cli import main
-from tests.realtime.sine_instrument import LEVEL, RATE, apart, write_sine
+from tests.realtime.sine_instrument import LEVEL, RATE, write_sine
 
 TICKS = 480  # a quarter of 0.5 s
 
@@ -70,7 +70,7 @@ def test_every_note_of_an_mpe_file_has_its_own_pitch_and_pressure(tmp_path: Path
     mpe_song(song)
     arguments = ["render", str(instrument), "--midi", str(song), "--out", str(out)]
     with pytest.raises(SystemExit) as end:
-        apart(lambda: main([*arguments, "--rate", str(RATE), "--tail", "0.2"]))
+        main([*arguments, "--rate", str(RATE), "--tail", "0.2"])
     assert not end.value.code
     audio = soundfile.read(out)[0][:, 0]
 

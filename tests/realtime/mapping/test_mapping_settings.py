@@ -15,7 +15,7 @@ from realtime.namespace.event import NOW, Event
 from realtime.namespace.namespace import Namespace
 from realtime.session.offline import render_files
 from synth.contract import ConfigError, Control
-from tests.realtime.sine_instrument import LEVEL, apart, write_sine
+from tests.realtime.sine_instrument import LEVEL, write_sine
 
 CONTROLS = (
     Control("position", 1, (0.0,), (2.0,), (0.5,), "s"),
@@ -103,6 +103,6 @@ def test_a_map_makes_a_file_without_configuration_mpe(tmp_path: Path) -> None:
     file.save(song)
     mapping.write_text("mpe: 15\nset: {/sine/pressure/pressure: 0.5}\n")
     instrument = write_sine(tmp_path)
-    apart(lambda: render_files(instrument, out, midi=song, mapping=mapping, tail_s=0.1))
+    render_files(instrument, out, midi=song, mapping=mapping, tail_s=0.1)
     heard = soundfile.read(out)[0][12_000:36_000, 0]
     assert np.abs(heard).max() == pytest.approx(1.5 * LEVEL, rel=0.02)

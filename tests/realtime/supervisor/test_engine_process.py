@@ -15,6 +15,7 @@ import pytest
 
 from realtime.namespace.event import NOW, Event
 from realtime.process.link import encode, encode_events, read_message
+from tests.realtime.whisper_instrument import LEVEL, write_whisper
 
 TIMEOUT_S = 10.0
 
@@ -62,6 +63,12 @@ def hear(process: subprocess.Popen[bytes], *kinds: str) -> dict[str, Any]:
     pytest.fail(f"it ended with {process.wait(TIMEOUT_S)} without saying {kinds}")
 
 
+def peaks(process: subprocess.Popen[bytes], beats: int = 100) -> Iterator[float]:
+    """The engine's peak at each of the next beats."""
+    for _ in range(beats):
+        yield hear(process, "beat")["stats"]["engine"].get("peak", 0.0)
+
+
 def test_a_life_from_setup_to_stop(start: Start) -> None:
     """Ready with the rack's description, playing with what was agreed, beats, stopped."""
     process = start("sine", kind="null")
@@ -74,6 +81,20 @@ def test_a_life_from_setup_to_stop(start: Start) -> None:
     tell(process, encode("stop"))
     assert hear(process, "stopped")["clean"]
     assert process.wait(TIMEOUT_S) == 0
+
+
+def test_subnormal_numbers_are_flushed_where_it_renders(start: Start, tmp_path: Path) -> None:
+    """What dies away slows no step down: a note made of such a number is silence, in the render
+    thread as offline. (That the instrument plays at all is heard first.)"""
+    path, process = write_whisper(tmp_path), start()
+    tell(process, encode("setup", engine={"instruments": [str(path)]}, driver={"kind": "null"}))
+    hear(process, "ready")
+    loud = [Event(NOW, "/note/on", (60.0, 127.0)), Event(NOW, "/whisper/aloud", (1.0,))]
+    tell(process, encode_events("play", loud))
+    assert any(peak > LEVEL / 2 for peak in peaks(process))
+    tell(process, encode_events("events", [Event(NOW, "/whisper/aloud", (0.0,))]))
+    assert any(peak < LEVEL * 1e-3 for peak in peaks(process))
+    assert hear(process, "beat")["stats"]["engine"]["active_voices"] == 1
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from synth.contract.errors import (
     ModelFileError,
     ProtocolError,
     SynthError,
+    one_line,
 )
 from synth.contract.files import remove_leftovers, write_bytes
 from synth.contract.manifest import FORMAT_VERSION, METADATA_KEY, Manifest, TensorSpec
@@ -45,6 +46,7 @@ __all__ = [
     "config_from_dict",
     "config_to_dict",
     "find_audio",
+    "one_line",
     "read_audio",
     "read_yaml",
     "remove_leftovers",

@@ -10,11 +10,10 @@ import threading
 import time
 from typing import Any, Self
 
-import synth.contract as contract
 from realtime.midi.ports import check_api, lasting
 from realtime.process.child import ChildProcess, Note
 from realtime.process.link import encode
-from synth.contract import DeviceError, SynthError
+from synth.contract import DeviceError, SynthError, error_named
 
 START_S = 10.0
 SILENCE_S = 3.0
@@ -150,8 +149,7 @@ class MidiPort:
             self.name, self.api = str(message["name"]), str(message["api"])
             self.virtual, self._there = bool(message["virtual"]), True
         elif kind == "error":
-            raised = getattr(contract, str(message["name"]), SynthError)
-            self._error = raised(str(message["message"]))
+            self._error = error_named(str(message["name"]), str(message["message"]))
         elif kind == "gone":
             self._gone = True
             self._error = self._error or DeviceError(

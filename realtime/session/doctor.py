@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from realtime.plugins.bundled import bundled_instrument
-from synth.contract import SynthError
+from synth.contract import SynthError, one_line
 
 OLDEST_PYTHON = (3, 11)
 PROBE_TIMEOUT_S = 20.0
@@ -213,7 +213,7 @@ def probe(name: str) -> int:
     try:
         line = {"found": PROBES[name]()}
     except (SynthError, ImportError, OSError) as error:
-        line = {"error": " ".join(str(error).split())}
+        line = {"error": one_line(error, 1000)}
     sys.stdout.write(json.dumps(line) + "\n")
     return 0
 

@@ -18,7 +18,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import synth.contract as contract
 from realtime.device.driver import DriverSettings
 from realtime.namespace.event import Event
 from realtime.process.child import ChildProcess, Note
@@ -26,7 +25,7 @@ from realtime.process.clock import SampleClock
 from realtime.process.link import encode, encode_events
 from realtime.record.log import further_take
 from realtime.supervisor.recall import Recall
-from synth.contract import DeviceError, SynthError
+from synth.contract import DeviceError, SynthError, error_named
 
 TICK_S = 0.05
 HISTORY = 256
@@ -349,7 +348,7 @@ class Supervisor:
         elif kind == "lost":
             raise _Loss(message["cause"], message["message"])
         elif kind == "error":
-            error = _error(message)
+            error = error_named(str(message.get("name")), str(message.get("message")))
             if first:
                 raise error
             raise _Loss("device" if isinstance(error, DeviceError) else "crash", str(error))
@@ -437,10 +436,3 @@ class Supervisor:
     def _update(self, **changes: Any) -> None:
         with self._changed:
             self._status = replace(self._status, **changes)
-
-
-def _error(message: dict[str, Any]) -> SynthError:
-    """The process's error, as the class it had there."""
-    kind = getattr(contract, str(message.get("name")), SynthError)
-    known = isinstance(kind, type) and issubclass(kind, SynthError)
-    return (kind if known else SynthError)(str(message.get("message")))

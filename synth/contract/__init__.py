@@ -1,6 +1,6 @@
 """What all parts agree on (numpy, no torch).
 
-- `errors`: `SynthError` and its branches.
+- `errors`: `SynthError` and its branches; errors as one line, and from another process.
 - `control`: `Control`, one thing that can be moved.
 - `manifest`: `Manifest`, what an instrument file says of itself.
 - `audio`: audio files in and out; `reading`: mixed and resampled as a model takes them.
@@ -24,6 +24,7 @@ from synth.contract.errors import (
     ModelFileError,
     ProtocolError,
     SynthError,
+    error_named,
     one_line,
 )
 from synth.contract.files import remove_leftovers, write_bytes
@@ -45,6 +46,7 @@ __all__ = [
     "audio_info",
     "config_from_dict",
     "config_to_dict",
+    "error_named",
     "find_audio",
     "one_line",
     "read_audio",

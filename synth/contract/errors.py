@@ -33,6 +33,23 @@ class ProtocolError(SynthError):
     """Bytes from outside (OSC, MIDI) break their protocol. Counted, never fatal to the sound."""
 
 
+def error_named(name: str, message: str) -> SynthError:
+    """An error that another process had and told by name and text.
+
+    Args:
+        name: of the class there, `type(error).__name__`; message: its text.
+
+    Returns:
+        An error of that class; a `SynthError` where no class of this tree is called so.
+
+    >>> error_named("DeviceError", "no such device"), error_named("KeyError", "'x'")
+    (DeviceError('no such device'), SynthError("'x'"))
+    """
+    kinds = (ConfigError, DataError, ModelFileError, DeviceError, ProtocolError)
+    kind = next((kind for kind in kinds if kind.__name__ == name), SynthError)
+    return kind(message)
+
+
 def one_line(error: BaseException, limit: int = 160) -> str:
     """What an error says, as one line that fits into a message.
 

@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 
 from realtime.engine.plugin import Array, Rows
 from realtime.plugins.onnx.file import read_instrument
-from synth.contract import Manifest, ModelFileError
-
-_ERRORS = (RuntimeError, ValueError, IndexError)  # what onnxruntime's binding raises
+from synth.contract import Manifest, ModelFileError, one_line
 
 
 class OnnxPlugin:
@@ -44,8 +42,8 @@ class OnnxPlugin:
             self._session: Any = onnxruntime.InferenceSession(
                 data, options, providers=["CPUExecutionProvider"]
             )
-        except (*_ERRORS, Exception) as error:  # noqa: BLE001 - its exceptions share no base class
-            raise ModelFileError(f"{path}: onnxruntime refuses it ({_line(error)})") from None
+        except Exception as error:  # noqa: BLE001 - its exceptions share no base class
+            raise ModelFileError(f"{path}: onnxruntime refuses it ({one_line(error)})") from None
         seed = self.manifest.with_role("seed")
         self._seed = seed.name if seed else ""
         self._states = [s.name for s in self.manifest.state]
@@ -70,7 +68,7 @@ class OnnxPlugin:
             try:
                 out = self.process(np.arange(count), controls, audio if effect else None)
             except Exception as error:  # noqa: BLE001 - see above
-                raise ModelFileError(f"{self._path}: doesn't run ({_line(error)})") from None
+                raise ModelFileError(f"{self._path}: doesn't run ({one_line(error)})") from None
             if out.shape != (count, manifest.channels_out, manifest.hop):
                 raise ModelFileError(
                     f"{self._path}: a step makes {out.shape}, not one hop of {manifest.hop}"
@@ -131,7 +129,3 @@ def osc_name(manifest: Manifest) -> str:
     """A name that is good in an OSC address: lower-case letters, digits, underscores."""
     kept = "".join(c if c.isascii() and c.isalnum() else "_" for c in manifest.name.lower())
     return kept.strip("_")[:32] or manifest.family
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:160]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import zipfile
 from pathlib import Path
 
-from synth.contract import METADATA_KEY, Manifest, ModelFileError
+from synth.contract import METADATA_KEY, Manifest, ModelFileError, one_line
 from synth.contract.manifest import MAX_JSON_BYTES
 
 MAX_BYTES = 2 << 30
@@ -41,7 +42,7 @@ def check_archive(path: str | Path) -> Manifest | None:
                     return _manifest(path, archive, entry)
             return None
     except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError, ValueError) as error:
-        raise ModelFileError(f"{path}: not a TorchScript archive ({_line(error)})") from None
+        raise ModelFileError(f"{path}: not a TorchScript archive ({one_line(error)})") from None
 
 
 def _check_sizes(path: Path, entries: list[zipfile.ZipInfo]) -> None:
@@ -68,5 +69,6 @@ def _manifest(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> M
         raise ModelFileError(f"{path}: {error}") from None
 
 
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:160] or type(error).__name__
+def last_words(error: BaseException) -> str:
+    """The end of a TorchScript error, as one line: torch tells the cause after all its calls."""
+    return one_line(error, sys.maxsize)[-160:]

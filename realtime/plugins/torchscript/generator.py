@@ -11,6 +11,7 @@ import numpy as np
 
 from realtime.engine.plugin import Array, Rows
 from realtime.plugins.onnx.plugin import osc_name
+from realtime.plugins.torchscript.file import last_words
 from synth.contract import Manifest, ModelFileError
 
 
@@ -37,7 +38,7 @@ class TorchScriptGenerator:
                 module: Any = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
             self._step: Any = module.eval().step
         except Exception as error:  # noqa: BLE001 - whatever a program raises
-            raise ModelFileError(f"{path}: doesn't load ({_line(error)})") from None
+            raise ModelFileError(f"{path}: doesn't load ({last_words(error)})") from None
         self._state: list[Any] = []
 
     def prepare(self, slots: int) -> None:
@@ -58,7 +59,7 @@ class TorchScriptGenerator:
                 made, *new = self._step(torch.ones(1, dtype=torch.int64),
                                         torch.from_numpy(joined), *state)  # fmt: skip
         except Exception as error:  # noqa: BLE001 - whatever a program raises
-            raise ModelFileError(f"{self._path}: doesn't run ({_line(error)})") from None
+            raise ModelFileError(f"{self._path}: doesn't run ({last_words(error)})") from None
         for part, after in zip(self._state, new, strict=True):
             part[rows] = after.numpy()
         return made.numpy().copy()  # type: ignore[no-any-return]
@@ -69,7 +70,3 @@ class TorchScriptGenerator:
 
     def close(self) -> None:
         self._step, self._state = None, []
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[-160:] or type(error).__name__

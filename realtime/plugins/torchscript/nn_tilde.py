@@ -16,7 +16,7 @@ import numpy as np
 
 from realtime.engine.plugin import Array, Rows
 from realtime.plugins.onnx.plugin import osc_name
-from realtime.plugins.torchscript.file import check_archive
+from realtime.plugins.torchscript.file import check_archive, last_words
 from synth.contract import ConfigError, Control, Manifest, ModelFileError
 
 ASSUMED_RATE_HZ = 48_000
@@ -106,7 +106,7 @@ class TorchScriptPlugin:
                     self._apply(row, values)
                     out[at] = self._forward(row, audio[at])
         except Exception as error:  # noqa: BLE001 - whatever a foreign program raises
-            raise ModelFileError(f"{self._path}: doesn't run ({_line(error)})") from None
+            raise ModelFileError(f"{self._path}: doesn't run ({last_words(error)})") from None
         return out
 
     def reset(self, rows: Rows) -> None:
@@ -154,7 +154,7 @@ class TorchScriptPlugin:
                 warnings.filterwarnings("ignore", "`?torch.jit", DeprecationWarning)
                 module: Any = load(str(self._path), map_location="cpu")
         except Exception as error:  # noqa: BLE001 - whatever a foreign program raises
-            raise ModelFileError(f"{self._path}: doesn't load ({_line(error)})") from None
+            raise ModelFileError(f"{self._path}: doesn't load ({last_words(error)})") from None
         return module.eval()
 
     def _twin(self) -> Any:
@@ -257,7 +257,3 @@ def _replace(module: Any, name: str, value: Any) -> None:
     for part in path:
         module = getattr(module, part)
     setattr(module, leaf, value)
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[-160:] or type(error).__name__

@@ -28,7 +28,7 @@ from realtime.namespace.sources import Source
 from realtime.namespace.values import Change
 from realtime.plugins.bundled import bundled_instrument
 from realtime.plugins.onnx.file import read_instrument
-from realtime.plugins.onnx.plugin import osc_name
+from realtime.plugins.osc_name import osc_name
 from realtime.session.offline import render_files
 from realtime.session.score import read_log, read_midi
 from realtime.session.session import Session, SessionSettings

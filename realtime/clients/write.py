@@ -19,8 +19,9 @@ from realtime.namespace.global_addresses import GLOBAL_VALUES
 from realtime.namespace.namespace import Namespace
 from realtime.oscquery.tree import Node, Tree
 from realtime.plugins.bundled import instrument_path
-from realtime.plugins.rack import load_rack
-from synth.contract import DataError
+from realtime.plugins.manifest import read_manifest
+from realtime.plugins.osc_name import osc_name
+from synth.contract import Control, DataError
 from synth.contract.roles import EXPRESSION, NOTE, TRANSPORT
 
 MAX_ELEMENTS = 16  # of a vector get a fader each; the others are set by address
@@ -50,21 +51,19 @@ def write_clients(
     Args:
         instrument: file, name of a bundled one, or None for the default.
         host, port: where OSC is taken, written into the clients.
-        trust: whether a TorchScript file, which is a program, may be opened.
+        trust: whether a TorchScript file without manifest may be opened. It is a program, and has
+            to run before its controls are known.
 
     Raises:
         ModelFileError: the instrument can't be opened.
         DataError: a file can't be written.
     """
-    (plugin,) = load_rack([str(instrument_path(instrument))], trust=trust)
-    try:
-        tree = Tree(Namespace({plugin.name: plugin.manifest.controls})).node("/")
-    finally:
-        plugin.close()
-    surface = surface_of(tree, plugin.name, host, port)
+    name, controls = _look_into(instrument_path(instrument), trust)
+    tree = Tree(Namespace({name: controls})).node("/")
+    surface = surface_of(tree, name, host, port)
     written = []
-    for name, generate in GENERATORS.items():
-        path = Path(out) / name
+    for file, generate in GENERATORS.items():
+        path = Path(out) / file
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(generate(surface), encoding="utf-8", newline="\n")
@@ -74,6 +73,18 @@ def write_clients(
             ) from None
         written.append(path)
     return written
+
+
+def _look_into(path: Path, trust: bool) -> tuple[str, tuple[Control, ...]]:
+    """Name and controls of an instrument, from its manifest where it has one."""
+    manifest = read_manifest(path)
+    if manifest is not None:
+        return osc_name(manifest), manifest.controls
+    from realtime.plugins.rack import load_rack  # the runtimes, which no other file needs here
+
+    (plugin,) = load_rack([str(path)], trust=trust)
+    plugin.close()
+    return plugin.name, plugin.manifest.controls
 
 
 def surface_of(tree: Node, name: str, host: str, port: int) -> Surface:

@@ -8,10 +8,10 @@ from pathlib import Path
 from realtime.engine.engine import Engine
 from realtime.engine.plugin import Plugin
 from realtime.engine.settings import EngineSettings
+from realtime.plugins.manifest import refuse_trained
 from realtime.plugins.onnx.plugin import OnnxPlugin
 from realtime.plugins.torchscript.file import check_archive
 from realtime.plugins.torchscript.generator import TorchScriptGenerator
-from synth.contract import ModelFileError
 
 
 def build_engine(settings: EngineSettings) -> Engine:
@@ -34,8 +34,5 @@ def _load(path: Path, trust: bool) -> Plugin:
         )
 
         return TorchScriptPlugin(path, trust=trust)
-    if path.suffix == ".pt":
-        raise ModelFileError(
-            f"{path}: a trained model; make it playable with `synth export {path}`"
-        )
+    refuse_trained(path)
     return OnnxPlugin(path)

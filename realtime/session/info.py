@@ -8,9 +8,8 @@ from typing import Any
 from realtime.device.listing import list_devices
 from realtime.midi.ports import list_ports
 from realtime.plugins.bundled import instrument_path
-from realtime.plugins.onnx.file import read_instrument
-from realtime.plugins.torchscript.file import check_archive
-from synth.contract import Control, DeviceError, Manifest, ModelFileError
+from realtime.plugins.manifest import read_manifest
+from synth.contract import Control, DeviceError, ModelFileError
 
 
 def describe_file(path: str | Path | None) -> dict[str, Any]:
@@ -20,10 +19,15 @@ def describe_file(path: str | Path | None) -> dict[str, Any]:
         ModelFileError: the file is refused.
     """
     path = instrument_path(path)
-    size, manifest = _look_into(path)
+    manifest = read_manifest(path)
+    if manifest is None:
+        raise ModelFileError(
+            f"{path}: a TorchScript file without manifest, which says nothing of itself before it"
+            " runs; if you trust where it comes from, `synth bench --trust` measures it"
+        )
     return {
         "path": str(path),
-        "bytes": size,
+        "bytes": path.stat().st_size,
         "name": manifest.name,
         "family": manifest.family,
         "kind": manifest.kind,
@@ -39,24 +43,6 @@ def describe_file(path: str | Path | None) -> dict[str, Any]:
         "state_values": sum(_size(s.shape) for s in manifest.state),
         "provenance": manifest.provenance,
     }
-
-
-def _look_into(path: Path) -> tuple[int, Manifest]:
-    """Size in bytes and manifest, found without running anything."""
-    if path.suffix == ".pt":
-        raise ModelFileError(
-            f"{path}: a trained model; make it playable with `synth export {path}`"
-        )
-    if path.suffix != ".ts":
-        data, manifest = read_instrument(path)
-        return len(data), manifest
-    found = check_archive(path)
-    if found is None:
-        raise ModelFileError(
-            f"{path}: a TorchScript file without manifest, which says nothing of itself before it"
-            " runs; if you trust where it comes from, `synth bench --trust` measures it"
-        )
-    return path.stat().st_size, found
 
 
 def format_description(info: dict[str, Any]) -> str:

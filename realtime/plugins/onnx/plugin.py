@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from realtime.engine.plugin import Array, Rows
 from realtime.plugins.onnx.file import read_instrument
-from synth.contract import Manifest, ModelFileError, one_line
+from realtime.plugins.osc_name import osc_name
+from synth.contract import ModelFileError, one_line
 
 
 class OnnxPlugin:
@@ -123,9 +124,3 @@ class OnnxPlugin:
 
 
 _ONE_FRAME = np.ones(1, np.int64)
-
-
-def osc_name(manifest: Manifest) -> str:
-    """A name that is good in an OSC address: lower-case letters, digits, underscores."""
-    kept = "".join(c if c.isascii() and c.isalnum() else "_" for c in manifest.name.lower())
-    return kept.strip("_")[:32] or manifest.family

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from realtime.engine.plugin import Array, Rows
-from realtime.plugins.onnx.plugin import osc_name
+from realtime.plugins.osc_name import osc_name
 from realtime.plugins.torchscript.file import last_words
 from synth.contract import Manifest, ModelFileError
 

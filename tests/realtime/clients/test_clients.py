@@ -7,6 +7,8 @@ import json
 import re
 import shutil
 import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,7 @@ from realtime.clients.surface import Surface, number
 from realtime.clients.write import GENERATORS, MAX_ELEMENTS, MAX_FADERS, surface_of, write_clients
 from realtime.namespace.namespace import Namespace
 from realtime.oscquery.tree import Tree
-from synth.contract import Control, DataError, ModelFileError
+from synth.contract import METADATA_KEY, Control, DataError, Manifest, ModelFileError
 from tests.realtime.jack_peers import wait_until
 
 PATIENCE_S = 20.0
@@ -109,3 +111,25 @@ def test_what_can_not_be_made_is_said(tmp_path: Path) -> None:
     blocked.write_text("a file")
     with pytest.raises(DataError, match=r"blocked.*--out"):
         write_clients(None, blocked)
+
+
+def test_a_manifest_is_enough(tmp_path: Path) -> None:
+    """No runtime is loaded for an ONNX instrument; a TorchScript file with a manifest, which isn't
+    run, needs no trust, and one without does."""
+    code = (
+        "import sys; from realtime.clients.write import write_clients;"
+        f"write_clients(None, {str(tmp_path / 'default')!r});"
+        "print({'onnxruntime', 'torch'} & {*sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+    manifest = Manifest("Odd one", "test", "effect", 48_000, 64, 1, 1, controls=ODD)
+    for name, texts in (("with.ts", {METADATA_KEY: manifest.to_json()}), ("without.ts", {})):
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            archive.writestr("x/code/x.py", "")
+            for key, text in texts.items():
+                archive.writestr(f"x/extra/{key}", text)
+    script, *_ = write_clients(str(tmp_path / "with.ts"), tmp_path / "with")
+    assert "/odd_one/steps" in script.read_text()
+    with pytest.raises(ModelFileError, match="--trust"):
+        write_clients(str(tmp_path / "without.ts"), tmp_path / "without")

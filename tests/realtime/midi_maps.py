@@ -1,6 +1,8 @@
-"""A map for tests of what lies around it: binds sources to addresses, 0 … 1."""
+"""Maps for tests of what lies around them: sources bound to addresses."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from realtime.namespace.event import NOW, Event
 from realtime.namespace.sources import Source
@@ -21,3 +23,14 @@ class Map:
         """See `Mover`."""
         address = self.bound.get((source.kind, int(source.number)))
         return () if address is None else (Event(time, address, (position,)),)
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A source that moves an address over 0 … 10."""
+
+    source: Source
+    target: str
+
+    def share(self, value: float) -> float:
+        return value / 10

@@ -2,21 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from realtime.midi.faders import HOLD_S, MAX_AT_ONCE, Faders
 from realtime.namespace.sources import Source
-
-
-@dataclass(frozen=True)
-class Linear:
-    """A source that moves an address over 0 … 10."""
-
-    source: Source
-    target: str
-
-    def share(self, value: float) -> float:
-        return value / 10
+from tests.realtime.midi_maps import Linear
 
 
 class Desk:

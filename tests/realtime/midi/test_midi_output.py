@@ -12,8 +12,6 @@ from typing import Any
 
 import mido
 import pytest
-from test_midi_faders import Linear
-from test_mpe_sound import mpe_song
 
 from realtime.midi import jack as midi_jack
 from realtime.midi.faders import Faders
@@ -25,7 +23,8 @@ from realtime.namespace.sources import Source
 from realtime.session.score import read_midi
 from tests.conftest import JackServer
 from tests.realtime.jack_peers import Desk, Keyboard, Pianist, wait_until
-from tests.realtime.midi_maps import Map
+from tests.realtime.midi_maps import Linear, Map
+from tests.realtime.mpe_song import mpe_song
 
 pytestmark = [
     pytest.mark.peers,

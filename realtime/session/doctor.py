@@ -10,15 +10,17 @@ from __future__ import annotations
 import json
 import os
 import platform
-import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 from realtime.plugins.bundled import bundled_instrument
 from synth.contract import SynthError, one_line
@@ -26,7 +28,6 @@ from synth.contract import SynthError, one_line
 OLDEST_PYTHON = (3, 11)
 PROBE_TIMEOUT_S = 20.0
 RT_PRIORITY = 10
-_REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)\s*([^;]*)(?:;\s*(.*))?")
 _SOUNDFONTS = ("/usr/share/sounds/sf2", "/usr/share/soundfonts", "/opt/homebrew/share/soundfonts")
 
 
@@ -57,14 +58,6 @@ def examine() -> list[Check]:
     return [*checks, _sound_server(), _renderer()]
 
 
-def healthy(checks: Iterable[Check]) -> bool:
-    """Whether nothing that is needed is missing."""
-    return all(check.ok for check in checks if check.needed)
-
-
-# ---- what Python itself knows ----------------------------------------------------------------
-
-
 def _python() -> Check:
     oldest = ".".join(map(str, OLDEST_PYTHON))
     ok = sys.version_info[:2] >= OLDEST_PYTHON
@@ -80,24 +73,16 @@ def _packages() -> list[Check]:
         remedy = f"{sys.executable} -m pip install -c constraints.txt -e ."
         return [Check("synth", False, "is not installed, only found", remedy)]
     checks = [Check("synth", True, metadata.version("synth"))]
-    for text in requirements:
-        name, versions, marker = read_requirement(text)
-        if not marker or marker == "train":
-            checks.append(check_package(name, versions, needed=not marker))
+    for wanted in map(Requirement, requirements):
+        needed = _applies(wanted, extra="")
+        if needed or _applies(wanted, extra="train"):
+            checks.append(check_package(wanted.name, str(wanted.specifier), needed))
     return checks
 
 
-def read_requirement(text: str) -> tuple[str, str, str]:
-    """Name, version clauses and extra of a requirement as package metadata writes it.
-
-    >>> read_requirement('torch<2.14,>=2.11; extra == "train"')
-    ('torch', '<2.14,>=2.11', 'train')
-    """
-    match = _REQUIREMENT.match(text)
-    if match is None:
-        return text, "", ""
-    extra = re.search(r"extra == ['\"]([^'\"]+)['\"]", match[3] or "")
-    return match[1], match[2].strip(), extra[1] if extra else ""
+def _applies(requirement: Requirement, extra: str) -> bool:
+    """Whether it is asked for on this machine, with an extra of synth."""
+    return requirement.marker is None or requirement.marker.evaluate({"extra": extra})
 
 
 def check_package(name: str, versions: str, needed: bool) -> Check:
@@ -113,27 +98,9 @@ def check_package(name: str, versions: str, needed: bool) -> Check:
         found = metadata.version(name)
     except metadata.PackageNotFoundError:
         return Check(name, False, f"is not installed{purpose}", remedy, needed)
-    fits = all(_fits(found, clause.strip()) for clause in versions.split(",") if clause.strip())
+    fits = SpecifierSet(versions).contains(found, prereleases=True)
     detail = found if fits else f"{found}; {versions} is needed{purpose}"
     return Check(name, fits, detail, "" if fits else remedy, needed)
-
-
-def _fits(found: str, clause: str) -> bool:
-    sign = clause.rstrip("0123456789.*")
-    own, bound = _numbers(found), _numbers(clause.removeprefix(sign))
-    known = {">=": own >= bound, ">": own > bound, "<": own < bound, "<=": own <= bound}
-    return known.get(sign.strip(), True)
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    # Zeros at the end say nothing: 3.0 is 3.
-    numbers = [int(n) for n in re.findall(r"\d+", re.split(r"[^\d.]", version, maxsplit=1)[0])]
-    while numbers and numbers[-1] == 0:
-        numbers.pop()
-    return tuple(numbers)
-
-
-# ---- what is asked in a process of its own ------------------------------------------------------
 
 
 def _probe_devices() -> Any:
@@ -218,9 +185,6 @@ def probe(name: str) -> int:
     return 0
 
 
-# ---- what the answers mean --------------------------------------------------------------------
-
-
 def _read_devices(answer: Any) -> list[Check]:
     if isinstance(answer, str):
         mend = _install({"linux": "libportaudio2"}, f"{sys.executable} -m pip install sounddevice")
@@ -273,9 +237,6 @@ _READERS: dict[str, Callable[[Any], list[Check]]] = {
     "instrument": _read_instrument,
     "realtime": _read_realtime,
 }
-
-
-# ---- programs --------------------------------------------------------------------------------
 
 
 def _sound_server() -> Check:

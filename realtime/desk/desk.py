@@ -179,8 +179,6 @@ class Desk:
                 self._pads.append(address)
                 self._commands.add(address, _pad_command(address, pad.name, act))
 
-    # -- learning and maps ---------------------------------------------------------------------
-
     def _foreign(self, address: str, args: Args, at: int) -> bool:
         events = self.mapper.foreign(address, args, at)
         if events is None:
@@ -227,8 +225,6 @@ class Desk:
         self._use(read_mapping(path, self._namespace))
         return done("/mapping/load", name)
 
-    # -- snapshots -----------------------------------------------------------------------------
-
     def _store(self, args: Args) -> Answer:
         name = _text(args, "a name")
         self.snapshots.store(name, self._values.all())
@@ -248,8 +244,6 @@ class Desk:
         share = min(max(_number(args[2]), 0.0), 1.0)
         self._take(self.snapshots.morph(str(args[0]), str(args[1]), share))
         return done("/snapshot/morph", args[0], args[1], share)
-
-    # -- recordings ----------------------------------------------------------------------------
 
     def _start_recording(self, args: Args) -> Answer:
         name = time.strftime("%Y-%m-%d_%H-%M-%S")

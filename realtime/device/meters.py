@@ -24,7 +24,7 @@ class Meters:
         self._last = 0.0
 
     def block(self, render_s: float, late_s: float, duration_s: float) -> None:
-        """Note one block: seconds it took, seconds it was begun too late, seconds it lasts."""
+        """Count one block: seconds it took, seconds it was begun too late, seconds it lasts."""
         self._seconds[self.blocks % HISTORY] = render_s
         self.blocks += 1
         self._last = render_s
@@ -36,7 +36,7 @@ class Meters:
             self.late_thread += 1
 
     def underrun(self, late_s: float, duration_s: float) -> None:
-        """Note that the ring ran empty while the thread was `late_s` behind its plan."""
+        """Count that the ring ran empty while the thread was `late_s` behind its plan."""
         if self._last > duration_s:
             self.underruns["render"] += 1
         elif late_s > duration_s / 2:

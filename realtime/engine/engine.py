@@ -93,8 +93,6 @@ class Engine:
             total = max(total, strip.latency) if strip.is_generator else total + strip.latency
         return total
 
-    # -- audio ---------------------------------------------------------------------------------
-
     def schedule(self, event: Event) -> None:
         """Take an event in; beyond 65536 waiting ones it is dropped and counted.
 
@@ -144,8 +142,6 @@ class Engine:
 
     def _silence(self, count: int) -> Array:
         return np.zeros((self.channels, count), np.float32)
-
-    # -- events --------------------------------------------------------------------------------
 
     def _clear_scheduled(self) -> None:
         """Forget what was to happen later; but notes that were to end then end now."""
@@ -291,8 +287,6 @@ class Engine:
     def _panic(self, value: tuple[float, ...]) -> None:
         for strip in self.strips.values():
             strip.panic()
-
-    # -- what others see -----------------------------------------------------------------------
 
     def stats(self) -> dict[str, float | int]:
         """Meters and counters since the start."""

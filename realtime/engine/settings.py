@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -39,8 +38,3 @@ class EngineSettings:
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
         return asdict(self)
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> EngineSettings:
-        """Inverse of `to_dict`."""
-        return cls(**{**data, "instruments": tuple(data.get("instruments", ()))})

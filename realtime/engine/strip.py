@@ -132,8 +132,6 @@ class Strip:
         self._failures, self._rest_hops = 0, 0
         self.latency = self._prefill(sample_rate)
 
-    # -- audio ---------------------------------------------------------------------------------
-
     def generate(self, count: int) -> Array:
         """The next `[channels, count]` of a generator."""
         while len(self._out) < count:
@@ -241,8 +239,6 @@ class Strip:
         self._dc.reset()
         if self._failures >= ERRORS_BEFORE_REST:
             self._failures, self._rest_hops = 0, max(1, round(REST_S / self.hop_s))
-
-    # -- events --------------------------------------------------------------------------------
 
     def note_on(self, key: float, velocity: float, ident: int = 0) -> None:
         """Start a note; velocity 0 … 1; `ident` tells notes of one key apart."""

@@ -117,9 +117,6 @@ def plain_data(mapping: ControlMap, namespace: Namespace) -> dict[str, Any]:
     return data
 
 
-# -- reading -----------------------------------------------------------------------------------
-
-
 def _short(number: Any, entry: Any, namespace: Namespace) -> Binding:
     where: Where = ("cc", number)
     if not is_int(number, 0, _NUMBERS["cc"]):
@@ -302,9 +299,6 @@ def _refuse_unknown(data: Mapping[Any, Any], known: Sequence[str], where: Where)
             raise MappingError((*where, key), f"unknown key {key!r}; known are {', '.join(known)}")
 
 
-# -- writing -----------------------------------------------------------------------------------
-
-
 def _plain_binding(binding: Binding) -> dict[str, Any]:
     source = binding.source
     data: dict[str, Any] = {"source": str(source._replace(channel=ANY_CHANNEL))}
@@ -332,9 +326,6 @@ def _plain_pad(pad: Pad, namespace: Namespace) -> dict[str, Any]:
         "neighbours": pad.neighbours,
         "points": points,
     }
-
-
-# -- where a mistake is ------------------------------------------------------------------------
 
 
 def _field(where: Where) -> str:

@@ -83,8 +83,6 @@ class Mapper:
             self._at: dict[Binding, float] = {}
             self._sent: dict[Binding, float] = {}
 
-    # -- movements -----------------------------------------------------------------------------
-
     def moved(self, source: Source, position: float, time: int = NOW) -> tuple[Event, ...]:
         """See `Mover`; while a control is being learnt, it is bound to the source first."""
         with self._lock:
@@ -131,8 +129,6 @@ class Mapper:
         there = binding.share(value[0])
         passed = before is not None and (before - there) * (share - there) <= 0
         return passed or abs(share - there) <= CLOSE
-
-    # -- macros and pads -----------------------------------------------------------------------
 
     def outcome(self, event: Event) -> list[Event]:
         """An event and all that follows from it, in order; `is_own` ones are not for the engine."""
@@ -216,8 +212,6 @@ class Mapper:
         self.replace(replace(self._mapping, pads=pads))
         return len(pad.points)
 
-    # -- learning ------------------------------------------------------------------------------
-
     def learn(self, target: str, low: float | None = None, high: float | None = None) -> None:
         """Bind a control to what moves next.
 
@@ -233,12 +227,6 @@ class Mapper:
         """Wait for no movement any more."""
         with self._lock:
             self._learner.arm(None)
-
-    @property
-    def learning(self) -> str:
-        """The control that waits for a movement, or ""."""
-        binding = self._learner.binding
-        return binding.target if binding is not None else ""
 
     def forget(self, target: str) -> int:
         """Let nothing move a control any more; how many sources did."""

@@ -95,8 +95,6 @@ class MidiDecoder:
             channel.controllers[:] = bytes(128)
         return (*_REST, *self.clock.stop(), Event(NOW, "/all_notes_off"))
 
-    # -- channel messages ----------------------------------------------------------------------
-
     def _channel(self, message: bytes) -> tuple[Event, ...]:
         channel = self._channels[(message[0] & 0x0F) + 1]
         if self.mapping.channel not in (None, channel.number):
@@ -190,8 +188,6 @@ class MidiDecoder:
     ) -> tuple[Event, ...]:
         return self.mapping.moved(Source(kind, number, channel.number), position)
 
-    # -- parameters ----------------------------------------------------------------------------
-
     def _parameter(self, channel: Channel, parameter: Parameter) -> tuple[Event, ...]:
         kind, number, value = parameter
         if kind == "rpn" and number == BEND_RANGE:
@@ -224,8 +220,6 @@ class MidiDecoder:
         for number in self.zones.channels(manager):
             if number != manager:
                 self._channels[number].bend_range = semitones
-
-    # -- expression ----------------------------------------------------------------------------
 
     def _bent(self, channel: Channel) -> tuple[Event, ...]:
         if self.zones.manager_of(channel.number) is not None:

@@ -11,7 +11,7 @@ import time
 from typing import Any, Self
 
 from realtime.midi.ports import check_api, lasting
-from realtime.process.child import ChildProcess, Note
+from realtime.process.child import ChildProcess, Report
 from realtime.process.link import encode
 from synth.contract import DeviceError, SynthError, error_named
 
@@ -126,16 +126,16 @@ class MidiPort:
                 process.reap()
         self._release()
 
-    def _take(self, note: Note) -> None:
+    def _take(self, report: Report) -> None:
         """What the process says, on its reader's thread."""
-        process, message = note
+        process, message = report
         kind = message["kind"]
         with self._changed:
             # The first words can come before the constructor has the process in its hands.
             if process is not (self._process or process):
                 return
             self._heard = time.monotonic()
-            self._note(kind, message)
+            self._update(kind, message)
             self._changed.notify_all()
         if kind == "midi":
             self._midi(bytes.fromhex(message["data"]), float(message["at"]))
@@ -144,7 +144,7 @@ class MidiPort:
         elif kind == "gone":
             self._release()
 
-    def _note(self, kind: str, message: dict[str, Any]) -> None:
+    def _update(self, kind: str, message: dict[str, Any]) -> None:
         if kind == "open":
             self.name, self.api = str(message["name"]), str(message["api"])
             self.virtual, self._there = bool(message["virtual"]), True

@@ -98,7 +98,7 @@ class Values:
                 for address, value in fresh.items()
             }
 
-    def note(self, event: Event, source: str = "") -> None:
+    def observe(self, event: Event, source: str = "") -> None:
         """Learn from an event and tell the listeners. What it can't mean is left to the engine.
 
         Of a glide, it is where it ends."""

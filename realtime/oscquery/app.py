@@ -13,7 +13,7 @@ from importlib.resources import files
 from typing import Any
 from urllib.parse import unquote
 
-from realtime.oscquery.origin import ANYWHERE, Guard
+from realtime.oscquery.origin import ANYWHERE, OriginCheck
 from realtime.oscquery.tree import (
     EXTENSIONS,
     NoContentError,
@@ -60,7 +60,7 @@ class OscQueryApp:
     (wrong requests, commands and packets).
     """
 
-    def __init__(self, tree: Tree, guard: Guard, name: str, osc: tuple[str, int]) -> None:
+    def __init__(self, tree: Tree, guard: OriginCheck, name: str, osc: tuple[str, int]) -> None:
         self.tree, self._guard, self._name, self._osc = tree, guard, name, osc
         self._clients: set[Client] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -97,15 +97,15 @@ class OscQueryApp:
         """Take another tree and tell the clients which methods came and went. Any thread."""
         before, after = self.tree.methods, tree.methods
         self.tree = tree
-        notes = [_command("PATH_REMOVED", path) for path in sorted(before - after)]
-        notes += [_command("PATH_ADDED", path) for path in sorted(after - before)]
-        if notes and self._loop is not None:
-            _call(self._loop, lambda: self._note(notes, before - after))
+        changes = [_command("PATH_REMOVED", path) for path in sorted(before - after)]
+        changes += [_command("PATH_ADDED", path) for path in sorted(after - before)]
+        if changes and self._loop is not None:
+            _call(self._loop, lambda: self._announce(changes, before - after))
 
-    def _note(self, notes: Sequence[str], gone: frozenset[str]) -> None:
+    def _announce(self, changes: Sequence[str], gone: frozenset[str]) -> None:
         for client in self._clients:
             client.forget(gone)
-            client.tell(notes)
+            client.tell(changes)
         self._collect_wishes()
 
     def _spread(self, controls: frozenset[str]) -> None:

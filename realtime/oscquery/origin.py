@@ -21,7 +21,7 @@ def is_loopback(host: str) -> bool:
     return ipaddress.ip_address(host.partition("%")[0]).is_loopback
 
 
-class Guard:
+class OriginCheck:
     """Knows the names under which a server may be addressed.
 
     Args:

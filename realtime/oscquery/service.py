@@ -13,7 +13,7 @@ from realtime.namespace.values import Values
 from realtime.osc.builtins import BUILTINS
 from realtime.oscquery.announcement import Announcement, is_announced
 from realtime.oscquery.app import OscQueryApp
-from realtime.oscquery.origin import ANYWHERE, Guard
+from realtime.oscquery.origin import ANYWHERE, OriginCheck
 from realtime.oscquery.server import OscQueryServer
 from realtime.oscquery.tree import Tree
 
@@ -54,7 +54,9 @@ class OscQuery:
         self._meters, self._commands = tuple(meters), commands or Commands()
         self._server = server = OscQueryServer(host, port)
         self.host, self.port, self.warning = server.host, server.port, server.warning
-        self._app = OscQueryApp(self._tree(namespace), Guard(server.host, server.port), name, osc)
+        self._app = OscQueryApp(
+            self._tree(namespace), OriginCheck(server.host, server.port), name, osc
+        )
         self._listener = values.listen(self._app.wants)
         self._closing = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="oscquery values", daemon=True)

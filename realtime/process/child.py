@@ -26,7 +26,7 @@ ENVIRONMENT = {
     "MKL_NUM_THREADS": "1",
 }
 
-Note = tuple["ChildProcess", dict[str, Any]]
+Report = tuple["ChildProcess", dict[str, Any]]
 
 
 class ChildProcess:
@@ -43,7 +43,7 @@ class ChildProcess:
         DeviceError: the process can't be started.
     """
 
-    def __init__(self, take: Callable[[Note], None], module: str) -> None:
+    def __init__(self, take: Callable[[Report], None], module: str) -> None:
         self.outbox = Outbox()
         self.stderr: deque[str] = deque(maxlen=STDERR_LINES)
         try:

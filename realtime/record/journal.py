@@ -45,7 +45,7 @@ class Journal:
         self._targets: list[str] = []
 
     def add(self, sample: int, event: Event) -> None:
-        """Note an event that was handed over at a sample. A few microseconds; never raises."""
+        """Keep an event that was handed over at a sample. A few microseconds; never raises."""
         if not self.whole:
             return
         number = self._numbers.get(event.target)

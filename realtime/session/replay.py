@@ -44,14 +44,13 @@ class Take:
     """What the first line of a log says; see `realtime.record.log`.
 
     Args:
-        log: the file; settings: of the engine; hashes: SHA-256 of its instruments.
+        log: the file; settings: of the engine.
         block: frames that were rendered at once; started: sample of the recording's first frame.
         audio: the recording; source: what came in, or None.
     """
 
     log: Path
     settings: EngineSettings
-    hashes: tuple[str, ...]
     block: int
     started: int
     audio: Path
@@ -125,7 +124,7 @@ def read_take(
         )
     except ConfigError as error:
         raise DataError(f"{log}:1: {error}") from None
-    return Take(log, settings, tuple(h for _, h in named), block, started, audio, source)
+    return Take(log, settings, block, started, audio, source)
 
 
 def render_take(engine: Engine, take: Take, frames: int) -> Array:

@@ -1,4 +1,4 @@
-"""Scores: MIDI files and event logs as sorted lists of events, and back.
+"""Scores: MIDI files and event logs as sorted lists of events.
 
 Times are samples of the engine's clock from 0. An event log is a text file of JSON lines:
 
@@ -7,12 +7,10 @@ Times are samples of the engine's clock from 0. An event log is a text file of J
 
 from __future__ import annotations
 
-import contextlib
-import heapq
 import json
 import math
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -90,41 +88,6 @@ def read_log(path: str | Path, sample_rate: int, namespace: Namespace) -> list[E
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: can't be read as an event log ({error})") from None
     return sorted(events, key=lambda event: event.time)
-
-
-def write_log(path: str | Path, events: Iterable[Event], sample_rate: int) -> None:
-    """Write a log that `read_log` reads back to the same events.
-
-    Args:
-        events: at `sample_rate`; those that are to happen at once get the time 0.
-
-    Raises:
-        DataError: the file can't be written.
-    """
-    part = Path(f"{path}.part")
-    try:
-        with open(part, "w", encoding="utf-8", newline="\n") as file:
-            file.writelines(log_line(event, sample_rate) for event in events)
-        os.replace(part, path)  # an older log stays whole until this one is
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink()
-        raise DataError(f"{path}: can't be written ({error}); choose another place") from None
-
-
-def log_line(event: Event, sample_rate: int) -> str:
-    """One event as a line of a log, line end included."""
-    entry = {
-        "time": max(event.time, 0) / sample_rate,
-        "address": event.target,
-        "args": list(event.value),
-    }
-    return json.dumps(entry, allow_nan=False) + "\n"
-
-
-def merge(*scores: Sequence[Event]) -> list[Event]:
-    """Sorted scores as one sorted score; at the same time the first one's events come first."""
-    return list(heapq.merge(*scores, key=lambda event: event.time))
 
 
 def demo_score(sample_rate: int, key_range: tuple[int, int] | None = None) -> list[Event]:

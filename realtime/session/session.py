@@ -182,7 +182,7 @@ class Session:
             events = [each for event in events for each in self.desk.mapper.outcome(event)]
         self.supervisor.send_group([event for event in events if not is_own(event)])
         for event in events:
-            self.values.note(event, source)
+            self.values.observe(event, source)
 
     def perform(self, score: Sequence[Event], sample_rate: int) -> None:
         """Play a score from now on, beside whatever else comes in; returns at once."""

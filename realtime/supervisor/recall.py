@@ -25,7 +25,7 @@ class Recall:
         self._held: dict[tuple[float, int], dict[str, tuple[float, ...]]] = {}
         self._running = False
 
-    def note(self, event: Event) -> None:
+    def observe(self, event: Event) -> None:
         """Learn from an event; of a glide, where it ends."""
         event = landed(event)
         target, value = event.target, event.value
@@ -52,12 +52,6 @@ class Recall:
             values.append(Event(NOW, "/transport/continue"))
         notes = [Event(NOW, t, v) for note in self._held.values() for t, v in note.items()]
         return values + notes
-
-    def clear(self) -> None:
-        """Know nothing."""
-        self._values.clear()
-        self._held.clear()
-        self._running = False
 
     def _begin(self, value: tuple[float, ...]) -> None:
         if not value:

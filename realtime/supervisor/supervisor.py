@@ -20,7 +20,7 @@ from typing import Any, Self
 
 from realtime.device.driver import DriverSettings
 from realtime.namespace.event import Event
-from realtime.process.child import ChildProcess, Note
+from realtime.process.child import ChildProcess, Report
 from realtime.process.clock import SampleClock
 from realtime.process.link import encode, encode_events
 from realtime.record.log import further_take
@@ -155,7 +155,7 @@ class Supervisor:
         self._recall = Recall()
         self._status = Status()
         self._happenings: deque[Happening] = deque(maxlen=HISTORY)
-        self._inbox: queue.SimpleQueue[Note] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Report] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._process: ChildProcess | None = None
         self._listening = False
@@ -196,7 +196,7 @@ class Supervisor:
             return
         with self._changed:
             for event in finite:
-                self._recall.note(event)
+                self._recall.observe(event)
             if self._listening and self._process is not None:
                 self._process.outbox.put_group(finite)
 

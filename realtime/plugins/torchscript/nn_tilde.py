@@ -64,7 +64,7 @@ class TorchScriptPlugin:
         params = _params(self._modules[0], "forward")
         if params is None:
             raise ModelFileError(f"{path}: no nn~ effect (no forward with forward_params)")
-        self._channels_in, self._in_ratio, _, self._out_ratio = params
+        _, self._in_ratio, _, self._out_ratio = params
         self._types: dict[str, list[int]] = {}
         found = self._controls()
         self.manifest = manifest or self._describe(params, found)

@@ -42,7 +42,7 @@ def snapshots(tmp_path: Path) -> Snapshots:
         ("/codec/gate", (1.0,)),
         ("/gain", (-20.0,)),
     ):
-        values.note(Event(NOW, address, value))
+        values.observe(Event(NOW, address, value))
     made.store("loud", values.all())
     return made
 

@@ -205,13 +205,13 @@ def test_no_note_hangs_whatever_comes() -> None:
             for number, value in ((101, 0), (100, 6), (6, random_.randrange(16))):
                 message = bytes((0xB0 | random_.choice((0, 15)), number, value))
                 for event in decoder.decode(message):
-                    recall.note(event)
+                    recall.observe(event)
         for event in decoder.decode(bytes((status, *data))):
-            recall.note(event)
+            recall.observe(event)
     for channel in range(16):
         for key in range(60, 64):
             for event in decoder.decode(bytes((0x80 | channel, key, 0))):
-                recall.note(event)
+                recall.observe(event)
     assert [e for e in recall.events() if e.target.startswith("/note/")] == []
     decoder.decode(bytes.fromhex("903c64"))
     assert decoder.release()[-1] == Event(NOW, "/all_notes_off")

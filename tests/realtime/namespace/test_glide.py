@@ -92,7 +92,7 @@ def test_others_see_where_it_ends() -> None:
     assert landed(event) == Event(NOW, "/p/axes", (1.0, 2.0, 3.0))
     assert glide("/p/level", 0.0, (1.0,)) == Event(NOW, "/p/level", (1.0,))
     recall = Recall()
-    recall.note(event)
+    recall.observe(event)
     assert recall.events() == [landed(event)]
 
 

@@ -31,7 +31,7 @@ def test_everything_starts_at_its_default(values: Values) -> None:
 
 def test_an_element_changes_its_control(values: Values) -> None:
     listener = values.listen()
-    values.note(Event(NOW, "/codec/latent/1", (0.5,)), "midi")
+    values.observe(Event(NOW, "/codec/latent/1", (0.5,)), "midi")
     assert values.get("/codec/latent") == (0.25, 0.5, 0.25)
     assert listener.take() == [Change("/codec/latent", (0.25, 0.5, 0.25), "midi")]
     assert listener.take() == []
@@ -43,15 +43,15 @@ def test_wrong_sizes_change_nothing(values: Values) -> None:
         ("/codec/latent", (1.0,)), ("/codec/latent/1", (1.0, 2.0)), ("/codec/latent/9", (1.0,)),
         ("/codec/latent/99999", (1.0,)), ("/codec/position", ()), ("/none/x", (1.0,)),
     ):  # fmt: skip
-        values.note(Event(NOW, target, value))
+        values.observe(Event(NOW, target, value))
     assert values.all() == before
 
 
 def test_values_are_heard_once_and_events_each(values: Values) -> None:
     listener = values.listen()
     for x in (0.1, 0.2, 0.3):
-        values.note(Event(NOW, "/codec/position", (x,)))
-        values.note(Event(NOW, "/note/on", (60.0, 100 * x)))
+        values.observe(Event(NOW, "/codec/position", (x,)))
+        values.observe(Event(NOW, "/note/on", (60.0, 100 * x)))
     heard = listener.take()
     assert [c.address for c in heard] == ["/note/on", "/note/on", "/codec/position", "/note/on"]
     assert heard[2].value == (0.3,)
@@ -59,8 +59,8 @@ def test_values_are_heard_once_and_events_each(values: Values) -> None:
 
 def test_only_what_is_wanted_is_heard(values: Values) -> None:
     listener = values.listen(lambda address: address == "/gain")
-    values.note(Event(NOW, "/codec/position", (0.5,)))
-    values.note(Event(NOW, "/gain", (-6.0,)))
+    values.observe(Event(NOW, "/codec/position", (0.5,)))
+    values.observe(Event(NOW, "/gain", (-6.0,)))
     assert listener.take() == [Change("/gain", (-6.0,))]
 
 
@@ -78,15 +78,15 @@ def test_meters_are_heard_when_they_move(values: Values) -> None:
 def test_a_sleeping_listener_is_bounded_and_loses_the_oldest(values: Values) -> None:
     listener = values.listen()
     for i in range(MAX_WAITING + 10):
-        values.note(Event(NOW, "/note/on", (60.0, float(i))))
+        values.observe(Event(NOW, "/note/on", (60.0, float(i))))
     heard = listener.take()
     assert (len(heard), listener.lost) == (MAX_WAITING, 10)
     assert heard[0].value == (60.0, 10.0)
 
 
 def test_a_rack_that_changes_keeps_what_still_exists(values: Values) -> None:
-    values.note(Event(NOW, "/codec/position", (0.5,)))
-    values.note(Event(NOW, "/gain", (-6.0,)))
+    values.observe(Event(NOW, "/codec/position", (0.5,)))
+    values.observe(Event(NOW, "/gain", (-6.0,)))
     values.set_namespace(
         Namespace({"codec": (CONTROLS[0], Control("latent", 2, (-1.0,), (1.0,), (0.0,)))})
     )
@@ -104,7 +104,7 @@ def test_closing_wakes_the_one_who_waits(values: Values) -> None:
     listener.close()
     thread.join(10.0)
     assert heard == [[]]
-    values.note(Event(NOW, "/gain", (1.0,)))
+    values.observe(Event(NOW, "/gain", (1.0,)))
     assert listener.take() == []
 
 

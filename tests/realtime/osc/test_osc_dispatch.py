@@ -56,7 +56,7 @@ class Rig:
         self.groups.append(list(events))
         self.sources.append(source)
         for event in events:
-            self.values.note(event, source)
+            self.values.observe(event, source)
 
 
 @pytest.fixture

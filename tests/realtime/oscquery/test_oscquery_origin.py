@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from realtime.oscquery.origin import Guard, is_loopback
+from realtime.oscquery.origin import OriginCheck, is_loopback
 
 PORT = 9001
 OWN = [f"127.0.0.1:{PORT}", f"localhost:{PORT}", f"[::1]:{PORT}", f"LOCALHOST:{PORT}"]
@@ -26,7 +26,7 @@ FOREIGN = [
 
 @pytest.mark.parametrize("host", OWN)
 def test_on_loopback_its_names_are_right(host: str) -> None:
-    guard = Guard("127.0.0.1", PORT)
+    guard = OriginCheck("127.0.0.1", PORT)
     assert guard.allows({"host": host})
     assert guard.allows({"host": host, "origin": f"http://{host}"})
     for origin in (
@@ -44,17 +44,17 @@ def test_on_loopback_its_names_are_right(host: str) -> None:
 @pytest.mark.parametrize("host", FOREIGN)
 def test_on_loopback_all_others_are_wrong(host: str) -> None:
     """Even with an Origin that agrees: after DNS rebinding it does."""
-    guard = Guard("127.0.0.1", PORT)
+    guard = OriginCheck("127.0.0.1", PORT)
     assert not guard.allows({"host": host})
     assert not guard.allows({"host": host, "origin": f"http://{host}"})
 
 
 def test_without_host_nothing_is_served() -> None:
-    assert not Guard("127.0.0.1", PORT).allows({})
+    assert not OriginCheck("127.0.0.1", PORT).allows({})
 
 
 def test_on_the_network_a_rebound_name_stays_wrong() -> None:
-    guard = Guard("0.0.0.0", PORT)  # noqa: S104 - no socket is opened
+    guard = OriginCheck("0.0.0.0", PORT)  # noqa: S104 - no socket is opened
     own = socket.gethostname().lower().removesuffix(".local")
     for name in ("192.168.0.7", "[fe80::1]", "localhost", own, f"{own}.local"):
         assert guard.allows({"host": f"{name}:{PORT}"}), name

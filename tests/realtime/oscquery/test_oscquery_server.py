@@ -63,7 +63,7 @@ class Rig:
         self.osc.close()
 
     def move(self, address: str, *value: float) -> None:
-        self.values.note(Event(NOW, address, value))
+        self.values.observe(Event(NOW, address, value))
 
     def get(self, target: str, method: str = "GET", **headers: str) -> http.client.HTTPResponse:
         connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=PATIENCE_S)

@@ -114,8 +114,8 @@ def test_values_are_those_of_the_moment(namespace: Namespace) -> None:
     values.set_namespace(namespace)
     tree = Tree(namespace, values.get, ["/meter/rms_db"])
     assert tree.value("/codec/latent") == [0.0, 0.5, 0.0]
-    values.note(Event(NOW, "/codec/latent/2", (-1.5,)))
-    values.note(Event(NOW, "/codec/sound", (5.0,)))
+    values.observe(Event(NOW, "/codec/latent/2", (-1.5,)))
+    values.observe(Event(NOW, "/codec/sound", (5.0,)))
     values.meter("/meter/rms_db", -math.inf)
     assert tree.value("/codec/latent") == [0.0, 0.5, -1.5]
     assert tree.value("/codec/latent/2") == [-1.5]

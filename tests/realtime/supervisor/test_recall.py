@@ -52,7 +52,7 @@ def test_a_new_rack_becomes_the_old_one(told: list[tuple[str, tuple[float, ...]]
     old, new, recall = Rack(), Rack(), Recall()
     for target, value in told:
         old.hear(Event(NOW, target, value))
-        recall.note(Event(NOW, target, value))
+        recall.observe(Event(NOW, target, value))
     for event in recall.events():
         new.hear(event)
     assert (new.values, new.axis) == (old.values, old.axis)
@@ -71,7 +71,7 @@ def test_notes_return_with_their_ids_and_their_expression() -> None:
         ("/note/on", (62.0, 70.0)),
         ("/note/off", (62.0,)),
     ):
-        recall.note(Event(NOW, target, value))
+        recall.observe(Event(NOW, target, value))
     first = [
         Event(NOW, "/note/on", (60.0, 90.0, 2.0)),
         Event(NOW, "/note/pressure", (60.0, 0.5, 2.0)),
@@ -82,16 +82,16 @@ def test_notes_return_with_their_ids_and_their_expression() -> None:
         Event(NOW, "/note/pressure", (60.0, 0.5, 3.0)),
     ]
     assert recall.events() == first + second
-    recall.note(Event(NOW, "/note/off", (60.0, 3.0)))
+    recall.observe(Event(NOW, "/note/off", (60.0, 3.0)))
     assert recall.events() == first
 
 
 def test_a_running_transport_runs_on() -> None:
     recall = Recall()
-    recall.note(Event(NOW, "/tempo", (90.0,)))
-    recall.note(Event(NOW, "/transport/start"))
+    recall.observe(Event(NOW, "/tempo", (90.0,)))
+    recall.observe(Event(NOW, "/transport/start"))
     assert recall.events() == [Event(NOW, "/tempo", (90.0,)), Event(NOW, "/transport/continue")]
-    recall.note(Event(NOW, "/transport/stop"))
+    recall.observe(Event(NOW, "/transport/stop"))
     assert recall.events() == [Event(NOW, "/tempo", (90.0,))]
 
 
@@ -99,8 +99,8 @@ def test_memory_is_bounded_and_says_so() -> None:
     """Endless new targets or notes don't fill the memory; what is left out is counted."""
     recall = Recall()
     for number in range(MAX_TARGETS + 10):
-        recall.note(Event(NOW, f"/a/{number}", (1.0,)))
+        recall.observe(Event(NOW, f"/a/{number}", (1.0,)))
     for number in range(MAX_HELD + 10):
-        recall.note(Event(NOW, "/note/on", (float(number), 1.0)))
+        recall.observe(Event(NOW, "/note/on", (float(number), 1.0)))
     assert recall.forgotten == 10
     assert len(recall.events()) == MAX_TARGETS + MAX_HELD

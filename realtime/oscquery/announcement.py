@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from zeroconf import ServiceInfo, Zeroconf
 
 END_S = 1.0
+LISTEN_S = 1.2
 _MAX_LABEL = 63  # bytes of a DNS label
 
 
@@ -87,13 +88,28 @@ class Announcement:
                 zeroconf.close()
 
     def _register(self, zeroconf: Zeroconf) -> None:
+        """Announce each service. A second one of that name is no conflict: it gets a number."""
+        from zeroconf import DNSQuestionType, ServiceBrowser
+
         addresses = _own_addresses() if self._host in ANYWHERE else [self._host]
+        # Whether a name is taken is asked with answers by unicast, which several programs on one
+        # machine, all at the same port, get by chance. A browser hears the multicast answers, which
+        # may take a second.
+        kinds = [f"{kind}.local." for kind, _ in self._services]
+        browser = ServiceBrowser(
+            zeroconf, kinds, handlers=[_hear_nothing], question_type=DNSQuestionType.QM
+        )
+        self._closing.wait(LISTEN_S)
         for kind, port in self._services:
             if not self._closing.is_set():
-                # A second one of that name on the network is no conflict: it gets a number.
                 zeroconf.register_service(
                     _service(self._name, kind, port, addresses), allow_name_change=True
                 )
+        browser.cancel()
+
+
+def _hear_nothing(**_: object) -> None:
+    pass  # what is found is in the cache
 
 
 def is_announced(host: str) -> bool:

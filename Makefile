@@ -5,6 +5,7 @@
 #
 # PYTHON=python3.12 chooses the interpreter, VENV=... the place of the environment,
 # ARGS="--midi --block 128" is handed to `synth play`, TESTS="tests/nn -k step" to pytest.
+# Tests run in random order, module by module; TESTS="--randomly-seed=…" repeats the one that a run prints.
 
 PYTHON ?= python3
 VENV ?= .venv

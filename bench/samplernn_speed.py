@@ -29,10 +29,10 @@ import onnx
 import torch
 from torch.nn import functional as F
 
-from export.graph import make_session, state_name
-from export.int8 import integer_weights
-from export.live_graph import live_graph
-from export.loops import part
+from export.onnx.instrument_graph import make_session, state_name
+from export.onnx.int8 import integer_weights
+from export.onnx.subgraph import part
+from export.samplernn.live_graph import live_graph
 from synth.models.samplernn import SampleRNN, SampleRNNConfig
 from synth.models.samplernn.instrument import NOISE, PrimeBank, SampleRNNInstrument
 from synth.models.samplernn.live import make_int8

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from export.tuning import measure_cents
+from export.codec.pitch_deviation import measure_cents
 from realtime.engine.engine import Engine
 from realtime.engine.settings import EngineSettings
 from realtime.namespace.event import NOW, Event

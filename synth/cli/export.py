@@ -33,7 +33,7 @@ def export(
     sample_rate: int | None,
 ) -> None:
     """Make MODEL (a model.pt) playable: one self-describing file, proved equal to the model."""
-    from export.chain import export_model
+    from export.export_model import export_model
 
     for file in export_model(
         model,

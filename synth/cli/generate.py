@@ -51,7 +51,7 @@ def generate(
     from rich.console import Console
     from rich.progress import Progress
 
-    from export.generate import Request, generate_files
+    from export.samplernn.generate import Request, generate_files
     from synth.models.samplernn import Drawing
 
     request = Request(drawing=Drawing(temperature, top_k, top_p), **settings)

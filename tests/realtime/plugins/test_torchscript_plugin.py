@@ -16,7 +16,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from export.torchscript import export_torchscript
+from export.codec.torchscript import export_torchscript
 from realtime.engine.plugin import Plugin
 from realtime.plugins.torchscript.file import check_archive
 from realtime.plugins.torchscript.nn_tilde import ASSUMED_RATE_HZ, TorchScriptPlugin

@@ -8,7 +8,7 @@ import onnx.reference
 import pytest
 from onnx import TensorProto, helper
 
-from export.loops import Body, share_tables
+from export.onnx.subgraph import Body, share_tables
 
 
 def _branch(name: str, table: onnx.TensorProto) -> Body:

@@ -10,8 +10,8 @@ import numpy as np
 import soundfile
 import torch
 
-from export.graph import describe
-from export.samplernn import export_live, live_instrument
+from export.onnx.instrument_graph import describe
+from export.samplernn.instrument_file import export_live, live_instrument
 from synth.models.samplernn import SampleRNN, SampleRNNConfig
 from synth.models.samplernn.instrument import SampleRNNInstrument
 

@@ -18,7 +18,7 @@ import soxr
 import torch
 from torch import Tensor
 
-from export.tuning import measure_cents
+from export.codec.pitch_deviation import measure_cents
 from synth.contract import ConfigError, DataError, read_audio
 from synth.contract.audio import Audio
 from synth.models.codec import Codec

@@ -1,7 +1,7 @@
 """From a codec to a `.ts` file for nn~ in Max and Pure Data, and the proof that it plays the same.
 
 Methods `encode`, `decode`, `forward`; attributes with setters; extra file `synth.manifest`. See
-`export.nn_tilde` for what the module does and docs/torchscript.md for how to use it.
+`export.codec.nn_tilde` for what the module does and docs/torchscript.md for how to use it.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from export.graph import PARITY_LIMIT
-from export.nn_tilde import Axes, nn_controls, script_nn_tilde
+from export.codec.nn_tilde import Axes, nn_controls, script_nn_tilde
+from export.onnx.instrument_graph import PARITY_LIMIT
 from synth import __version__
 from synth.contract import METADATA_KEY, ConfigError, Manifest, ModelFileError, write_bytes
 from synth.models.codec import Codec

@@ -16,10 +16,17 @@ import numpy as np
 import onnx
 import torch
 
-from export.graph import PARITY_LIMIT, make_session, state_name
-from export.keys import keys_in_tune
-from export.live_graph import live_graph
-from export.primes import Material, build_primes, even_places, excerpts, hear, read_material
+from export.onnx.instrument_graph import PARITY_LIMIT, make_session, state_name
+from export.samplernn.live_graph import live_graph
+from export.samplernn.prime_bank import (
+    Material,
+    build_primes,
+    even_places,
+    excerpts,
+    hear,
+    read_material,
+)
+from export.samplernn.tuning_range import keys_in_tune
 from synth.contract import METADATA_KEY, Manifest, ModelFileError
 from synth.models.samplernn import SampleRNN
 from synth.models.samplernn.instrument import NOISE, SampleRNNInstrument

@@ -26,8 +26,8 @@ from nn_tilde_host import (
     package,
 )
 
-from export.nn_tilde import Axes
-from export.torchscript import export_torchscript, parity
+from export.codec.nn_tilde import Axes
+from export.codec.torchscript import export_torchscript, parity
 from synth.contract import METADATA_KEY, ConfigError, DataError, Manifest, ModelFileError
 from synth.models.package import Package
 

@@ -14,8 +14,15 @@ from builders import SMALL, small_codec, tone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from export import bank as bank_module
-from export.bank import Entry, build_bank, encode_files, find_loop, parse_name, to_channels
+from export.codec import sound_bank as bank_module
+from export.codec.sound_bank import (
+    Entry,
+    build_bank,
+    encode_files,
+    find_loop,
+    parse_name,
+    to_channels,
+)
 from synth.contract import ConfigError, DataError
 
 HOP_S = 0.02  # 50 latent frames a second: a loop lasts at least 12

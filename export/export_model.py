@@ -10,12 +10,12 @@ from typing import Any
 
 import torch
 
-from export.bank import build_bank, encode_files
 from export.checkpoint import load_package
-from export.graph import describe, export_onnx
-from export.inr import export_inr
-from export.samplernn import WEIGHTS, export_live, live_instrument
-from export.torchscript import export_torchscript
+from export.codec.sound_bank import build_bank, encode_files
+from export.codec.torchscript import export_torchscript
+from export.inr.instrument_file import export_inr
+from export.onnx.instrument_graph import describe, export_onnx
+from export.samplernn.instrument_file import WEIGHTS, export_live, live_instrument
 from synth.contract import (
     ConfigError,
     DataError,

@@ -14,9 +14,9 @@ import pytest
 import torch
 from builders import SMALL, small_codec, small_sampler, tone, write_effect, write_sampler
 
-from export import graph as graph_module
-from export.bank import Entry, build_bank
-from export.graph import describe, export_onnx
+from export.codec.sound_bank import Entry, build_bank
+from export.onnx import instrument_graph as graph_module
+from export.onnx.instrument_graph import describe, export_onnx
 from realtime.plugins.onnx.file import read_instrument
 from synth.contract import METADATA_KEY, ModelFileError
 from synth.models.codec import Codec

@@ -11,9 +11,9 @@ import torch
 from onnx import TensorProto, helper
 from torch import Tensor
 
-from export.graph import state_name
-from export.int8 import integer_weights
-from export.loops import OPSET, Body, element_type, part, share_tables
+from export.onnx.instrument_graph import state_name
+from export.onnx.int8 import integer_weights
+from export.onnx.subgraph import OPSET, Body, element_type, part, share_tables
 from synth import __version__
 from synth.models.samplernn.instrument import NOISE, SampleRNNInstrument
 from synth.nn import State

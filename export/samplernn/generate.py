@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from export.bank import to_channels
 from export.checkpoint import load_package
+from export.codec.sound_bank import to_channels
 from synth.contract import (
     ConfigError,
     DataError,

@@ -17,9 +17,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from export.graph import PARITY_LIMIT, Run, largest_difference, state_name
-from export.nn_tilde import ramp
-from export.torchscript import archive, load, one_thread
+from export.codec.nn_tilde import ramp
+from export.codec.torchscript import archive, load, one_thread
+from export.onnx.instrument_graph import PARITY_LIMIT, Run, largest_difference, state_name
 from synth.contract import Control, Manifest, ModelFileError
 from synth.models.inr.instrument import LATENT_AT, SHAPE, INRInstrument
 from synth.models.inr.playhead import fixed
@@ -53,7 +53,7 @@ def export_script(instrument: INRInstrument, manifest: Manifest) -> tuple[bytes,
 
 
 def stepper(module: Any, instrument: Instrument) -> Run:
-    """A re-loaded file's `step` as `export.graph.largest_difference` calls it."""
+    """A re-loaded file's `step` as `export.onnx.instrument_graph.largest_difference` calls it."""
     names = [state_name(key) for key in instrument.init_state(1)]
 
     def run(given: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from export.tuning import measure_cents
+from export.codec.pitch_deviation import measure_cents
 
 RATE = 24_000
 

@@ -21,12 +21,12 @@ from live_rig import (
     write_scale,
 )
 
-from export import samplernn as samplernn_module
-from export.chain import export_model
-from export.graph import describe
-from export.live_graph import live_graph
-from export.primes import even_places, excerpts, hear, read_material
-from export.samplernn import export_live
+from export.export_model import export_model
+from export.onnx.instrument_graph import describe
+from export.samplernn import instrument_file as samplernn_module
+from export.samplernn.instrument_file import export_live
+from export.samplernn.live_graph import live_graph
+from export.samplernn.prime_bank import even_places, excerpts, hear, read_material
 from realtime.engine.settings import EngineSettings
 from realtime.namespace.event import Event
 from realtime.plugins.onnx.file import read_instrument

@@ -212,7 +212,7 @@ def part(
     tensors = tuple(example[key] for key in inputs)
     free = {key: dict(axes.get(key, {0: "voices"})) for key, t in example.items() if t.dim()}
     with warnings.catch_warnings(), torch.inference_mode():
-        # As in `export.graph`: the tracer is marked deprecated, and warns of branches not taken.
+        # As in `instrument_graph`: the tracer is marked deprecated and warns of branches not taken.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             _Named(function, list(inputs), list(outputs)),

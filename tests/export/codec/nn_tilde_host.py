@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from export.torchscript import load
+from export.codec.torchscript import load
 from synth.models.codec import Codec, CodecConfig
 from synth.models.package import Package
 

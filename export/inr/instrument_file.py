@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from export.graph import describe, export_onnx
-from export.inr_torchscript import export_script
-from export.int8 import integer_weights
+from export.inr.torchscript import export_script
+from export.onnx.instrument_graph import describe, export_onnx
+from export.onnx.int8 import integer_weights
 from synth.contract import ConfigError, Manifest, ModelFileError
 from synth.models.inr import INR
 from synth.models.inr.instrument import INRInstrument

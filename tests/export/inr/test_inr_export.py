@@ -17,10 +17,10 @@ from inr_sines import LEVEL, Player, cents, frequency, hertz, sines, small_inr
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from export import inr_torchscript
-from export.chain import export_model
-from export.graph import describe, export_onnx, largest_difference
-from export.inr_torchscript import CHUNK, export_script, stepper
+from export.export_model import export_model
+from export.inr import torchscript as inr_torchscript
+from export.inr.torchscript import CHUNK, export_script, stepper
+from export.onnx.instrument_graph import describe, export_onnx, largest_difference
 from realtime.engine.engine import Engine
 from realtime.engine.settings import EngineSettings
 from realtime.namespace.event import NOW, Event

@@ -1,0 +1,1 @@
+"""The coordinate network as instrument files: ONNX and TorchScript."""

@@ -25,7 +25,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from export.onnx.instrument_graph import OPSET, make_session, state_name
+from export.manifest import state_name
+from export.onnx.instrument_graph import make_session
+from export.onnx.tracing import OPSET
 from synth.models.codec import PRESETS, Codec, CodecConfig
 from synth.nn.convolution import fold_weight_norm
 from training.measures.torchaudio_loader import load_torchaudio

@@ -30,7 +30,8 @@ import numpy as np
 import torch
 
 from export.inr.instrument_file import as_integers, round_to_int8
-from export.onnx.instrument_graph import make_session, state_name, trace
+from export.manifest import state_name
+from export.onnx.instrument_graph import make_session, trace
 from realtime.engine.strip import Strip
 from realtime.plugins.rack import load_rack
 from synth.models.inr import INR, INRConfig

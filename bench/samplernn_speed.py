@@ -29,7 +29,8 @@ import onnx
 import torch
 from torch.nn import functional as F
 
-from export.onnx.instrument_graph import make_session, state_name
+from export.manifest import state_name
+from export.onnx.instrument_graph import make_session
 from export.onnx.int8 import integer_weights
 from export.onnx.subgraph import part
 from export.samplernn.live_graph import live_graph

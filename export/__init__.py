@@ -1,7 +1,18 @@
 """The export wing: from `model.pt` to files that others can play.
 
-- `checkpoint`: reading `model.pt` and checkpoints, data only.
-- `codec/`, `samplernn/`, `inr/`: how each family becomes files.
-- `onnx/`: an instrument as ONNX, with manifest and proof.
+Commands:
 - `export_model`: what `synth export` does.
+- `generate_audio`: what `synth generate` does.
+- `flags`: the flags and help texts of the two.
+
+Families:
+- `families`: what each family can be exported as; `row`: the form of its rows.
+- `codec/`, `samplernn/`, `inr/`: how models of a family become files.
+
+Shared by the families:
+- `onnx/`: graphs of instruments. `torchscript/`: modules for nn~.
+- `parity`: the proof that a file plays what its model does.
+- `manifest`: everything that a file says of itself.
+- `checkpoint`: reading `model.pt` and checkpoints, data only.
+- `recordings`, `threads`: channels of audio files; one thread for small tensors.
 """

@@ -2,47 +2,20 @@
 
 from __future__ import annotations
 
-import copy
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from export.checkpoint import load_package
-from export.codec.sound_bank import build_bank, encode_files
-from export.codec.torchscript import export_torchscript
-from export.inr.instrument_file import export_inr
-from export.onnx.instrument_graph import describe, export_onnx
-from export.samplernn.instrument_file import WEIGHTS, export_live, live_instrument
-from synth.contract import (
-    ConfigError,
-    DataError,
-    Manifest,
-    ModelFileError,
-    find_audio,
-    require_one_of,
-    write_bytes,
-)
-from synth.models.codec import Codec
-from synth.models.codec.effect import CodecEffect
-from synth.models.codec.sampler import CodecSampler
-from synth.models.inr import INR
-from synth.models.instrument import Instrument
+from export.families import EXPORT, form_names, format_names, forms_with_format, options_named
+from export.row import ALL_FORMATS, SUFFIXES, Form
+from export.threads import one_thread
+from synth.contract import ConfigError, DataError, Manifest, write_bytes
 from synth.models.package import Package
-from synth.models.samplernn import SampleRNN
 
-# What a family can be exported as; the first is the usual one.
-FORMS = {
-    "codec": ("effect", "sampler"),
-    "samplernn": ("generator",),
-    "inr": ("generator",),
-}
-FORMATS = ("onnx", "torchscript", "all")
-MAX_FILE_BYTES = 512 << 20
 MAX_NAME = 64
-SAMPLER_SECONDS, GENERATOR_SECONDS = 10.0, 600.0
 _FILE_NAME = re.compile(r"[\w-][\w .-]*")
 
 
@@ -62,69 +35,53 @@ def export_model(
     format: str = "onnx",
     out: str | Path | None = None,
     name: str | None = None,
-    sounds: str | Path | None = None,
-    max_seconds: float | None = None,
-    weights: str = "fp32",
-    sample_rate: int | None = None,
+    **options: Any,
 ) -> list[Exported]:
     """Export a trained model.
 
     Args:
         model: `model.pt` of a run.
-        form: of a codec "effect" or "sampler", of the others "generator"; by default the first.
-        format: "onnx", or of an effect and of an inr "torchscript" or "all".
+        form: one of its family's in `export.families.EXPORT`; by default the first of them.
+        format: "onnx", "torchscript" or, for each that the form has, "all".
         out: folder, by default that of the model; created if missing.
         name: of the instrument and its files (letters, digits, spaces, '.', '_', '-'; at most 64),
             by default that of the run's folder.
-        sounds: recordings of a sampler, or that a samplernn's notes start from (file or folder), by
-            default what the model was trained on.
-        max_seconds: how much of each recording is used, 0.1 … 600; by default 10 s for a sampler,
-            all 600 s for a samplernn.
-        weights: of a generator, "fp32" or "int8".
-        sample_rate: of an inr's output in Hz, 4000 … 384000; by default that of its training.
+        options: settings of the form, by the names of its options; None: the default.
 
     Raises:
-        ConfigError: an unknown form or format, or one that doesn't exist for this form.
+        ConfigError: an unknown form, format or option, one that this form doesn't have, or a value
+            out of its range.
         ModelFileError: the model can't be used, or the export doesn't play what the model does.
         DataError: the recordings can't be used, or the folder can't be written.
     """
-    # The proof runs small tensors, which a second thread slows down, much so on a busy machine.
-    torch.set_num_threads(1)
-    _check(form, format, name, max_seconds, weights)
+    given = {key: value for key, value in options.items() if value is not None}
+    _check(form, format, name, given)
     package = load_package(model)
-    form = _form(package, form)
-    _check_family(package, form, format, weights, sample_rate)
-    if form != "effect" and package.family != "inr" and sounds is None:
-        sounds = _training_data(package)
+    chosen = EXPORT[package.family].form(package.family, form)
+    formats = _formats(package.family, chosen, format)
+    settled = _settle(package, chosen, formats, given)
     package = replace(package, provenance=_public(package.provenance))
     folder = Path(out) if out is not None else Path(model).resolve().parent
     name = name or Path(model).resolve().parent.name or package.family
     _make_folder(folder)
     written = []
-    if isinstance(package.model, INR):
-        formats = FORMATS if format == "all" else (format,)
-        files = export_inr(package, name, formats, sample_rate, weights)
-        return [_write(folder / file, data, manifest) for file, data, manifest in files]
-    if format in ("onnx", "all"):
-        data, manifest = _onnx(package, form, name, sounds, max_seconds, weights)
-        written.append(_write(folder / f"{name}.onnx", data, manifest))
-    if format in ("torchscript", "all") and form != "generator":
-        path = folder / f"{name}.ts"
-        manifest = export_torchscript(copy.deepcopy(package), path, name=name)
-        written.append(Exported(path, path.stat().st_size, manifest))
+    # The proof runs small tensors, which a second thread slows down, much so on a busy machine.
+    with one_thread():
+        for chosen_format in formats:
+            data, manifest = chosen.formats[chosen_format]()(package, name, settled)
+            path = folder / f"{name}{SUFFIXES[chosen_format]}"
+            write_bytes(path, data)
+            written.append(Exported(path, len(data), manifest))
     return written
 
 
-def _check(
-    form: str | None, format: str, name: str | None, max_seconds: float | None, weights: str
-) -> None:
-    """What can be judged before the model is read. Raises `ConfigError`."""
-    known = [name for names in FORMS.values() for name in names]
-    if (form is not None and form not in known) or format not in FORMATS:
-        raise ConfigError(f"export as {', '.join(known)}; formats are {', '.join(FORMATS)}")
-    require_one_of("--weights", weights, WEIGHTS)
-    if max_seconds is not None and not 0.1 <= max_seconds <= 600:
-        raise ConfigError(f"--max-seconds is {max_seconds}; 0.1 … 600 is allowed")
+def _check(form: str | None, format: str, name: str | None, given: Mapping[str, Any]) -> None:
+    """Judge what can be judged before the model is read. Raises `ConfigError`."""
+    forms, formats = form_names(), [*format_names(), ALL_FORMATS]
+    if (form is not None and form not in forms) or format not in formats:
+        raise ConfigError(f"export as {', '.join(forms)}; formats are {', '.join(formats)}")
+    for key, value in given.items():
+        _check_option(key, value)
     if name and (len(name) > MAX_NAME or not _FILE_NAME.fullmatch(name)):
         raise ConfigError(
             f"--name is {name!r:.80}; it names files: at most {MAX_NAME} letters, digits, spaces,"
@@ -132,74 +89,46 @@ def _check(
         )
 
 
-def _check_family(
-    package: Package, form: str, format: str, weights: str, sample_rate: int | None
-) -> None:
-    """What only some families have. Raises `ConfigError`."""
-    if form != "effect" and package.family != "inr" and format == "torchscript":
-        raise ConfigError(f"a {form} is exported as onnx; torchscript holds the effect")
-    if form != "generator" and weights != "fp32":
-        raise ConfigError(f"--weights {weights} is for generators (samplernn, inr); leave it out")
-    if package.family != "inr" and sample_rate is not None:
+def _check_option(key: str, value: Any) -> None:
+    """Refuse a value that no form takes."""
+    refused = ConfigError(f"{key} is not an option of any export")
+    for option in options_named(key).values():
+        try:
+            return option.check(value)
+        except ConfigError as error:
+            refused = error
+    raise refused
+
+
+def _formats(family: str, form: Form, format: str) -> tuple[str, ...]:
+    """The formats that are meant. Raises `ConfigError` for one that the form doesn't have."""
+    if format == ALL_FORMATS:
+        return tuple(form.formats)
+    if format not in form.formats:
         raise ConfigError(
-            f"--sample-rate {sample_rate} is for the generator of an inr; {package.family} plays at"
-            " the rate of its training, leave it out"
+            f"a {family} {form.name} is exported as {', '.join(form.formats)}; {format} is for"
+            f" {forms_with_format(format)}"
         )
+    return (format,)
 
 
-def _form(package: Package, form: str | None) -> str:
-    """The form that is meant. Raises `ModelFileError` for one that the family doesn't have."""
-    forms = FORMS.get(package.family, ())
-    if not forms or (form is not None and form not in forms):
-        raise ModelFileError(
-            f"family {package.family} has no {form or 'usual'} export;"
-            f" it has {', '.join(forms) or 'none'}"
-        )
-    return form or forms[0]
-
-
-def _onnx(
-    package: Package,
-    form: str,
-    name: str,
-    sounds: str | Path | None,
-    max_seconds: float | None,
-    weights: str,
-) -> tuple[bytes, Manifest]:
-    model, told = package.model, package.provenance
-    if isinstance(model, SampleRNN):
-        seconds = max_seconds or GENERATOR_SECONDS
-        live, facts = live_instrument(model, find_audio(sounds or ""), seconds, weights)
-        return export_live(live, describe(live, name, package.family, {**told, **facts}))
-    instrument = _instrument(package, form, sounds, max_seconds or SAMPLER_SECONDS)
-    return export_onnx(instrument, describe(instrument, name, package.family, told))
-
-
-def _instrument(
-    package: Package, form: str, sounds: str | Path | None, max_seconds: float
-) -> Instrument:
-    codec = package.model
-    if not isinstance(codec, Codec):
-        raise ModelFileError(f"family {package.family} has no {form} export")
-    if form == "effect":
-        return CodecEffect(copy.deepcopy(codec), package.latent)
-    entries = encode_files(codec, find_audio(sounds or ""), max_seconds)
-    hop_s = codec.hop / codec.config.sample_rate
-    bank = build_bank(entries, hop_s)
-    if 2 * bank.latents.numel() > MAX_FILE_BYTES:
-        raise ConfigError(
-            f"the bank would take {2 * bank.latents.numel() >> 20} MB of at most"
-            f" {MAX_FILE_BYTES >> 20}; lower --max-seconds or give fewer --sounds"
-        )
-    return CodecSampler(copy.deepcopy(codec), package.latent, bank)
-
-
-def _training_data(package: Package) -> str:
-    data: Any = package.provenance.get("data")
-    path = data.get("path") if isinstance(data, dict) else None
-    if not isinstance(path, str) or not Path(path).exists():
-        raise ConfigError("the training data isn't at its old place; give --sounds FOLDER")
-    return path
+def _settle(
+    package: Package, form: Form, formats: tuple[str, ...], given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The value of every option of the form. Raises `ConfigError` for one of another form."""
+    own = {option.name: option for option in form.options}
+    for key, value in given.items():
+        if key in own:
+            continue
+        known = options_named(key)
+        # The default of another form asks for nothing.
+        if all(value != option.default for option in known.values()):
+            flag = next(iter(known.values())).flag
+            raise ConfigError(
+                f"{flag} {value} is not an option of {package.family} {form.name}s; leave it out"
+                f" (it is for {', '.join(f'{owner}s' for owner in known)})"
+            )
+    return {key: option.settle(package, given.get(key), formats) for key, option in own.items()}
 
 
 def _public(provenance: dict[str, Any]) -> dict[str, Any]:
@@ -217,8 +146,3 @@ def _make_folder(folder: Path) -> None:
         raise DataError(
             f"{folder}: can't be made ({error.strerror}); choose another --out"
         ) from None
-
-
-def _write(path: Path, data: bytes, manifest: Manifest) -> Exported:
-    write_bytes(path, data)
-    return Exported(path, len(data), manifest)

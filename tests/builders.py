@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from export.codec.sound_bank import Entry, build_bank
-from export.onnx.instrument_graph import describe, export_onnx
+from export.manifest import describe
+from export.onnx.instrument_graph import export_onnx
 from synth.models.codec import Codec, CodecConfig
 from synth.models.codec.effect import CodecEffect
 from synth.models.codec.sampler import CodecSampler

@@ -1,1 +1,7 @@
-"""The codec as instrument files: an effect and a sampler as ONNX, and a module for nn~."""
+"""The codec as instrument files.
+
+- `instrument_file`: the effect and the sampler, as the table of families asks for them.
+- `sound_bank`: a folder of recordings becomes the bank of the sampler.
+- `pitch_deviation`: how far a recording is from the pitch that its name says.
+- `torchscript`: the `.ts` file and its proof. `nn_tilde`: the module in it.
+"""

@@ -10,28 +10,20 @@ with `hop - ratio` samples of silence, which is the latency (none where the hop 
 
 # The scripting compiler needs annotations that are types, so no `from __future__` import here.
 import copy
-import warnings
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from export.torchscript.archive import script, traced
+from export.torchscript.nn_module import BOOL, accessors, ramp, type_id
 from synth.contract import Control
 from synth.models.codec import Codec, CodecConfig
 from synth.nn import State, StreamingConvTranspose1d, StreamingLayer
 from synth.nn.convolution import fold_weight_norm
 
 MAX_AXES = 8
-BOOL, INT, FLOAT = 0, 1, 2  # type ids of nn~
-
-
-def ramp(y: Tensor, before: float, now: float) -> Tensor:
-    """`y` `[batch, channels, samples]` at a new level, which is reached over the block, so that it
-    does not click."""
-    if before == now:
-        return y * now
-    steps = torch.arange(1, y.size(2) + 1, device=y.device) / y.size(2)
-    return y * (before + (now - before) * steps)
+BEYOND = (-1e6, 1e6)  # outside the range of the data the sound is new, and that is allowed
 
 
 class Axes:
@@ -167,9 +159,9 @@ class NnTilde(nn.Module):
         hop, dim = self.hop, self.full_latent_size
         encoder, decoder = _Packed(codec.encoder), _Packed(codec.decoder)
         audio = torch.zeros(2, self.channels, 2 * hop)
-        self.encoder = _traced(encoder, audio, torch.zeros(2, 1, encoder.size))
-        self.decoder = _traced(decoder, torch.zeros(2, dim, 2), torch.zeros(2, 1, decoder.size))
-        self.quantiser = _traced(_Quantise(codec), torch.zeros(2, dim, 2), torch.ones(2, 1))
+        self.encoder = traced(encoder, audio, torch.zeros(2, 1, encoder.size))
+        self.decoder = traced(decoder, torch.zeros(2, dim, 2), torch.zeros(2, 1, decoder.size))
+        self.quantiser = traced(_Quantise(codec), torch.zeros(2, dim, 2), torch.ones(2, 1))
         self.register_buffer("mean", axes.mean[:, None].clone())
         self.register_buffer("axes", axes.rows.clone())
         audio_queue = (self.channels, hop - self.ratio)
@@ -186,9 +178,9 @@ class NnTilde(nn.Module):
         self.decode_gain, self.forward_gain, self.forward_mix = 1.0, 1.0, 1.0
         self.register_buffer("offset", torch.zeros(len(moved), 1))
         self.attributes = [*(c.name for c in controls), "reset"]
-        types = {"levels": INT, "reset": BOOL}
-        for name in self.attributes:
-            self.register_buffer(f"{name}_params", torch.tensor([types.get(name, FLOAT)]))
+        types = {c.name: type_id(c) for c in controls} | {"reset": BOOL}
+        for name, kind in types.items():
+            self.register_buffer(f"{name}_params", torch.tensor([kind]))
         for name in moved:
             setattr(self, name, 0.0)
 
@@ -304,31 +296,19 @@ class NnTilde(nn.Module):
 def script_nn_tilde(codec: Codec, latent: dict[str, Tensor], latent_size: int) -> Any:
     """The codec as a `torch.jit.ScriptModule` that satisfies the contract of nn~."""
     axes = Axes(latent, codec.config.latent_dim)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "`?torch.jit", DeprecationWarning)
-        scripted = torch.jit.script(NnTilde(codec, axes, latent_size).eval())
+    scripted = script(NnTilde(codec, axes, latent_size))
     for control in nn_controls(codec.config, axes):
         scripted.define(_accessors(control))
     return scripted
 
 
 def _accessors(control: Control) -> str:
-    """`get_` and `set_` of one setting; what is not in its range changes nothing and returns 1."""
-    kind = "int" if control.curve == "integer" else "float"
-    low, high, extra = control.minimum[0], control.maximum[0], ""
-    if control.name.startswith("axis_"):
-        # Beyond the range of the data is allowed: there the sound is new.
-        low, high = -1e6, 1e6
-        extra = f"    self.offset[{int(control.name[5:]) - 1}, 0] = value\n"
-    return (
-        f"def get_{control.name}(self) -> Tuple[{kind}]:\n"
-        f"    return (self.{control.name},)\n"
-        f"def set_{control.name}(self, value: {kind}) -> int:\n"
-        f"    if not ({low!r} <= value and value <= {high!r}):\n"
-        f"        return 1\n"
-        f"    self.{control.name} = value\n{extra}"
-        f"    return 0\n"
-    )
+    """`get_` and `set_` of one setting."""
+    take = [f"self.{control.name} = value"]
+    if not control.name.startswith("axis_"):
+        return accessors(control, f"self.{control.name}", take)
+    take.append(f"self.offset[{int(control.name[5:]) - 1}, 0] = value")
+    return accessors(control, f"self.{control.name}", take, BEYOND)
 
 
 def _lightened(codec: Codec) -> Codec:
@@ -340,12 +320,6 @@ def _lightened(codec: Codec) -> Codec:
             part.conv.weight = nn.Parameter(torch.empty(0), requires_grad=False)
     codec.bottleneck.sums, codec.bottleneck.counts = torch.empty(0), torch.empty(0)
     return codec
-
-
-def _traced(part: nn.Module, *example: Tensor) -> Any:
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "`?torch.jit", DeprecationWarning)
-        return torch.jit.trace(part, example, check_trace=False)  # type: ignore[no-untyped-call]
 
 
 def _audio_labels(channels: int) -> list[str]:

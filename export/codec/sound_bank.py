@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 
 from export.codec.pitch_deviation import measure_cents
+from export.recordings import to_channels
 from synth.contract import ConfigError, DataError, read_audio
-from synth.contract.audio import Audio
 from synth.models.codec import Codec
 from synth.models.codec.sampler import SoundBank
 
@@ -89,14 +89,6 @@ def encode_files(model: Codec, files: Sequence[Path], max_seconds: float) -> lis
         cents = cents if abs(cents) > IN_TUNE_CENTS else 0.0
         entries.append(Entry(sound, key, latents.contiguous(), cents))
     return entries
-
-
-def to_channels(audio: Audio, channels: int) -> Audio:
-    """`[c, n]` to `[channels, n]`: mixed down to mono, or mono copied, or the first ones."""
-    if channels == 1:
-        mixed: Audio = audio.mean(0, keepdims=True)
-        return mixed
-    return audio[:channels] if len(audio) >= channels else np.repeat(audio[:1], channels, 0)
 
 
 def build_bank(entries: Sequence[Entry], hop_s: float) -> SoundBank:

@@ -8,66 +8,54 @@ from __future__ import annotations
 
 import io
 import math
-import platform
-import warnings
-import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from export.codec.nn_tilde import Axes, nn_controls, script_nn_tilde
-from export.onnx.instrument_graph import PARITY_LIMIT
-from synth import __version__
-from synth.contract import METADATA_KEY, ConfigError, Manifest, ModelFileError, write_bytes
+from export.manifest import versions
+from export.parity import require_parity
+from export.threads import one_thread
+from export.torchscript.archive import archive, load
+from synth.contract import Manifest, require_within
 from synth.models.codec import Codec
 from synth.models.package import Package
 
 
 def export_torchscript(
-    package: Package, path: str | Path, *, name: str | None = None, latent_size: int | None = None
-) -> Manifest:
-    """Write `path` and return the manifest in it.
+    package: Package, name: str, latent_size: int | None = None
+) -> tuple[bytes, Manifest]:
+    """Script a codec, compare the re-loaded file with it, and embed the manifest.
 
     Args:
-        package: a trained codec; it is not changed.
-        path: of the file, usually with suffix `.ts`.
-        name: of the instrument, by default the stem of `path`.
+        package: of the family codec; it is not changed.
+        name: of the instrument.
         latent_size: axes that leave `encode` and enter `decode`, 1 … latent_dim; None: all. With
             fewer, `decode` takes the others at their mean.
 
     Returns:
-        The manifest; `provenance["parity"]` is the largest difference between the re-loaded file,
-        played in blocks of several sizes, and the model on the whole clip (see `parity`).
+        the bytes of the `.ts` file and the manifest in it; `provenance["parity"]` is the largest
+        difference between the re-loaded file, played in blocks of several sizes, and the model on
+        the whole clip (see `parity`).
 
     Raises:
-        ModelFileError: the package is no codec, or the file plays something else (above 1e-4).
-        ConfigError: latent_size out of range.
-        DataError: the file can't be written.
+        ModelFileError: the file plays something else (parity above 1e-4).
+        ConfigError: latent_size is out of range.
     """
-    codec = package.model
-    if not isinstance(codec, Codec):
-        raise ModelFileError(f"family {package.family} has no TorchScript export; use onnx")
+    codec = cast(Codec, package.model)
     dim = codec.config.latent_dim
     size = dim if latent_size is None else latent_size
-    if not 1 <= size <= dim:
-        raise ConfigError(f"latent_size is {size}; 1 … {dim} is allowed")
+    require_within("latent_size", size, 1, dim)
     axes = Axes(package.latent, dim)
-    manifest = _describe(codec, axes, name or Path(path).stem, package)
+    manifest = _describe(codec, axes, name, package)
     scripted = script_nn_tilde(codec, package.latent, size)
     difference = parity(codec, axes, archive(scripted, manifest))
-    if not difference <= PARITY_LIMIT:
-        raise ModelFileError(
-            f"the TorchScript file differs from the model by {difference:.2g} (at most"
-            f" {PARITY_LIMIT:g} is allowed); nothing was written"
-        )
+    require_parity(difference, "TorchScript file")
     manifest = replace(manifest, provenance={**manifest.provenance, "parity": difference})
-    write_bytes(Path(path), archive(scripted, manifest))
-    return manifest
+    return archive(scripted, manifest), manifest
 
 
 def parity(codec: Codec, axes: Axes, data: bytes, hops: int = 20, seed: int = 0) -> float:
@@ -109,31 +97,8 @@ def _in_blocks(method: Callable[[Tensor], Tensor], x: Tensor, size: int) -> Tens
     return torch.cat([method(part) for part in torch.split(x, size, 2)], 2)
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Blocks this small are slower on several threads, and far slower on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def load(file: str | Path | io.BytesIO) -> Any:
-    """Open an archive that this module has just made: loading runs what is in it."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "`?torch.jit", DeprecationWarning)
-        return torch.jit.load(file, map_location="cpu").eval()  # type: ignore[no-untyped-call]
-
-
 def _describe(codec: Codec, axes: Axes, name: str, package: Package) -> Manifest:
     config = codec.config
-    versions = {
-        "synth": __version__,
-        "torch": str(torch.__version__),
-        "python": platform.python_version(),
-    }
     return Manifest(
         name=name,
         family=package.family,
@@ -144,26 +109,5 @@ def _describe(codec: Codec, axes: Axes, name: str, package: Package) -> Manifest
         channels_out=config.audio_channels,
         latency=config.hop - (config.hop & -config.hop),
         controls=nn_controls(config, axes),
-        provenance={**package.provenance, "versions": versions},
+        provenance={**package.provenance, "versions": versions(torch)},
     )
-
-
-def archive(scripted: Any, manifest: Manifest) -> bytes:
-    """The file of a scripted module with its manifest."""
-    buffer = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "`?torch.jit", DeprecationWarning)
-        torch.jit.save(scripted, buffer, _extra_files={METADATA_KEY: manifest.to_json()})
-    return _without_paths(buffer.getvalue())
-
-
-def _without_paths(data: bytes) -> bytes:
-    """The archive without its debug tables, which name source files on the exporting machine."""
-    source, target = zipfile.ZipFile(io.BytesIO(data)), io.BytesIO()
-    with zipfile.ZipFile(target, "w") as kept:
-        for entry in source.infolist():
-            if not entry.filename.endswith(".debug_pkl"):
-                bare = zipfile.ZipInfo(entry.filename)
-                bare.compress_type = entry.compress_type
-                kept.writestr(bare, source.read(entry))
-    return target.getvalue()

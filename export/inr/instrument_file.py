@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from export.inr.torchscript import export_script
-from export.onnx.instrument_graph import describe, export_onnx
+from export.manifest import describe
+from export.onnx.instrument_graph import export_onnx
 from export.onnx.int8 import integer_weights
-from synth.contract import ConfigError, Manifest, ModelFileError
+from synth.contract import ConfigError, Manifest
 from synth.models.inr import INR
 from synth.models.inr.instrument import INRInstrument
 from synth.models.inr.playhead import ONE
@@ -24,43 +25,51 @@ INT8_LIMIT = 0.02
 HEARD_SOUNDS, HEARD_POINTS = 16, 2048
 
 
-def export_inr(
-    package: Package,
-    name: str,
-    formats: Sequence[str],
-    sample_rate: int | None,
-    weights: str = "fp32",
-) -> Iterator[tuple[str, bytes, Manifest]]:
-    """File name, content and manifest of every format asked for, each proved equal to the model.
+def generator_onnx(
+    package: Package, name: str, options: Mapping[str, Any]
+) -> tuple[bytes, Manifest]:
+    """The ONNX file of a coordinate network that plays notes, and the manifest in it.
 
     Args:
-        package: of family "inr"; name: of the instrument; formats: of "onnx" and "torchscript".
-        sample_rate: of the output in Hz, by default that of the training.
-        weights: "fp32", or "int8" for ONNX; its manifest says how far the sounds are from fp32
-            (`snr_db`).
+        package: of the family inr.
+        name: of the instrument.
+        options: `sample_rate` of the output in Hz, None: that of the training; `weights`, "fp32" or
+            "int8", of which the manifest says how far the sounds are from fp32 (`snr_db`).
 
     Raises:
-        ConfigError: the sample rate is out of range, the architecture can't be played, or not in
-            int8.
-        ModelFileError: another family, or a file plays something else than the model.
+        ConfigError: the architecture can't be played, or not in int8.
+        ModelFileError: the file plays something else.
     """
-    model = package.model
-    if not isinstance(model, INR):
-        raise ModelFileError(f"family {package.family} is no coordinate network")
-    instrument = INRInstrument(model, sample_rate).eval()
+    instrument = _instrument(package, options)
     manifest = describe(instrument, name, package.family, package.provenance)
-    if weights == "int8":
-        _check_int8(model, formats)
-        snr_db = round_to_int8(instrument)
-        told = {**manifest.provenance, "weights": weights, "snr_db": round(snr_db, 1)}
-        manifest = replace(manifest, provenance=told)
-        made = export_onnx(instrument, manifest, rewrite=as_integers, limit=INT8_LIMIT)
-        yield f"{name}.onnx", *made
-        return
-    if "onnx" in formats:
-        yield f"{name}.onnx", *export_onnx(instrument, manifest)
-    if "torchscript" in formats:
-        yield f"{name}.ts", *export_script(instrument, manifest)
+    if options["weights"] != "int8":
+        return export_onnx(instrument, manifest)
+    _require_sines(cast(INR, package.model))
+    snr_db = round_to_int8(instrument)
+    told = {**manifest.provenance, "weights": "int8", "snr_db": round(snr_db, 1)}
+    manifest = replace(manifest, provenance=told)
+    return export_onnx(instrument, manifest, rewrite=as_integers, limit=INT8_LIMIT)
+
+
+def generator_torchscript(
+    package: Package, name: str, options: Mapping[str, Any]
+) -> tuple[bytes, Manifest]:
+    """The same as TorchScript, always in fp32: for nn~ and for hosts that play notes.
+
+    Args:
+        package, name: as for `generator_onnx`.
+        options: `sample_rate`.
+
+    Raises:
+        ConfigError: the architecture can't be played.
+        ModelFileError: the file plays something else.
+    """
+    instrument = _instrument(package, options)
+    return export_script(instrument, describe(instrument, name, package.family, package.provenance))
+
+
+def _instrument(package: Package, options: Mapping[str, Any]) -> INRInstrument:
+    return INRInstrument(cast(INR, package.model), options["sample_rate"]).eval()
 
 
 def round_to_int8(instrument: INRInstrument) -> float:
@@ -87,10 +96,8 @@ def _heard(instrument: INRInstrument) -> Tensor:
         return instrument.reader.read(latents, place.long().expand(len(latents), -1))
 
 
-def _check_int8(model: INR, formats: Sequence[str]) -> None:
+def _require_sines(model: INR) -> None:
     row = model.config.row
-    if formats != ("onnx",):
-        raise ConfigError("--weights int8 is for --format onnx; TorchScript stays in fp32")
     if {row.first, row.hidden} != {"sine"}:
         raise ConfigError(
             f"--weights int8 needs layers of sines, whose values have a range;"

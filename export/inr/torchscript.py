@@ -7,7 +7,6 @@
 
 # The scripting compiler needs annotations that are types, so no `from __future__` import here.
 import io
-import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -17,16 +16,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from export.codec.nn_tilde import ramp
-from export.codec.torchscript import archive, load, one_thread
-from export.onnx.instrument_graph import PARITY_LIMIT, Run, largest_difference, state_name
-from synth.contract import Control, Manifest, ModelFileError
+from export.manifest import state_name
+from export.parity import Run, largest_difference, require_parity
+from export.threads import one_thread
+from export.torchscript.archive import archive, load, script, traced
+from export.torchscript.nn_module import BOOL, INT, accessors, ramp, type_id
+from synth.contract import Control, Manifest
 from synth.models.inr.instrument import LATENT_AT, SHAPE, INRInstrument
 from synth.models.inr.playhead import fixed
 from synth.models.instrument import Instrument, number
 
 CHUNK = 64  # samples over which nn~'s latent moves from one value to the next
-BOOL, INT, FLOAT = 0, 1, 2  # type ids of nn~
 
 
 def export_script(instrument: INRInstrument, manifest: Manifest) -> tuple[bytes, Manifest]:
@@ -43,17 +43,13 @@ def export_script(instrument: INRInstrument, manifest: Manifest) -> tuple[bytes,
     module = load(io.BytesIO(archive(scripted, manifest)))
     with one_thread():
         difference = largest_difference(instrument, stepper(module, instrument))
-    if not difference <= PARITY_LIMIT:
-        raise ModelFileError(
-            f"the TorchScript file differs from the model by {difference:.2g} (at most"
-            f" {PARITY_LIMIT:g} is allowed); nothing was written"
-        )
+    require_parity(difference, "TorchScript file")
     manifest = replace(manifest, provenance={**manifest.provenance, "parity": difference})
     return archive(scripted, manifest), manifest
 
 
 def stepper(module: Any, instrument: Instrument) -> Run:
-    """A re-loaded file's `step` as `export.onnx.instrument_graph.largest_difference` calls it."""
+    """A re-loaded file's `step` as `export.parity.largest_difference` calls it."""
     names = [state_name(key) for key in instrument.init_state(1)]
 
     def run(given: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
@@ -121,7 +117,7 @@ class INRScript(nn.Module):
         self.stepper = _traced_step(instrument)
         columns = LATENT_AT + self.axes
         example = torch.rand(2, 3), torch.zeros(2, columns)
-        self.reader = _traced(_Read(instrument), *example)
+        self.reader = traced(_Read(instrument), *example)
         self.register_buffer("forward_params", torch.tensor([1 + self.axes, 1, 1, 1]))
         self.forward_input_labels = ["(signal) position in the sound, 0 to 1", *_axes(instrument)]
         self.forward_output_labels = ["(signal) audio"]
@@ -131,8 +127,8 @@ class INRScript(nn.Module):
         self.columns = [SHAPE.index(c.name) for c in controls if c.name in SHAPE]
         self.fixed_columns = LATENT_AT
         self.attributes = [*(c.name for c in controls), "reset"]
-        types = {c.name: INT if c.curve == "integer" else FLOAT for c in controls}
-        for name, kind in (types | {"reset": BOOL}).items():
+        types = {c.name: type_id(c) for c in controls} | {"reset": BOOL}
+        for name, kind in types.items():
             self.register_buffer(f"{name}_params", torch.tensor([kind]))
 
     @torch.jit.export
@@ -206,41 +202,19 @@ class INRScript(nn.Module):
 
 
 def _script(instrument: INRInstrument) -> Any:
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")
-        scripted = torch.jit.script(INRScript(instrument).eval())
+    scripted = script(INRScript(instrument))
     for at, control in enumerate(settings(instrument)):
-        scripted.define(_accessors(control, at))
+        kind = "int" if type_id(control) == INT else "float"
+        get = f"{kind}(self.values[{at}].item())"
+        scripted.define(accessors(control, get, [f"self.values[{at}] = float(value)"]))
     return scripted
-
-
-def _accessors(control: Control, at: int) -> str:
-    """`get_` and `set_` of one setting; what is not in its range changes nothing and returns 1."""
-    kind = "int" if control.curve == "integer" else "float"
-    low, high = control.minimum[0], control.maximum[0]
-    return (
-        f"def get_{control.name}(self) -> Tuple[{kind}]:\n"
-        f"    return ({kind}(self.values[{at}].item()),)\n"
-        f"def set_{control.name}(self, value: {kind}) -> int:\n"
-        f"    if not ({low!r} <= value and value <= {high!r}):\n"
-        f"        return 1\n"
-        f"    self.values[{at}] = float(value)\n"
-        f"    return 0\n"
-    )
 
 
 def _traced_step(instrument: INRInstrument) -> Any:
     rows, part = 2, _Step(instrument)
     controls = [torch.tensor([c.default]).repeat(rows, 1) for c in instrument.controls]
     state = instrument.init_state(rows)
-    return _traced(part, torch.tensor([3]), torch.cat(controls, 1), *state.values())
-
-
-def _traced(part: nn.Module, *example: Tensor) -> Any:
-    with warnings.catch_warnings():
-        # It warns of every shape that is looked at; those that matter stay tensors.
-        warnings.simplefilter("ignore")
-        return torch.jit.trace(part, example, check_trace=False)  # type: ignore[no-untyped-call]
+    return traced(part, torch.tensor([3]), torch.cat(controls, 1), *state.values())
 
 
 def _axes(instrument: INRInstrument) -> list[str]:

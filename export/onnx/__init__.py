@@ -1,1 +1,8 @@
-"""ONNX files of any instrument: the graph of a step, graphs with loops, integer weights."""
+"""ONNX files.
+
+- `instrument_graph`: from an instrument to a proved file.
+- `subgraph`: graphs with loops, put together from traced functions.
+- `shared_tables`: equal tables stand in a graph once.
+- `int8`: weights as integers.
+- `tracing`: torch functions become graphs.
+"""

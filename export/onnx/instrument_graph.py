@@ -6,10 +6,8 @@ Inputs of the graph: `audio` (effects) or `frames` (generators), one per control
 
 from __future__ import annotations
 
-import io
-import platform
-import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,15 +17,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from export.manifest import state_name
+from export.onnx.tracing import trace_graph
+from export.parity import PARITY_LIMIT, example_feed, largest_difference, require_parity
 from synth import __version__
-from synth.contract import METADATA_KEY, Manifest, ModelFileError, TensorSpec
+from synth.contract import METADATA_KEY, Manifest
 from synth.models.instrument import Instrument
-from synth.nn import State
-
-OPSET = 18
-PARITY_LIMIT = 1e-4
-Run = Callable[[Mapping[str, NDArray[Any]]], list[NDArray[Any]]]
-_DTYPES = {torch.float32: "float32", torch.int64: "int64"}
 
 
 class _Flat(nn.Module):
@@ -46,32 +41,6 @@ class _Flat(nn.Module):
         return audio, *(new[k] for k in self.state_keys)
 
 
-def describe(
-    instrument: Instrument, name: str, family: str, provenance: Mapping[str, Any]
-) -> Manifest:
-    """The manifest of an instrument, parity not yet measured."""
-    state = instrument.init_state(1)
-    return Manifest(
-        name=name,
-        family=family,
-        kind=instrument.kind,
-        sample_rate=instrument.sample_rate,
-        hop=instrument.hop,
-        channels_in=instrument.channels_in,
-        channels_out=instrument.channels_out,
-        latency=instrument.latency,
-        controls=instrument.controls,
-        state=tuple(
-            TensorSpec(state_name(k), tuple(v.shape[1:]), _DTYPES[v.dtype])
-            for k, v in state.items()
-        ),
-        random=instrument.random,
-        sounds=instrument.sounds,
-        key_range=instrument.key_range,
-        provenance={**provenance, "versions": _versions()},
-    )
-
-
 def export_onnx(
     instrument: Instrument,
     manifest: Manifest,
@@ -79,14 +48,16 @@ def export_onnx(
     rewrite: Callable[[Any], None] | None = None,
     limit: float = PARITY_LIMIT,
 ) -> tuple[bytes, Manifest]:
-    """Trace, embed the manifest, re-load, compare.
+    """Trace an instrument, compare the graph with it, and embed the manifest.
 
     Args:
+        instrument: is set to eval mode.
+        manifest: as `export.manifest.describe` makes it.
         rewrite: changes the traced graph in place before it is compared.
         limit: how far apart graph and torch step may be.
 
     Returns:
-        The bytes of the file and the manifest in it, with `provenance["parity"]` = the largest
+        the bytes of the file and the manifest in it, with `provenance["parity"]`, the largest
         difference to the torch step on the whole clip.
 
     Raises:
@@ -97,28 +68,25 @@ def export_onnx(
     if rewrite is not None:
         rewrite(graph)
     difference = parity(instrument, graph.SerializeToString())
-    if not difference <= limit:
-        raise ModelFileError(
-            f"the exported graph differs from the model by {difference:.2g} (at most"
-            f" {limit:g} is allowed); nothing was written"
-        )
+    require_parity(difference, "exported graph", limit)
     provenance = {**manifest.provenance, "parity": float(difference)}
-    manifest = Manifest(**{**manifest.__dict__, "provenance": provenance})
+    manifest = replace(manifest, provenance=provenance)
+    return with_manifest(graph, manifest), manifest
+
+
+def with_manifest(graph: Any, manifest: Manifest) -> bytes:
+    """The file of a graph, its manifest embedded and its form checked."""
     onnx.helper.set_model_props(graph, {METADATA_KEY: manifest.to_json()})
     onnx.checker.check_model(graph)
-    return graph.SerializeToString(), manifest
-
-
-def state_name(key: str) -> str:
-    """Graph name of a state tensor."""
-    return "state_" + key.replace(".", "_")
+    data: bytes = graph.SerializeToString()
+    return data
 
 
 def trace(instrument: Instrument) -> Any:
     """The ONNX graph of an instrument, without a manifest and not yet compared."""
     state = instrument.init_state(2)
     keys = list(state)
-    feed = _feed(instrument, 2, 3)
+    feed = example_feed(instrument, 2, 3)
     controls = [c.default_array for c in instrument.controls]
     inputs = [torch.from_numpy(np.tile(c, (2, 1))) for c in controls]
     names = [c.name for c in instrument.controls]
@@ -128,23 +96,13 @@ def trace(instrument: Instrument) -> Any:
     axes: dict[str, dict[int, str]] = {**voices, "audio_out": {0: "voices", 2: "samples"}}
     if instrument.kind == "effect":
         axes["audio"] = {0: "voices", 2: "samples"}
-    target = io.BytesIO()
-    with warnings.catch_warnings(), torch.inference_mode():
-        # The tracer is what can express a number of frames that depends on the data; it is marked
-        # deprecated, and it warns of every branch on a traced value, none of which is taken here.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            _Flat(instrument, keys),
-            (feed, *inputs, *(state[k] for k in keys)),
-            target,  # type: ignore[arg-type]  # files are taken too, with dynamo=False
-            dynamo=False,
-            opset_version=OPSET,
-            input_names=[feed_name, *names, *states],
-            output_names=["audio_out", *(f"{s}_out" for s in states)],
-            dynamic_axes=axes,
-            do_constant_folding=True,
-        )
-    graph = onnx.load_from_string(target.getvalue())
+    graph = trace_graph(
+        _Flat(instrument, keys),
+        (feed, *inputs, *(state[k] for k in keys)),
+        [feed_name, *names, *states],
+        ["audio_out", *(f"{s}_out" for s in states)],
+        axes,
+    )
     graph.producer_name, graph.producer_version = "synth", __version__
     return graph
 
@@ -152,7 +110,9 @@ def trace(instrument: Instrument) -> Any:
 def parity(instrument: Instrument, graph: bytes, hops: int = 24, seed: int = 0) -> float:
     """Largest difference between the graph, played in blocks, and the torch step in one block.
 
-    Where the model is louder than full scale (an untrained one can be), relative to its peak.
+    Args:
+        instrument, hops, seed: as of `export.parity.largest_difference`.
+        graph: the bytes of the ONNX file.
     """
     session = make_session(graph)
 
@@ -163,90 +123,9 @@ def parity(instrument: Instrument, graph: bytes, hops: int = 24, seed: int = 0) 
     return largest_difference(instrument, run, hops, seed)
 
 
-def largest_difference(instrument: Instrument, run: Run, hops: int = 24, seed: int = 0) -> float:
-    """As `parity`, of anything that makes steps of the instrument.
-
-    Args:
-        run: from feed, controls and state (under the names of the graph) to the audio and the next
-            state, in the order of the instrument's.
-    """
-    rows = 3
-    generator = np.random.default_rng(seed)
-    controls = _spread_controls(instrument, rows, generator)
-    feed = _feed(instrument, rows, hops, generator)
-    with torch.inference_mode():
-        torch_controls = {k: torch.from_numpy(v) for k, v in controls.items()}
-        whole, _ = instrument.step(feed, torch_controls, instrument.init_state(rows))
-    worst, size = 0.0, max(1.0, float(whole.abs().max()))
-    for block in (1, 2, 3, hops // 2, hops):
-        streamed = _play(instrument, run, feed.numpy(), controls, block, hops)
-        worst = max(worst, float(np.abs(streamed - whole.numpy()).max()) / size)
-    return worst if np.isfinite(worst) else float("inf")
-
-
 def make_session(graph: bytes) -> Any:
-    """A one-thread onnxruntime session of the bytes of a graph."""
+    """An onnxruntime session of the bytes of a graph, on one thread."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-
-
-def _play(
-    instrument: Instrument,
-    run: Run,
-    feed: NDArray[Any],
-    controls: Mapping[str, NDArray[np.float32]],
-    block: int,
-    hops: int,
-) -> NDArray[np.float32]:
-    rows = next(iter(controls.values())).shape[0]
-    initial: State = instrument.init_state(rows)
-    state = {state_name(k): v.numpy() for k, v in initial.items()}
-    pieces = []
-    for at in range(0, hops, block):
-        size = min(block, hops - at)
-        if instrument.kind == "effect":
-            part = feed[:, :, at * instrument.hop : (at + size) * instrument.hop]
-            given = {"audio": np.ascontiguousarray(part)}
-        else:
-            given = {"frames": np.array([size], np.int64)}
-        audio, *new = run({**given, **controls, **state})
-        state = dict(zip(state, new, strict=True))
-        pieces.append(audio)
-    return np.concatenate(pieces, 2)
-
-
-def _feed(
-    instrument: Instrument, rows: int, hops: int, generator: np.random.Generator | None = None
-) -> Tensor:
-    if instrument.kind != "effect":
-        return torch.tensor([hops])
-    shape = (rows, instrument.channels_in, hops * instrument.hop)
-    generator = generator or np.random.default_rng(0)
-    return torch.from_numpy(generator.normal(0, 0.2, shape).astype(np.float32))
-
-
-def _spread_controls(
-    instrument: Instrument, rows: int, generator: np.random.Generator
-) -> dict[str, NDArray[np.float32]]:
-    """Row 0 at the defaults, the others anywhere in the ranges; gates open, so that they sound."""
-    controls = {}
-    for control in instrument.controls:
-        values = [control.default_array]
-        for _ in range(rows - 1):
-            values.append(control.from_unit(generator.random(control.size).astype(np.float32)))
-        controls[control.name] = np.stack(values)
-    if "gate" in controls:
-        controls["gate"][:] = 1.0
-    return controls
-
-
-def _versions() -> dict[str, str]:
-    return {
-        "synth": __version__,
-        "torch": str(torch.__version__),
-        "onnx": str(onnx.__version__),
-        "onnxruntime": str(onnxruntime.__version__),
-        "python": platform.python_version(),
-    }

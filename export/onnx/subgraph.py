@@ -6,8 +6,6 @@ The tracer of torch unrolls a loop; here each part is traced once and becomes th
 
 from __future__ import annotations
 
-import io
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +16,8 @@ import torch
 from onnx import TensorProto, helper
 from torch import Tensor, nn
 
-OPSET = 18
+from export.onnx.tracing import trace_graph
+
 Function = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
 _TYPES = {
     torch.float32: TensorProto.FLOAT,
@@ -150,36 +149,6 @@ class Body:
         )
 
 
-def share_tables(graph: Any) -> None:
-    """Move tables that rows are gathered from out of the graphs inside `graph`, equal ones once.
-
-    Weights of products stay where they are: the runtime packs them only there.
-    """
-    kept: dict[bytes, str] = {}
-    _take_tables(graph, {}, kept, graph)
-
-
-def _take_tables(
-    graph: Any, outer: Mapping[str, str], kept: dict[bytes, str], outermost: Any
-) -> None:
-    names, looked_up = dict(outer), {n.input[0] for n in graph.node if n.op_type == "Gather"}
-    for tensor in [t for t in graph.initializer if t.name in looked_up]:
-        values = onnx.numpy_helper.to_array(tensor)  # however they are stored
-        content = f"{tensor.data_type} {tensor.dims}".encode() + values.tobytes()
-        if content not in kept:
-            kept[content] = tensor.name
-            if graph is not outermost:
-                outermost.initializer.append(tensor)
-        if graph is not outermost or kept[content] != tensor.name:
-            graph.initializer.remove(tensor)
-        names[tensor.name] = kept[content]
-    for node in graph.node:
-        node.input[:] = [names.get(name, name) for name in node.input]
-        for attribute in node.attribute:
-            if attribute.type == onnx.AttributeProto.GRAPH:
-                _take_tables(attribute.g, names, kept, outermost)
-
-
 class _Named(nn.Module):
     def __init__(self, function: Function, inputs: Sequence[str], outputs: Sequence[str]) -> None:
         super().__init__()
@@ -201,43 +170,41 @@ def part(
     """Trace a function.
 
     Args:
-        prefix: of the names of all tensors inside; example: its inputs, by key.
+        prefix: of the names of all tensors inside.
+        function: from tensors to tensors by key; keeps nothing between two calls.
+        example: its inputs, by key.
         inputs, outputs: name in the graph of every key that is taken and given.
         axes: per key of an input, the axes that are free; of others it is the first.
 
     Returns:
         the nodes and weights.
     """
-    target = io.BytesIO()
-    tensors = tuple(example[key] for key in inputs)
-    free = {key: dict(axes.get(key, {0: "voices"})) for key, t in example.items() if t.dim()}
-    with warnings.catch_warnings(), torch.inference_mode():
-        # As in `instrument_graph`: the tracer is marked deprecated and warns of branches not taken.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            _Named(function, list(inputs), list(outputs)),
-            tensors,
-            target,  # type: ignore[arg-type]  # files are taken too, with dynamo=False
-            dynamo=False,
-            opset_version=OPSET,
-            input_names=[f"in_{key}" for key in inputs],
-            output_names=[f"out_{key}" for key in outputs],
-            dynamic_axes={f"in_{key}": free[key] for key in inputs if key in free},
-            do_constant_folding=True,
-        )
-    graph = onnx.load_from_string(target.getvalue()).graph
+    free = {f"in_{key}": axes.get(key, {0: "voices"}) for key in inputs if example[key].dim()}
+    traced = trace_graph(
+        _Named(function, list(inputs), list(outputs)),
+        [example[key] for key in inputs],
+        [f"in_{key}" for key in inputs],
+        [f"out_{key}" for key in outputs],
+        free,
+    )
+    graph = traced.graph
     names = {f"in_{key}": name for key, name in inputs.items()}
     names |= {f"out_{key}": name for key, name in outputs.items()}
     _rename(graph, prefix, names)
-    body = Body([], list(graph.initializer))
+    return Body(*_constants_as_weights(graph))
+
+
+def _constants_as_weights(graph: Any) -> tuple[list[Any], list[Any]]:
+    """Nodes and weights of a graph, in which no node is a constant."""
+    nodes, weights = [], list(graph.initializer)
     for node in graph.node:
         if node.op_type == "Constant" and node.attribute[0].name == "value":
             tensor = node.attribute[0].t
             tensor.name = node.output[0]
-            body.weights.append(tensor)
+            weights.append(tensor)
         else:
-            body.nodes.append(node)
-    return body
+            nodes.append(node)
+    return nodes, weights
 
 
 def element_type(tensor: Tensor) -> Any:

@@ -1,10 +1,11 @@
-"""Audio out of a SampleRNN's `model.pt` or checkpoint: what `synth generate` does."""
+"""Audio out of a SampleRNN: what `synth generate` does with this family."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import soxr
@@ -12,18 +13,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from export.checkpoint import load_package
-from export.codec.sound_bank import to_channels
+from export.recordings import to_channels
 from synth.contract import (
     ConfigError,
     DataError,
     DeviceError,
-    ModelFileError,
     read_audio,
     require_one_of,
     require_within,
     write_audio,
 )
+from synth.models.package import Package
 from synth.models.samplernn import Drawing, Generator, SampleRNN, SampleRNNConfig, Stream
 from synth.models.samplernn.steering import at_frames
 
@@ -87,8 +87,23 @@ class Request:
         return len(self.drawing.temperature) if self.num is None else self.num
 
 
+def generate(
+    package: Package,
+    out: str | Path,
+    settings: Mapping[str, Any],
+    on_samples: Callable[[int, int], None] | None,
+    on_notice: Callable[[str], None] | None,
+) -> list[Path]:
+    """Generate with settings by name: the fields of `Request`, and of `Drawing` for its drawing."""
+    drawing = {f.name: settings[f.name] for f in fields(Drawing) if f.name in settings}
+    others = {name: value for name, value in settings.items() if name not in drawing}
+    request = Request(drawing=Drawing(**drawing), **others)
+    network = cast(SampleRNN, package.model)
+    return generate_files(network, out, request, on_samples=on_samples, on_notice=on_notice)
+
+
 def generate_files(
-    model: str | Path,
+    network: SampleRNN,
     out: str | Path,
     request: Request,
     *,
@@ -98,7 +113,7 @@ def generate_files(
     """Generate and write one file per sound.
 
     Args:
-        model: `model.pt` of a run or one of its checkpoints.
+        network: a trained model, in eval mode, on the CPU.
         out: a WAV or FLAC file (several sounds get `_1`, `_2` … before the suffix), or a folder,
             made if missing, for `1.wav`, `2.wav` …
         on_samples: told samples of each sound made so far, and how many there will be.
@@ -106,10 +121,8 @@ def generate_files(
 
     Raises:
         ConfigError: a setting doesn't fit the model.
-        ModelFileError: the model can't be used, or is no SampleRNN.
         DataError: the prime is too short or can't be read; the place can't be written.
     """
-    network = _load(model)
     config = network.config
     _require_fit(request, config)
     prime = _recording(request.prime, config, on_notice, request.prime_offset, PRIME_SECONDS)
@@ -138,16 +151,6 @@ def generate_files(
     for path, row in zip(files, sound, strict=True):
         write_audio(path, row[None], config.sample_rate)
     return files
-
-
-def _load(model: str | Path) -> SampleRNN:
-    package = load_package(model)
-    if not isinstance(package.model, SampleRNN):
-        raise ModelFileError(
-            f"{model}: a {package.family} model generates nothing by itself; `synth export` makes"
-            " it playable"
-        )
-    return package.model
 
 
 def _require_fit(request: Request, config: SampleRNNConfig) -> None:

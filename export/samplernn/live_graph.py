@@ -11,9 +11,11 @@ import torch
 from onnx import TensorProto, helper
 from torch import Tensor
 
-from export.onnx.instrument_graph import state_name
+from export.manifest import state_name
 from export.onnx.int8 import integer_weights
-from export.onnx.subgraph import OPSET, Body, element_type, part, share_tables
+from export.onnx.shared_tables import share_tables
+from export.onnx.subgraph import Body, element_type, part
+from export.onnx.tracing import OPSET
 from synth import __version__
 from synth.models.samplernn.instrument import NOISE, SampleRNNInstrument
 from synth.nn import State

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.onnx.instrument_graph import state_name
+from export.manifest import state_name
 from synth.dsp.features import extract
 from synth.models.instrument import Instrument
 

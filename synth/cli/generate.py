@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from export.flags import generating_families
+
 
 def _temperatures(
     context: click.Context, parameter: click.Parameter, value: tuple[str, ...]
@@ -16,7 +18,7 @@ def _temperatures(
         raise click.BadParameter("numbers with commas between them are needed") from None
 
 
-@click.command()
+@click.command(epilog=f"Families that can: {', '.join(generating_families())}.")
 @click.argument("model", type=click.Path())
 @click.option("-o", "--out", default="generated.wav", show_default=True, type=click.Path(),
               help="WAV or FLAC file, or a folder.")  # fmt: skip
@@ -35,15 +37,8 @@ def _temperatures(
               help="Recording whose pitch, loudness … steer a model that takes them.")  # fmt: skip
 @click.option("--label", help="Class of sound, for a model that knows some.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
-def generate(
-    model: str,
-    out: str,
-    temperature: tuple[float, ...],
-    top_k: int,
-    top_p: float,
-    **settings: Any,
-) -> None:
-    """Write audio that a SampleRNN (a model.pt or a checkpoint) makes by itself.
+def generate(model: str, out: str, **settings: Any) -> None:
+    """Write audio that MODEL (a model.pt or a checkpoint) makes by itself.
 
     \b
     synth generate runs/mine/model.pt --num 4 --temperature 0.9 -o takes
@@ -51,17 +46,15 @@ def generate(
     from rich.console import Console
     from rich.progress import Progress
 
-    from export.samplernn.generate import Request, generate_files
-    from synth.models.samplernn import Drawing
+    from export.generate_audio import generate_audio
 
-    request = Request(drawing=Drawing(temperature, top_k, top_p), **settings)
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("samples", total=None)
-        written = generate_files(
+        written = generate_audio(
             model,
             out,
-            request,
+            settings,
             on_samples=lambda made, total: progress.update(task, completed=made, total=total),
             on_notice=lambda text: click.echo(text, err=True),
         )

@@ -10,7 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from export.codec.torchscript import load
+from export.codec.torchscript import export_torchscript
+from export.torchscript.archive import load
+from synth.contract import Manifest
 from synth.models.codec import Codec, CodecConfig
 from synth.models.package import Package
 
@@ -43,6 +45,13 @@ def package(config: CodecConfig, *, axes: bool = True) -> Package:
     spread = torch.linspace(2, 0.5, DIM)
     latent = {"mean": 0.1 * torch.randn(DIM), "axes": rows, "low": -spread, "high": spread}
     return Package("codec", config, codec.eval(), latent if axes else {}, {"licence": "CC0"})
+
+
+def write_script(made: Package, path: Path, latent_size: int | None = None) -> Manifest:
+    """Export `made` to `path`; returns the manifest in the file."""
+    data, manifest = export_torchscript(made, path.stem, latent_size)
+    path.write_bytes(data)
+    return manifest
 
 
 @functools.cache

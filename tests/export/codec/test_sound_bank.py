@@ -21,8 +21,8 @@ from export.codec.sound_bank import (
     encode_files,
     find_loop,
     parse_name,
-    to_channels,
 )
+from export.recordings import to_channels
 from synth.contract import ConfigError, DataError
 
 HOP_S = 0.02  # 50 latent frames a second: a loop lasts at least 12

@@ -18,9 +18,11 @@ from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 from export.export_model import export_model
-from export.inr import torchscript as inr_torchscript
 from export.inr.torchscript import CHUNK, export_script, stepper
-from export.onnx.instrument_graph import describe, export_onnx, largest_difference
+from export.manifest import describe
+from export.onnx.instrument_graph import export_onnx
+from export.parity import largest_difference
+from export.torchscript.archive import load
 from realtime.engine.engine import Engine
 from realtime.engine.settings import EngineSettings
 from realtime.namespace.event import NOW, Event
@@ -144,7 +146,7 @@ def test_a_file_that_plays_something_else_is_found_out() -> None:
     """A hundredth more of one product is seen in the figure that decides."""
     instrument = INRInstrument(small_inr(width=8, depth=1))
     data, _ = export_script(instrument, describe(instrument, "x", "inr", {}))
-    module = inr_torchscript.load(io.BytesIO(data))
+    module = load(io.BytesIO(data))
     assert largest_difference(instrument, stepper(module, instrument)) < 1e-4
     with torch.no_grad():
         for name, value in module.named_buffers():
@@ -292,7 +294,7 @@ def test_rendering_is_the_same_twice(exported: Path, tmp_path: Path) -> None:
 
 @pytest.fixture
 def nn(exported: Path) -> torch.jit.ScriptModule:
-    return inr_torchscript.load(exported / "pipes.ts")  # type: ignore[no-any-return]
+    return load(exported / "pipes.ts")  # type: ignore[no-any-return]
 
 
 def phasor(samples: int, seconds: float = 1.0, rate: int = 48_000) -> torch.Tensor:

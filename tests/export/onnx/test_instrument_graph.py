@@ -15,8 +15,9 @@ import torch
 from builders import SMALL, small_codec, small_sampler, tone, write_effect, write_sampler
 
 from export.codec.sound_bank import Entry, build_bank
+from export.manifest import describe
 from export.onnx import instrument_graph as graph_module
-from export.onnx.instrument_graph import describe, export_onnx
+from export.onnx.instrument_graph import export_onnx
 from realtime.plugins.onnx.file import read_instrument
 from synth.contract import METADATA_KEY, ModelFileError
 from synth.models.codec import Codec

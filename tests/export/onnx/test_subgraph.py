@@ -8,7 +8,8 @@ import onnx.reference
 import pytest
 from onnx import TensorProto, helper
 
-from export.onnx.subgraph import Body, share_tables
+from export.onnx.shared_tables import share_tables
+from export.onnx.subgraph import Body
 
 
 def _branch(name: str, table: onnx.TensorProto) -> Body:

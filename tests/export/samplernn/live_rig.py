@@ -10,7 +10,7 @@ import numpy as np
 import soundfile
 import torch
 
-from export.onnx.instrument_graph import describe
+from export.manifest import describe
 from export.samplernn.instrument_file import export_live, live_instrument
 from synth.models.samplernn import SampleRNN, SampleRNNConfig
 from synth.models.samplernn.instrument import SampleRNNInstrument

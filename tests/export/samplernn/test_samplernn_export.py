@@ -22,7 +22,7 @@ from live_rig import (
 )
 
 from export.export_model import export_model
-from export.onnx.instrument_graph import describe
+from export.manifest import describe
 from export.samplernn import instrument_file as samplernn_module
 from export.samplernn.instrument_file import export_live
 from export.samplernn.live_graph import live_graph

@@ -41,7 +41,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Codec, Path]:
     torch.manual_seed(0)
     codec = Codec(CONFIG).eval()
     path = tmp_path_factory.mktemp("ts") / "Mine one.ts"
-    export_torchscript(Package("codec", CONFIG, codec, {}, {}), path)
+    path.write_bytes(export_torchscript(Package("codec", CONFIG, codec, {}, {}), path.stem)[0])
     return codec, path
 
 

@@ -16,50 +16,26 @@ import torch
 from torch import Tensor, nn
 
 from export.torchscript.archive import script, traced
-from export.torchscript.nn_module import BOOL, accessors, ramp, type_id
+from export.torchscript.nn_module import BOOL, accessors, axis_labels, ramp, type_id
 from synth.contract import Control
 from synth.models.codec import Codec, CodecConfig
+from synth.models.latent_axes import MAX_AXES, LatentAxes
 from synth.nn import State, StreamingConvTranspose1d, StreamingLayer
 from synth.nn.convolution import fold_weight_norm
 
-MAX_AXES = 8
 BEYOND = (-1e6, 1e6)  # outside the range of the data the sound is new, and that is allowed
 
 
-class Axes:
-    """Latent coordinates: the principal axes of the training data, or the latent itself.
-
-    Args:
-        latent: statistics as in `synth.models.package.Package.latent`, may be empty.
-        dim: size of a latent frame.
-    """
-
-    def __init__(self, latent: dict[str, Tensor], dim: int) -> None:
-        self.mean = latent["mean"].float() if latent else torch.zeros(dim)
-        self.rows = latent["axes"].float() if latent else torch.eye(dim)
-        # A collapsed axis keeps a small range rather than an empty one.
-        self.low = (latent["low"].float() if latent else -torch.ones(dim)).clamp(max=-1e-3)
-        self.high = (latent["high"].float() if latent else torch.ones(dim)).clamp(min=1e-3)
-
-    def labels(self, count: int) -> list[str]:
-        """What the first `count` inlets or outlets say."""
-        ranges = zip(self.low.tolist(), self.high.tolist(), strict=True)
-        return [
-            f"(signal) latent axis {i}, {low:.3g} to {high:.3g}"
-            for i, (low, high) in enumerate(ranges, 1)
-        ][:count]
-
-
-def nn_controls(config: CodecConfig, axes: Axes) -> tuple[Control, ...]:
+def nn_controls(config: CodecConfig, axes: LatentAxes) -> tuple[Control, ...]:
     """The settings of the module, which act on what is decoded."""
     moved = [
         Control(
             f"axis_{i + 1}",
-            minimum=(float(axes.low[i]),),
-            maximum=(float(axes.high[i]),),
+            minimum=(low,),
+            maximum=(high,),
             description=f"offset along latent axis {i + 1}, in latent units",
         )
-        for i in range(min(MAX_AXES, config.latent_dim))
+        for i, (low, high) in enumerate(axes.first(MAX_AXES).ranges())
     ]
     return (
         Control(
@@ -131,7 +107,7 @@ class NnTilde(nn.Module):
     decode_state: list[Tensor]
     forward_state: list[Tensor]
 
-    def __init__(self, codec: Codec, axes: Axes, latent_size: int) -> None:
+    def __init__(self, codec: Codec, axes: LatentAxes, latent_size: int) -> None:
         super().__init__()
         config = codec.config
         codec = _lightened(codec)
@@ -150,12 +126,12 @@ class NnTilde(nn.Module):
             self.register_buffer(f"{method}_params", torch.tensor(parameters))
         self.encode_state, self.decode_state, self.forward_state = [], [], []
         self._register_settings(nn_controls(config, axes))
-        audio, latents = _audio_labels(channels), axes.labels(latent_size)
+        audio, latents = _audio_labels(channels), axis_labels(axes.first(latent_size).ranges())
         self.encode_input_labels, self.encode_output_labels = audio, latents
         self.decode_input_labels, self.decode_output_labels = latents, audio
         self.forward_input_labels, self.forward_output_labels = audio, audio
 
-    def _register_parts(self, codec: Codec, axes: Axes) -> None:
+    def _register_parts(self, codec: Codec, axes: LatentAxes) -> None:
         hop, dim = self.hop, self.full_latent_size
         encoder, decoder = _Packed(codec.encoder), _Packed(codec.decoder)
         audio = torch.zeros(2, self.channels, 2 * hop)
@@ -293,9 +269,8 @@ class NnTilde(nn.Module):
         return 0
 
 
-def script_nn_tilde(codec: Codec, latent: dict[str, Tensor], latent_size: int) -> Any:
+def script_nn_tilde(codec: Codec, axes: LatentAxes, latent_size: int) -> Any:
     """The codec as a `torch.jit.ScriptModule` that satisfies the contract of nn~."""
-    axes = Axes(latent, codec.config.latent_dim)
     scripted = script(NnTilde(codec, axes, latent_size))
     for control in nn_controls(codec.config, axes):
         scripted.define(_accessors(control))

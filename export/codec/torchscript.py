@@ -15,13 +15,14 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from export.codec.nn_tilde import Axes, nn_controls, script_nn_tilde
+from export.codec.nn_tilde import nn_controls, script_nn_tilde
 from export.manifest import versions
 from export.parity import require_parity
 from export.threads import one_thread
 from export.torchscript.archive import archive, load
 from synth.contract import Manifest, require_within
 from synth.models.codec import Codec
+from synth.models.latent_axes import LatentAxes
 from synth.models.package import Package
 
 
@@ -49,16 +50,16 @@ def export_torchscript(
     dim = codec.config.latent_dim
     size = dim if latent_size is None else latent_size
     require_within("latent_size", size, 1, dim)
-    axes = Axes(package.latent, dim)
+    axes = LatentAxes.of_statistics(package.latent, dim)
     manifest = _describe(codec, axes, name, package)
-    scripted = script_nn_tilde(codec, package.latent, size)
+    scripted = script_nn_tilde(codec, axes, size)
     difference = parity(codec, axes, archive(scripted, manifest))
     require_parity(difference, "TorchScript file")
     manifest = replace(manifest, provenance={**manifest.provenance, "parity": difference})
     return archive(scripted, manifest), manifest
 
 
-def parity(codec: Codec, axes: Axes, data: bytes, hops: int = 20, seed: int = 0) -> float:
+def parity(codec: Codec, axes: LatentAxes, data: bytes, hops: int = 20, seed: int = 0) -> float:
     """Largest difference between the file, played in blocks, and the codec on the whole clip.
 
     As a share of full scale or, where the codec is louder than that, of its peak.
@@ -97,7 +98,7 @@ def _in_blocks(method: Callable[[Tensor], Tensor], x: Tensor, size: int) -> Tens
     return torch.cat([method(part) for part in torch.split(x, size, 2)], 2)
 
 
-def _describe(codec: Codec, axes: Axes, name: str, package: Package) -> Manifest:
+def _describe(codec: Codec, axes: LatentAxes, name: str, package: Package) -> Manifest:
     config = codec.config
     return Manifest(
         name=name,

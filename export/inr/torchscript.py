@@ -20,7 +20,7 @@ from export.manifest import state_name
 from export.parity import Run, largest_difference, require_parity
 from export.threads import one_thread
 from export.torchscript.archive import archive, load, script, traced
-from export.torchscript.nn_module import BOOL, INT, accessors, ramp, type_id
+from export.torchscript.nn_module import BOOL, INT, accessors, axis_labels, ramp, type_id
 from synth.contract import Control, Manifest
 from synth.models.inr.instrument import LATENT_AT, SHAPE, INRInstrument
 from synth.models.inr.playhead import fixed
@@ -218,11 +218,5 @@ def _traced_step(instrument: INRInstrument) -> Any:
 
 
 def _axes(instrument: INRInstrument) -> list[str]:
-    control = next((c for c in instrument.controls if c.name == "latent"), None)
-    if control is None:
-        return []
-    ranges = zip(control.minimum, control.maximum, strict=True)
-    return [
-        f"(signal) latent axis {i}, {low:.3g} to {high:.3g}"
-        for i, (low, high) in enumerate(ranges, 1)
-    ]
+    control = next((c for c in instrument.controls if c.role == "latent"), None)
+    return axis_labels(list(zip(control.minimum, control.maximum, strict=True))) if control else []

@@ -28,6 +28,14 @@ def type_id(control: Control) -> int:
     return INT if control.curve == "integer" else FLOAT
 
 
+def axis_labels(ranges: list[tuple[float, float]]) -> list[str]:
+    """Labels of inlets or outlets that carry a latent, one for each axis and its range."""
+    return [
+        f"(signal) latent axis {i}, {low:.3g} to {high:.3g}"
+        for i, (low, high) in enumerate(ranges, 1)
+    ]
+
+
 def accessors(
     control: Control, get: str, set_: list[str], span: tuple[float, float] | None = None
 ) -> str:

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from synth.models.codec import Codec
+from synth.models.latent_axes import principal_axes
 from training.codec.crops import even_pieces
 from training.data.library import Clip
-from training.measures.principal_axes import principal_axes
 
 PIECE_SECONDS = 4.0
 
@@ -32,4 +32,4 @@ def latent_statistics(model: Codec, clips: Sequence[Clip], seconds: float) -> di
         for piece in pieces:
             latent = model.encode(torch.from_numpy(piece)[None].to(device))
             found.append(latent[0].t().float().cpu())
-    return principal_axes(torch.cat(found))
+    return principal_axes(torch.cat(found)).statistics()

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from synth.contract import remove_leftovers
 from synth.models.inr import INR, INRConfig
+from synth.models.latent_axes import principal_axes
 from training.data.library import Array
 from training.inr.config import INRPlan, INRTrainConfig
 from training.inr.decoding import decoded, encode_table
@@ -19,7 +20,6 @@ from training.inr.evidence import write_latents, write_originals, write_sounds, 
 from training.inr.saturation import complaint, layer_shares
 from training.inr.sounds import load_sounds
 from training.measures.cdpam import CDPAMLoss
-from training.measures.principal_axes import principal_axes
 from training.measures.scale import Scale
 from training.measures.upsampling import super_resolution
 from training.run.progress import Logger
@@ -104,7 +104,7 @@ class INRReview(Review[INR, INRConfig, INRTrainConfig]):
 
     def latent(self, model: INR) -> dict[str, Tensor]:
         self._encode(model)
-        return principal_axes(model.latents.cpu())
+        return principal_axes(model.latents.cpu()).statistics()
 
     def _look_closer(self, model: INR, step: int) -> dict[str, float]:
         """Write the sounds that are shown; returns figures of them between their samples."""

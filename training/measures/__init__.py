@@ -7,7 +7,6 @@
 - `cdpam`, `cdpam_weights`: a perceptual distance learned from listeners; `resampling`: with a
   gradient, which it needs.
 - `upsampling`: what lies between the samples of a sound.
-- `principal_axes`: of latent vectors.
 - `pictures`: waveforms and spectrograms drawn.
 - `torchaudio_loader`: torchaudio, the reference that tests hold the spectra against.
 """

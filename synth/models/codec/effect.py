@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from synth.models.codec.controls import LatentAxes
+from synth.models.codec.controls import latent_control
 from synth.models.codec.model import Codec
 from synth.models.instrument import Instrument, number
+from synth.models.latent_axes import MAX_AXES, LatentAxes
 from synth.nn import State
 from synth.nn.convolution import fold_weight_norm
 
@@ -32,16 +33,16 @@ class CodecEffect(Instrument):
         config = model.config
         self.sample_rate, self.hop = config.sample_rate, config.hop
         self.channels_in = self.channels_out = config.audio_channels
-        axes = LatentAxes(latent, config.latent_dim)
+        axes = LatentAxes.of_statistics(latent, config.latent_dim).first(MAX_AXES)
         self.register_buffer("mean", axes.mean)
-        self.register_buffer("axes", axes.axes)
+        self.register_buffer("axes", axes.rows)
         scale = number("scale", 0.0, 3.0, 1.0, "excursion along the axes: 0 flattens them to the"
                        " mean, above 1 exaggerates", smoothing_ms=20.0)  # fmt: skip
         levels = number("levels", 0, config.levels, 0, "quantiser levels; 0 leaves the latent"
                         " continuous, 1 is the coarsest", curve="integer")  # fmt: skip
         mix = number("mix", 0.0, 1.0, 1.0, "0 is the dry input, 1 the codec's output",
                      smoothing_ms=20.0, role="mix")  # fmt: skip
-        self.controls = (axes.control(), scale, levels, mix)
+        self.controls = (latent_control(axes), scale, levels, mix)
 
     def init_state(self, voices: int) -> State:
         parts = {"encoder": self.model.encoder, "decoder": self.model.decoder}

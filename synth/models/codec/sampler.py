@@ -15,7 +15,7 @@ from torch import Tensor
 
 from synth.contract import Control
 from synth.dsp.resampling import HALF, ONE, increment, interpolation_table, read_at
-from synth.models.codec.controls import LatentAxes
+from synth.models.codec.controls import latent_control
 from synth.models.codec.effect import part_of
 from synth.models.codec.model import Codec
 from synth.models.instrument import (
@@ -25,6 +25,7 @@ from synth.models.instrument import (
     number,
     sound_control,
 )
+from synth.models.latent_axes import MAX_AXES, LatentAxes
 from synth.nn import State
 from synth.nn.convolution import fold_weight_norm
 from synth.nn.streaming import remember
@@ -86,8 +87,8 @@ class CodecSampler(Instrument):
         config = model.config
         self.sample_rate, self.hop = config.sample_rate, config.hop
         self.channels_out = config.audio_channels
-        axes = LatentAxes(latent, config.latent_dim)
-        self.register_buffer("axes", axes.axes)
+        axes = LatentAxes.of_statistics(latent, config.latent_dim).first(MAX_AXES)
+        self.register_buffer("axes", axes.rows)
         self.register_buffer("table", interpolation_table())
         # Half precision keeps the file small: its error is 60 dB under the latent itself.
         self.register_buffer("bank", bank.latents.half())
@@ -96,7 +97,7 @@ class CodecSampler(Instrument):
         # Decoded samples kept: one hop that may be unread, and the taps around the read position.
         self.kept = self.hop + 2 * HALF
         self.sounds, self.key_range = bank.sounds, bank.key_range
-        self.controls = (*_voice_controls(len(bank.sounds)), axes.control())
+        self.controls = (*_voice_controls(len(bank.sounds)), latent_control(axes))
 
     def init_state(self, voices: int) -> State:
         float_row = self.axes.new_zeros(voices, 1)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from synth.contract import Control
-from synth.models.inr.timbres import Axes
 from synth.models.instrument import bend_control, note_controls, number, sound_control
+from synth.models.latent_axes import LatentAxes
 
 PITCH_SEMITONES = 24.0
 FASTEST = 4.0
 QUIETEST_DB = -60.0
 SMOOTH_MS = 20.0
-NARROWEST = 1e-3  # of an axis along which the sounds hardly differ
 
 
-def controls_of(timbres: int, axes: Axes) -> tuple[Control, ...]:
+def controls_of(timbres: int, axes: LatentAxes) -> tuple[Control, ...]:
     """All controls.
 
     Args:
@@ -58,19 +57,11 @@ def controls_of(timbres: int, axes: Axes) -> tuple[Control, ...]:
     )  # fmt: skip
 
 
-def _latent(axes: Axes) -> tuple[Control, ...]:
+def _latent(axes: LatentAxes) -> tuple[Control, ...]:
     if not len(axes.rows):
         return ()
-    return (
-        Control(
-            "latent",
-            len(axes.rows),
-            tuple(axes.low.clamp(max=-NARROWEST).tolist()),
-            tuple(axes.high.clamp(min=NARROWEST).tolist()),
-            0.0,  # type: ignore[arg-type]
-            description="offset along the principal axes of the trained sounds, largest first, from"
-            " their 1st to their 99th percentile; no sound leaves what all of them reach",
-            smoothing_ms=SMOOTH_MS,
-            role="latent",
-        ),
+    description = (
+        "offset along the principal axes of the trained sounds, largest first, from their 1st to"
+        " their 99th percentile; no sound leaves what all of them reach"
     )
+    return (axes.control(description, SMOOTH_MS),)

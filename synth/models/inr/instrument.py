@@ -26,12 +26,14 @@ from synth.models.inr.live import LiveNetwork
 from synth.models.inr.model import INR
 from synth.models.inr.network import CoordinateNetwork
 from synth.models.inr.playhead import ONE, QUARTERS, Window
-from synth.models.inr.timbres import KEYS, Axes, principal_axes, timbres_of
+from synth.models.inr.timbres import KEYS, timbres_of
 from synth.models.instrument import Instrument
+from synth.models.latent_axes import LatentAxes, principal_axes
 from synth.nn import State
 
 # What a hop costs besides its points is spread over more of them where points are dear.
 HOP_S, LONG_HOP_S = 0.004, 0.008
+AXES_VARIANCE = 0.95  # share that the axes of `latent` carry
 DEAR = 250_000  # multiplications per point
 FASTEST_SCRUB = 8  # samples of the sound per output sample; a position further away is jumped to
 BEYOND = 1024  # samples past an end where a position stops: out of reach of the low-pass
@@ -119,7 +121,7 @@ class INRInstrument(Instrument):
         hop_s = HOP_S if network.multiplications <= DEAR else LONG_HOP_S
         self.hop = max(round(hop_s * self.sample_rate / 16), 1) * 16
         self.reader = HeadReader(network, self.hop, self.length, self.sound_rate)
-        timbres, axes = timbres_of(config), principal_axes(model.latents)
+        timbres, axes = timbres_of(config), principal_axes(model.latents, AXES_VARIANCE)
         self.sounds, self.key_range = timbres.names, timbres.key_range
         self.controls = controls_of(len(timbres.names), axes)
         keys = config.keys or (-1.0,) * config.sounds
@@ -295,7 +297,8 @@ class INRInstrument(Instrument):
     def _between(self, shape: Tensor, first: Tensor, second: Tensor) -> Tensor:
         morph = _column(shape, "morph")
         latent = (1 - morph) * self.latents[first[:, 0]] + morph * self.latents[second[:, 0]]
-        axes = Axes(**{part.name: getattr(self, f"axes_{part.name}") for part in fields(Axes)})
+        names = [part.name for part in fields(LatentAxes)]
+        axes = LatentAxes(*(getattr(self, f"axes_{name}") for name in names))
         return axes.move(latent, shape[:, LATENT_AT:]) if len(axes.rows) else latent
 
     def _entries(self, shape: Tensor) -> tuple[Tensor, Tensor]:

@@ -27,9 +27,9 @@ from nn_tilde_host import (
     write_script,
 )
 
-from export.codec.nn_tilde import Axes
 from export.codec.torchscript import parity
 from synth.contract import METADATA_KEY, ConfigError, Manifest, ModelFileError
+from synth.models.latent_axes import LatentAxes
 
 
 @pytest.fixture(autouse=True)
@@ -352,7 +352,10 @@ def test_parity_notices_another_sound(exported: Any) -> None:
     other = package(made.config)
     with torch.no_grad():
         other.model.get_parameter(GAIN_OF_THE_LAST_LAYER).mul_(1.01)
-    assert parity(other.model, Axes(made.latent, DIM), path.read_bytes(), hops=5) > 1e-4
+    assert (
+        parity(other.model, LatentAxes.of_statistics(made.latent, DIM), path.read_bytes(), hops=5)
+        > 1e-4
+    )
 
 
 def test_a_file_that_would_play_something_else_is_not_written(tmp_path: Path) -> None:

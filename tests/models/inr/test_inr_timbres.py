@@ -1,4 +1,4 @@
-"""The keyboard, the latent's axes, and the low-pass, each alone."""
+"""The keyboard and the low-pass, each alone."""
 
 from __future__ import annotations
 
@@ -16,34 +16,7 @@ from synth.models.inr.lowpass import (
     points_per_sample,
 )
 from synth.models.inr.playhead import ONE
-from synth.models.inr.timbres import principal_axes, timbres_of
-
-
-def test_axes_are_those_that_carry_the_variance() -> None:
-    """Three strong directions of sixteen are found, in order, with the percentiles along them."""
-    chance = torch.Generator().manual_seed(0)
-    rotation, _ = torch.linalg.qr(torch.randn(16, 16, generator=chance))
-    strength = torch.tensor([4.0, 3.0, 2.0] + [0.01] * 13)
-    latents = torch.randn(2000, 16, generator=chance) * strength @ rotation.t() + 5.0
-    axes = principal_axes(latents)
-    assert axes.rows.shape == (3, 16)
-    for i in range(3):
-        assert abs(float(axes.rows[i] @ rotation[:, i])) > 0.99
-        along = (latents - latents.mean(0)) @ axes.rows[i]
-        inside = ((along >= axes.low[i]) & (along <= axes.high[i])).float().mean()
-        assert float(inside) == pytest.approx(0.98, abs=0.002)
-
-
-def test_axes_are_at_most_eight() -> None:
-    latents = torch.randn(500, 40, generator=torch.Generator().manual_seed(0))
-    axes = principal_axes(latents)
-    assert axes.rows.shape == (8, 40)
-    assert torch.allclose(axes.rows @ axes.rows.t(), torch.eye(8), atol=1e-5)
-
-
-@pytest.mark.parametrize("sounds", [1, 3])
-def test_sounds_that_are_all_the_same_have_no_axes(sounds: int) -> None:
-    assert principal_axes(torch.ones(sounds, 8)).rows.shape == (0, 8)
+from synth.models.inr.timbres import timbres_of
 
 
 def test_keys_play_the_nearest_sound() -> None:

@@ -10,11 +10,15 @@ from typing import Any
 import torch
 
 from synth.contract import ModelFileError
+from synth.contract.errors import one_line
 from synth.models.package import PACKAGE_FORMAT, Package, unpack
 
 
 def load_package(path: str | Path) -> Package:
-    """Load a trained model: `model.pt`, or a checkpoint of its run as it was at that step.
+    """Load a trained model, as it is at the end of its run or was at a checkpoint.
+
+    Args:
+        path: `model.pt` or a checkpoint of its run.
 
     Raises:
         ModelFileError: missing, truncated, foreign or unsafe file; the message says which.
@@ -32,8 +36,7 @@ def load_package(path: str | Path) -> Package:
             " it was run); use one that synth train wrote"
         ) from None
     except (RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
-        raise ModelFileError(f"{path}: not a readable model.pt ({reason})") from None
+        raise ModelFileError(f"{path}: not a readable model.pt ({one_line(error, 120)})") from None
     try:
         return unpack(_as_package(data))
     except ModelFileError as error:
@@ -41,7 +44,8 @@ def load_package(path: str | Path) -> Package:
 
 
 def _as_package(data: Any) -> Any:
-    """What `unpack` takes, out of a checkpoint, which has no statistics and no provenance yet."""
+    """A checkpoint in the form of a package; it has no statistics, and of the provenance only the
+    number of steps."""
     if not isinstance(data, dict) or not {"optimizer", "weights", "model", "step"} <= set(data):
         return data
     return {

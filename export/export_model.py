@@ -1,4 +1,4 @@
-"""`model.pt` -> instrument files: what `synth export` does."""
+"""From `model.pt` to instrument files: the work of `synth export`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,13 @@ _FILE_NAME = re.compile(r"[\w-][\w .-]*")
 
 @dataclass(frozen=True)
 class Exported:
-    """One file written: its path, size in bytes and manifest."""
+    """One file written.
+
+    Attributes:
+        path: where it lies.
+        size: in bytes.
+        manifest: as it stands in the file.
+    """
 
     path: Path
     size: int
@@ -61,18 +67,20 @@ def export_model(
     formats = _formats(package.family, chosen, format)
     settled = _settle(package, chosen, formats, given)
     package = replace(package, provenance=_public(package.provenance))
-    folder = Path(out) if out is not None else Path(model).resolve().parent
-    name = name or Path(model).resolve().parent.name or package.family
+    run = Path(model).resolve().parent
+    folder, name = run if out is None else Path(out), name or run.name or package.family
     _make_folder(folder)
-    written = []
-    # The proof runs small tensors, which a second thread slows down, much so on a busy machine.
     with one_thread():
-        for chosen_format in formats:
-            data, manifest = chosen.formats[chosen_format]()(package, name, settled)
-            path = folder / f"{name}{SUFFIXES[chosen_format]}"
-            write_bytes(path, data)
-            written.append(Exported(path, len(data), manifest))
-    return written
+        made = (
+            (folder / f"{name}{SUFFIXES[f]}", *chosen.formats[f]()(package, name, settled))
+            for f in formats
+        )
+        return [_write(*file) for file in made]
+
+
+def _write(path: Path, data: bytes, manifest: Manifest) -> Exported:
+    write_bytes(path, data)
+    return Exported(path, len(data), manifest)
 
 
 def _check(form: str | None, format: str, name: str | None, given: Mapping[str, Any]) -> None:
@@ -132,7 +140,7 @@ def _settle(
 
 
 def _public(provenance: dict[str, Any]) -> dict[str, Any]:
-    """What may travel in a file that is given away: not where things lie on this machine."""
+    """The provenance without paths of this machine, for a file that is given away."""
     data = provenance.get("data")
     if not isinstance(data, dict):
         return provenance

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 
 def _training_data(package: Package) -> str:
-    """Where the recordings lie that a model was trained on."""
+    """Path of the recordings that a model was trained on.
+
+    Raises:
+        ConfigError: they aren't there any more.
+    """
     data = package.provenance.get("data")
     path = data.get("path") if isinstance(data, dict) else None
     if not isinstance(path, str) or not Path(path).exists():

@@ -71,8 +71,18 @@ def largest_difference(instrument: Instrument, run: Run, hops: int = 24, seed: i
 def example_feed(
     instrument: Instrument, rows: int, hops: int, generator: np.random.Generator | None = None
 ) -> Tensor:
-    """What a step is fed with: noise `[rows, channels_in, samples]` at -14 dB of full scale for an
-    effect, the number of hops `[1]` for a generator."""
+    """The first input of a step.
+
+    Args:
+        instrument: that makes the step.
+        rows: voices side by side.
+        hops: length of the step.
+        generator: of the noise; by default one of seed 0.
+
+    Returns:
+        of an effect noise `[rows, channels_in, hops * hop]` at -14 dBFS, of a generator `hops`
+        `[1]`.
+    """
     if instrument.kind != "effect":
         return torch.tensor([hops])
     shape = (rows, instrument.channels_in, hops * instrument.hop)

@@ -8,7 +8,16 @@ from synth.contract.audio import Audio
 
 
 def to_channels(audio: Audio, channels: int) -> Audio:
-    """`[c, n]` to `[channels, n]`: mixed down to mono, or mono copied, or the first ones."""
+    """Audio with another number of channels.
+
+    Args:
+        audio: float32 `[c, frames]`.
+        channels: wanted. One is the mean of all; of more, the first ones are kept, and where they
+            are too few, the first one is repeated.
+
+    Returns:
+        float32 `[channels, frames]`.
+    """
     if channels == 1:
         mixed: Audio = audio.mean(0, keepdims=True)
         return mixed

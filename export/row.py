@@ -78,11 +78,15 @@ class Option:
 
     @property
     def flag(self) -> str:
-        """As the command line has it."""
+        """Name on the command line."""
         return "--" + self.name.replace("_", "-")
 
     def check(self, value: Any) -> None:
-        """Raise `ConfigError`, naming flag and range, for a value that is none."""
+        """Raise `ConfigError`, naming flag and range, unless a value is allowed.
+
+        Args:
+            value: of the option's type.
+        """
         if self.choices:
             require_one_of(self.flag, value, self.choices)
         if self.minimum is not None and self.maximum is not None:
@@ -128,7 +132,7 @@ class Form:
 
 @dataclass(frozen=True)
 class FamilyExport:
-    """What can be made of a family's models.
+    """One row of the table: what can be made of a family's models.
 
     Attributes:
         forms: kinds of instrument, the usual one first.
@@ -139,7 +143,11 @@ class FamilyExport:
     generate: Callable[[], Generate] | None = None
 
     def form(self, family: str, name: str | None) -> Form:
-        """The form called `name`, or the usual one.
+        """Find a form.
+
+        Args:
+            family: name of the family, for the message.
+            name: of the form; None: the usual one.
 
         Raises:
             ModelFileError: the family has no such form.

@@ -27,7 +27,12 @@ BEYOND = (-1e6, 1e6)  # outside the range of the data the sound is new, and that
 
 
 def nn_controls(config: CodecConfig, axes: LatentAxes) -> tuple[Control, ...]:
-    """The settings of the module, which act on what is decoded."""
+    """The settings of the module, which act on what is decoded.
+
+    Args:
+        config: of the codec.
+        axes: of its latents; the first eight can be moved.
+    """
     moved = [
         Control(
             f"axis_{i + 1}",
@@ -92,10 +97,11 @@ class _Quantise(nn.Module):
 
 
 class NnTilde(nn.Module):
-    """What is scripted. Methods `encode`, `decode` and `forward`, each with a state of its own.
+    """The module that is scripted: `encode`, `decode` and `forward`, each with a state of its own.
 
     Args:
-        codec: trained; a copy of it is folded. axes: latent coordinates.
+        codec: trained; a copy of it is folded.
+        axes: all axes of its latents, which are the coordinates of the latent signals.
         latent_size: how many axes go out of `encode` and into `decode`; those left out are taken
             at their mean, only `forward` keeps them.
     """
@@ -270,7 +276,11 @@ class NnTilde(nn.Module):
 
 
 def script_nn_tilde(codec: Codec, axes: LatentAxes, latent_size: int) -> Any:
-    """The codec as a `torch.jit.ScriptModule` that satisfies the contract of nn~."""
+    """The codec as a `torch.jit.ScriptModule` that satisfies the contract of nn~.
+
+    Args:
+        codec, axes, latent_size: as of `NnTilde`.
+    """
     scripted = script(NnTilde(codec, axes, latent_size))
     for control in nn_controls(codec.config, axes):
         scripted.define(_accessors(control))

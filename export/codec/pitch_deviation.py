@@ -22,7 +22,9 @@ def measure_cents(audio: Audio, sample_rate: int, key: float) -> float | None:
     than 60 cents off, or without a clear pitch, give None.
 
     Args:
-        audio: `[channels, frames]`; key: where 69 is 440 Hz.
+        audio: `[channels, frames]`.
+        sample_rate: Hz.
+        key: MIDI key, 69 being 440 Hz; need not be whole.
     """
     period = sample_rate / (440.0 * 2 ** ((key - 69) / 12))
     start = min(round(START_S * sample_rate), audio.shape[1] // 4)

@@ -1,9 +1,8 @@
 """A folder of recordings becomes the `SoundBank` of a sampler.
 
-The name of a file says what it is: `<sound>_<pitch>.wav`, the pitch as a note name (`C4`, `F#3`,
-`Bb2`) or a MIDI number of three digits (`060`; `take_2` is a name), groups files to one sound over
-the keyboard. A file without a pitch is a
-sound of its own, played as recorded at key 60 and transposed around it.
+Files named `<sound>_<pitch>.wav` make one sound over the keyboard. The pitch is a note name (`C4`,
+`F#3`, `Bb2`) or a MIDI key of three digits (`060`; in `take_2` the number belongs to the name). A
+file without a pitch is a sound of its own, played as recorded at key 60 and transposed around it.
 """
 
 from __future__ import annotations
@@ -37,7 +36,9 @@ class Entry:
     """One recording.
 
     Attributes:
-        sound: its name; key: MIDI key, or None; latents: `[frames, dim]`.
+        sound: name of the sound that it belongs to.
+        key: MIDI key, or None where the name has none.
+        latents: `[frames, dim]`.
         cents: by which it is sharp of its key; the keyboard makes up for it.
     """
 
@@ -48,7 +49,10 @@ class Entry:
 
 
 def parse_name(stem: str) -> tuple[str, int | None]:
-    """Sound and MIDI key (C4 = 60) out of a file name without suffix.
+    """Sound and MIDI key (C4 = 60) out of a file name.
+
+    Args:
+        stem: the name without its suffix.
 
     >>> parse_name("violin_F#3"), parse_name("gong_048"), parse_name("door")
     (('violin', 54), ('gong', 48), ('door', None))
@@ -67,7 +71,12 @@ def parse_name(stem: str) -> tuple[str, int | None]:
 
 
 def encode_files(model: Codec, files: Sequence[Path], max_seconds: float) -> list[Entry]:
-    """Encode recordings, at most `max_seconds` of each.
+    """Encode recordings.
+
+    Args:
+        model: trained, in eval mode.
+        files: recordings, at any rate and with any number of channels.
+        max_seconds: how much of each is used, above 0.
 
     Raises:
         DataError: a file can't be used, is silent, or is shorter than two latent frames.
@@ -95,7 +104,8 @@ def build_bank(entries: Sequence[Entry], hop_s: float) -> SoundBank:
     """Lay the entries over the keyboard and find their loops.
 
     Args:
-        entries: at least one; hop_s: seconds per latent frame.
+        entries: at least one.
+        hop_s: seconds per latent frame.
 
     Raises:
         ConfigError: none given.
@@ -129,10 +139,16 @@ def build_bank(entries: Sequence[Entry], hop_s: float) -> SoundBank:
 def find_loop(latents: Tensor, hop_s: float) -> tuple[int, int]:
     """The most seamless loop in the sustained middle, in frames; (0, 0) if there is none.
 
-    The two ends are compared over a window of 8 frames; a loop must last at least 0.25 s, lie
-    between 25 % and 85 % of the sound, and join with less change than the sound itself makes
-    between frames that far apart. A sound whose frames shrink by more than half over that span, or
-    are there less than a tenth of its largest, decays and is not looped.
+    The ends are those that differ least over a window of 8 frames, at least 0.25 s apart, between
+    25 % and 85 % of the sound. A sound whose frames shrink by more than half over that span, or are
+    there less than a tenth of its largest, decays and is not looped.
+
+    Args:
+        latents: `[frames, dim]` of the whole sound.
+        hop_s: seconds per frame.
+
+    Returns:
+        first frame of the loop, and the frame after its last.
     """
     frames, window = len(latents), 8
     first, last = int(0.25 * frames), int(0.85 * frames) - window

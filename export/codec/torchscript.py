@@ -1,7 +1,8 @@
 """From a codec to a `.ts` file for nn~ in Max and Pure Data, and the proof that it plays the same.
 
-Methods `encode`, `decode`, `forward`; attributes with setters; extra file `synth.manifest`. See
-`export.codec.nn_tilde` for what the module does and docs/torchscript.md for how to use it.
+The file has the methods `encode`, `decode` and `forward`, attributes with setters, and the extra
+file `synth.manifest`. `export.codec.nn_tilde` is the module in it; docs/torchscript.md says how to
+use it.
 """
 
 from __future__ import annotations
@@ -62,7 +63,16 @@ def export_torchscript(
 def parity(codec: Codec, axes: LatentAxes, data: bytes, hops: int = 20, seed: int = 0) -> float:
     """Largest difference between the file, played in blocks, and the codec on the whole clip.
 
-    As a share of full scale or, where the codec is louder than that, of its peak.
+    Args:
+        codec: the model.
+        axes: coordinates of the file's latents.
+        data: content of the file.
+        hops: length of the clip, a multiple of 20.
+        seed: of the noise that is played.
+
+    Returns:
+        the difference as a share of full scale or, where the codec is louder than that, of its
+        peak; infinite where a sample is not a number.
     """
     config = codec.config
     generator = torch.Generator().manual_seed(seed)

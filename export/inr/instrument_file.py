@@ -73,7 +73,14 @@ def _instrument(package: Package, options: Mapping[str, Any]) -> INRInstrument:
 
 
 def round_to_int8(instrument: INRInstrument) -> float:
-    """Round an instrument's products, and say how far its sounds are from before, in dB."""
+    """Round the weights and inputs of an instrument's products to int8, in place.
+
+    Args:
+        instrument: in eval mode, with layers of sines.
+
+    Returns:
+        level of its sounds over the difference to before, in dB.
+    """
     exact = _heard(instrument)
     instrument.reader.network.round_to_int8()
     error = (_heard(instrument) - exact).square().sum()
@@ -81,7 +88,11 @@ def round_to_int8(instrument: INRInstrument) -> float:
 
 
 def as_integers(graph: Any) -> None:
-    """Make rounded weights of a traced graph integers, in place."""
+    """Make rounded weights of a traced graph integers.
+
+    Args:
+        graph: an ONNX model, changed in place.
+    """
     nodes, weights = integer_weights(list(graph.graph.node), list(graph.graph.initializer))
     del graph.graph.node[:], graph.graph.initializer[:]
     graph.graph.node.extend(nodes)
@@ -89,7 +100,7 @@ def as_integers(graph: Any) -> None:
 
 
 def _heard(instrument: INRInstrument) -> Tensor:
-    """Points all over the sounds, `[sounds, points]`."""
+    """Points spread evenly over the first sounds, `[sounds, points]`."""
     latents = instrument.latents[:HEARD_SOUNDS]
     place = torch.linspace(0, instrument.length, HEARD_POINTS, dtype=torch.float64) * ONE
     with torch.inference_mode():

@@ -30,7 +30,11 @@ CHUNK = 64  # samples over which nn~'s latent moves from one value to the next
 
 
 def export_script(instrument: INRInstrument, manifest: Manifest) -> tuple[bytes, Manifest]:
-    """Trace, embed the manifest, re-load, compare.
+    """Script an instrument, compare the re-loaded file with it, and embed the manifest.
+
+    Args:
+        instrument: in eval mode; it is not changed.
+        manifest: as `export.manifest.describe` makes it.
 
     Returns:
         the bytes of the `.ts` file and the manifest in it; `provenance["parity"]` is the largest
@@ -49,7 +53,12 @@ def export_script(instrument: INRInstrument, manifest: Manifest) -> tuple[bytes,
 
 
 def stepper(module: Any, instrument: Instrument) -> Run:
-    """A re-loaded file's `step` as `export.parity.largest_difference` calls it."""
+    """A re-loaded file's `step` as `export.parity.largest_difference` calls it.
+
+    Args:
+        module: as `export.torchscript.archive.load` opens it.
+        instrument: that was exported.
+    """
     names = [state_name(key) for key in instrument.init_state(1)]
 
     def run(given: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
@@ -93,7 +102,11 @@ class _Read(nn.Module):
 
 
 def settings(instrument: INRInstrument) -> tuple[Control, ...]:
-    """The attributes of `forward`: those controls that say which sound is read, and a level."""
+    """The attributes of `forward`: those controls that say which sound is read, and a level.
+
+    Args:
+        instrument: that is exported.
+    """
     kept = ("key", "sound", "morph", "morph_sound")
     return (
         *(c for c in instrument.controls if c.name in kept),
@@ -102,7 +115,7 @@ def settings(instrument: INRInstrument) -> tuple[Control, ...]:
 
 
 class INRScript(nn.Module):
-    """What is scripted.
+    """The module that is scripted: `forward` for nn~, `step` for hosts that play notes.
 
     Args:
         instrument: in eval mode; it is not changed.
@@ -146,7 +159,8 @@ class INRScript(nn.Module):
         """Make hops of audio.
 
         Args:
-            frames: how many, int64 `[1]`; controls: all of the manifest, joined, `[voices, size]`.
+            frames: number of hops, int64 `[1]`.
+            controls: all of the manifest, joined in its order, `[voices, size]`.
             places, numbers: the state of the manifest, int64 and float32, zeros for a new voice.
 
         Returns:

@@ -75,7 +75,12 @@ def export_onnx(
 
 
 def with_manifest(graph: Any, manifest: Manifest) -> bytes:
-    """The file of a graph, its manifest embedded and its form checked."""
+    """The content of an ONNX file.
+
+    Args:
+        graph: an ONNX model, checked here; the manifest is added in place.
+        manifest: of the instrument.
+    """
     onnx.helper.set_model_props(graph, {METADATA_KEY: manifest.to_json()})
     onnx.checker.check_model(graph)
     data: bytes = graph.SerializeToString()
@@ -83,7 +88,11 @@ def with_manifest(graph: Any, manifest: Manifest) -> bytes:
 
 
 def trace(instrument: Instrument) -> Any:
-    """The ONNX graph of an instrument, without a manifest and not yet compared."""
+    """The ONNX graph of an instrument, without a manifest and not yet compared.
+
+    Args:
+        instrument: in eval mode.
+    """
     state = instrument.init_state(2)
     keys = list(state)
     feed = example_feed(instrument, 2, 3)
@@ -124,7 +133,11 @@ def parity(instrument: Instrument, graph: bytes, hops: int = 24, seed: int = 0) 
 
 
 def make_session(graph: bytes) -> Any:
-    """An onnxruntime session of the bytes of a graph, on one thread."""
+    """An onnxruntime session on one thread.
+
+    Args:
+        graph: the bytes of an ONNX file.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3

@@ -16,7 +16,14 @@ STEPS = 127
 
 
 def integer_weights(nodes: list[Any], weights: list[Any]) -> tuple[list[Any], list[Any]]:
-    """Nodes and weights of one graph, with integers where they belong."""
+    """Turn weights into integers where the graph says that a product is one of integers.
+
+    Args:
+        nodes, weights: of one graph; inputs of the nodes are renamed in place.
+
+    Returns:
+        the new nodes and weights.
+    """
     values = {tensor.name: tensor for tensor in weights}
     rounded = {o for n in nodes if n.op_type == "DequantizeLinear" for o in n.output}
     changed: list[Any] = []

@@ -12,6 +12,9 @@ def share_tables(graph: Any) -> None:
     """Move tables that rows are gathered from out of the graphs inside `graph`, equal ones once.
 
     Weights of products stay where they are: the runtime packs them only there.
+
+    Args:
+        graph: an ONNX `GraphProto`, changed in place.
     """
     kept: dict[bytes, str] = {}
     _take_tables(graph, {}, kept, graph)

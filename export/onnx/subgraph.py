@@ -1,7 +1,7 @@
 """Graphs with loops: pure functions of named tensors are traced one by one and put together.
 
-The tracer of torch unrolls a loop; here each part is traced once and becomes the body of an ONNX
-`Loop`, so that a weight stands in the file, and in the cache of the processor, once.
+The tracer of torch unrolls loops. Here each part is traced once and becomes the body of an ONNX
+`Loop` or `Scan`, so that a weight stands in the file, and in the cache of the processor, once.
 """
 
 from __future__ import annotations
@@ -36,11 +36,25 @@ class Body:
     def add(
         self, op: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: Any
     ) -> None:
-        """Append a node."""
+        """Append a node.
+
+        Args:
+            op: ONNX operator.
+            inputs, outputs: names of tensors.
+            attributes: of the node.
+        """
         self.nodes.append(helper.make_node(op, list(inputs), list(outputs), **attributes))
 
     def constant(self, name: str, value: Any) -> str:
-        """A weight with the given value; returns its name."""
+        """Add a weight.
+
+        Args:
+            name: of the tensor, unique in the graph.
+            value: array or number.
+
+        Returns:
+            the name.
+        """
         self.weights.append(onnx.numpy_helper.from_array(np.asarray(value), name))
         return name
 
@@ -61,7 +75,9 @@ class Body:
         """Append a loop.
 
         Args:
-            name: `name_i` is the counter, an int64 scalar, inside `body`; count: how often.
+            name: of the loop; `name_i`, an int64 scalar, counts the rounds inside `body`.
+            count: name of an int64 scalar, the number of rounds.
+            body: the nodes of a round.
             carried: per tensor its name before the loop, its name at the start of a round, its
                 name at the end of a round; after the loop it has the name `<key>` of the mapping.
             types: element type per key.
@@ -94,6 +110,7 @@ class Body:
         stacked by the runtime, not by nodes.
 
         Args:
+            body: the nodes of a round.
             state: name of the one tensor carried along, int64 `[voices, size]`, before the loop, at
                 the start of a round, at its end, and after the loop.
             taken: per float32 tensor its name, that of its slice inside, and the axis it is cut
@@ -129,8 +146,13 @@ class Body:
         otherwise: tuple[Body, Sequence[str]],
         outputs: Mapping[str, Any],
     ) -> None:
-        """Append a choice between two bodies, each with the names of what it makes, in the order of
-        `outputs`, which gives the element types."""
+        """Append a choice between two bodies.
+
+        Args:
+            condition: name of a bool scalar.
+            then, otherwise: a body and the names of what it makes, in the order of `outputs`.
+            outputs: element type of each result, by its name outside.
+        """
         value = helper.make_tensor_value_info
         graphs = [
             helper.make_graph(

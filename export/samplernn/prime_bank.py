@@ -1,4 +1,4 @@
-"""The prime bank of a live SampleRNN: places of the recordings, heard by the model up to there."""
+"""The prime bank of a live SampleRNN: its states after hearing recordings up to some places."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ class Material:
     """Recordings, one after the other.
 
     Attributes:
-        codes: int64 `[samples]`; steering: features and classes, `[samples / hop, count]`, of the
-            model's top frames; size: peak of each of those frames, of a full scale of 1.
+        codes: int64 `[samples]`.
+        steering: features and classes of the model's top frames, `[samples / hop, count]`.
+        size: peak of each of those frames, full scale being 1, `[samples / hop]`.
     """
 
     codes: Tensor
@@ -42,7 +43,9 @@ def read_material(model: SampleRNN, files: Sequence[Path], max_seconds: float) -
     """Read recordings as the model hears them.
 
     Args:
-        max_seconds: how much of each is taken.
+        model: trained, in eval mode.
+        files: recordings, at any rate and with any number of channels.
+        max_seconds: how much of each is used, above 0.
 
     Raises:
         DataError: a file can't be used, or all are too short to start a model with.
@@ -76,6 +79,11 @@ def read_material(model: SampleRNN, files: Sequence[Path], max_seconds: float) -
 def build_primes(model: SampleRNN, material: Material, places: int = PLACES) -> PrimeBank:
     """Let the model hear the material up to each place.
 
+    Args:
+        model: trained, in eval mode.
+        material: as `read_material` makes it.
+        places: how many places at most.
+
     Returns:
         the bank; keys start at a place of their pitch where the model knows pitch, else the places
         lie over the keyboard in the order of time.
@@ -100,6 +108,9 @@ def excerpts(
     """Codes `[places, context + samples]` and steering `[places, samples / hop, count]`.
 
     Args:
+        material: to cut from.
+        config: of the model.
+        samples: length of each excerpt without its context, a multiple of the model's hop.
         starts: of what is to be predicted, multiples of the model's hop from `context` on.
     """
     before = config.context
@@ -111,7 +122,16 @@ def excerpts(
 
 
 def hear(model: SampleRNN, codes: Tensor, steering: Tensor | None) -> tuple[int, State]:
-    """The state after known codes, in pieces. Returns the number of samples heard, too."""
+    """Let the model hear known codes.
+
+    Args:
+        model: trained, in eval mode.
+        codes: int64 `[rows, context + samples]`.
+        steering: `[rows, samples / hop, count]`, or None for a model that takes none.
+
+    Returns:
+        the number of samples heard, and the state after them.
+    """
     config = model.config
     state = model.init_state(len(codes))
     piece, samples = PIECE_FRAMES * config.hop, codes.shape[1] - config.context
@@ -127,7 +147,18 @@ def hear(model: SampleRNN, codes: Tensor, steering: Tensor | None) -> tuple[int,
 
 def even_places(material: Material, config: SampleRNNConfig, samples: int, count: int,
                 share: tuple[float, float] = (0.0, 1.0)) -> np.ndarray:  # fmt: skip
-    """At most `count` starts of `samples`, evenly over a share of the material."""
+    """Starts of excerpts, evenly over a share of the material.
+
+    Args:
+        material: to cut from.
+        config: of the model.
+        samples: length of an excerpt without its context.
+        count: how many starts at most.
+        share: where the excerpts begin and end, 0 … 1 of the material.
+
+    Returns:
+        int64 `[starts]`, multiples of the model's hop.
+    """
     first = config.context + int(share[0] * len(material.codes))
     last = int(share[1] * len(material.codes)) - samples
     spread = np.linspace(first, max(last, first), count)
@@ -151,7 +182,7 @@ def _loud_places(material: Material, config: SampleRNNConfig, places: int) -> np
 
 
 def _features(config: SampleRNNConfig, sound: np.ndarray) -> np.ndarray:
-    """At the rate of the top tier's frames; both kinds of frames speak of their middle."""
+    """Features at the rate of the top tier's frames, each interpolated at a frame's middle."""
     found = extract(sound, config.sample_rate, config.feature_hop, config.features)
     middles = (np.arange(len(sound) // config.hop) + 0.5) * config.hop / config.feature_hop - 0.5
     at = np.arange(len(found))

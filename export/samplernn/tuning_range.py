@@ -1,4 +1,4 @@
-"""Which keys a generated instrument really plays: found by playing them."""
+"""The keys that an instrument plays in tune, found by playing them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ def keys_in_tune(
     fifths of its frames, and their median, are within half a semitone of it.
 
     Args:
-        instrument: with a control `key` and random inputs; session: of its exported graph.
+        instrument: with a control `key` and random inputs.
+        session: an onnxruntime session of its exported graph.
         low, high: MIDI keys to try.
 
     Returns:

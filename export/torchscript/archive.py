@@ -35,7 +35,12 @@ def script(module: nn.Module) -> Any:
 
 
 def archive(scripted: Any, manifest: Manifest) -> bytes:
-    """The file of a scripted module with its manifest, without a path of this machine."""
+    """The content of a `.ts` file, in which there is no path of this machine.
+
+    Args:
+        scripted: a `torch.jit.ScriptModule`.
+        manifest: embedded as the extra file `synth.manifest`.
+    """
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "`?torch.jit", DeprecationWarning)
@@ -44,7 +49,11 @@ def archive(scripted: Any, manifest: Manifest) -> bytes:
 
 
 def load(file: str | Path | io.BytesIO) -> Any:
-    """Open an archive that was made here: loading runs the program that is in it."""
+    """Open an archive that was made here: loading runs the program that is in it.
+
+    Args:
+        file: path or content.
+    """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "`?torch.jit", DeprecationWarning)
         return torch.jit.load(file, map_location="cpu").eval()  # type: ignore[no-untyped-call]

@@ -24,12 +24,16 @@ def ramp(y: Tensor, before: float, now: float) -> Tensor:
 
 
 def type_id(control: Control) -> int:
-    """Type of a setting in nn~."""
+    """Type of a setting in nn~: `INT` or `FLOAT`."""
     return INT if control.curve == "integer" else FLOAT
 
 
 def axis_labels(ranges: list[tuple[float, float]]) -> list[str]:
-    """Labels of inlets or outlets that carry a latent, one for each axis and its range."""
+    """Labels of the inlets or outlets that carry a latent.
+
+    Args:
+        ranges: lowest and highest usual value along each axis.
+    """
     return [
         f"(signal) latent axis {i}, {low:.3g} to {high:.3g}"
         for i, (low, high) in enumerate(ranges, 1)

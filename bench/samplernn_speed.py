@@ -9,6 +9,7 @@ the processor time of the program, so other programs disturb it only through the
 
 - eager: the plain loop of torch over the same weights: one step of the recurrent layers per frame;
   per sample an embedding, four linear layers, softmax and multinomial.
+- take: `synth generate`'s loop in torch, with 1 and 8 takes side by side.
 - call: one run of a graph per sample.
 - fp32, int8: the exported graph, with 1, 4 and 8 voices.
 - `--numba` (pip install numba): only the two products per sample of one voice, as a compiled
@@ -34,7 +35,7 @@ from export.onnx.instrument_graph import make_session
 from export.onnx.int8 import integer_weights
 from export.onnx.subgraph import part
 from export.samplernn.live_graph import live_graph
-from synth.models.samplernn import SampleRNN, SampleRNNConfig
+from synth.models.samplernn import Generator, SampleRNN, SampleRNNConfig
 from synth.models.samplernn.instrument import NOISE, PrimeBank, SampleRNNInstrument
 from synth.models.samplernn.live import make_int8
 
@@ -68,6 +69,17 @@ def eager(model: SampleRNN) -> Way:
                 history = torch.cat([history[:, 1:], torch.multinomial(chances, 1)], 1)
         state = {"history": history, **{f"tier1.{n}": t for n, t in new.items()}}
         return taps
+
+    return call
+
+
+def takes(model: SampleRNN, rows: int) -> Way:
+    """Generation as `synth generate` does it."""
+    stream, samples = Generator(model).stream(rows), 4 * model.hop
+
+    def call() -> int:
+        stream.read(samples)
+        return samples
 
     return call
 
@@ -198,6 +210,7 @@ def ways(config: SampleRNNConfig, numba: bool) -> tuple[dict[str, tuple[Way, int
     torch.manual_seed(0)
     model = SampleRNN(config).eval()
     rows: dict[str, tuple[Way, int]] = {"eager": (eager(model), 1)}
+    rows |= {f"take x{count}": (takes(model, count), count) for count in (1, 8)}
     sizes = {}
     for kind in ("fp32", "int8"):
         instrument = instrument_of(model, kind == "int8")

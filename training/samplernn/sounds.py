@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from synth.contract import write_audio, write_bytes
-from synth.models.samplernn import SampleRNN
-from synth.models.samplernn.generation import Drawing, Generator
+from synth.models.samplernn import Drawing, Generator, SampleRNN
 from training.data.library import Array, Clip
 from training.measures.pictures import draw
 

@@ -17,8 +17,10 @@ from synth.contract import TensorSpec
 from synth.models.instrument import Instrument
 from synth.models.samplernn.controls import SPREAD, controls_of
 from synth.models.samplernn.folding import FoldedSampleRNN
-from synth.models.samplernn.live import LARGEST_UNIFORM, SHARPEST, LiveModel, keep_top, pick
+from synth.models.samplernn.live import LiveModel
 from synth.models.samplernn.model import SampleRNN
+from synth.models.samplernn.sampling import LARGEST_PICKED, SHARPEST, keep_top, pick
+from synth.models.samplernn.stepping import Draw, make_frames, slide, step_tier
 from synth.nn import State
 
 SHORTEST_HOP = 128  # samples: what one run costs besides its samples is spread over so many
@@ -95,10 +97,16 @@ class SampleRNNInstrument(Instrument):
     ) -> tuple[Tensor, State]:
         """As `Instrument.step`; `controls` also holds `noise`, `[voices, n, hop]`."""
         begun = self.begin({**controls, **state})
-        codes = self._frames(len(self.live.tiers) - 1, begun["uniform"], None, begun)
-        after = self.end({**controls, **state, "codes": codes})
-        audio = after.pop("audio")
-        return audio, {key: begun[key] for key in (*self.tier_keys, "history")} | after
+        codes, after = make_frames(
+            self.live,
+            {key: begun[key] for key in (*self.tier_keys, "history")},
+            begun["uniform"].reshape(-1, len(begun["hold"])).t(),
+            begun["given"][:, None] if "given" in begun else None,
+            self._rule(begun),
+            begun["hold"],
+        )
+        ended = self.end({**controls, **state, "codes": codes.t()[..., None]})
+        return ended.pop("audio"), after | ended
 
     # -- the parts -----------------------------------------------------------------------------
 
@@ -117,7 +125,7 @@ class SampleRNNInstrument(Instrument):
         noise, temperature = given[NOISE], given["temperature"]
         uniform = 0.5 * (1.0 + torch.erf(noise * 0.5**0.5))
         sizes = self.config.frame_sizes[::-1]
-        uniform = uniform.clamp(0.0, LARGEST_UNIFORM).reshape(noise.shape[0], -1, *sizes)
+        uniform = uniform.clamp(0.0, LARGEST_PICKED).reshape(noise.shape[0], -1, *sizes)
         uniform = uniform.permute(*range(1, uniform.dim()), 0).unsqueeze(-1)
         top_k = given["top_k"].long()
         begun = {
@@ -133,11 +141,9 @@ class SampleRNNInstrument(Instrument):
 
     def tier(self, k: int, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """A frame of tier `k`: `history`, `hold`, its state, `given` -> `known`, its next state."""
-        prefix = f"tier{k + 1}."
-        names = self.live.tiers[k].state_names
-        own = {n: given[prefix + n] for n in names}
-        known, new = self.live.tier(k, given["history"], given.get("given"), given["hold"], own)
-        return {"known": known} | {prefix + n: new[n] for n in names}
+        history, steered = given["history"], given.get("given")
+        known, new = step_tier(self.live, k, history, steered, given, given["hold"])
+        return {"known": known} | new
 
     def sample(self, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """`window` `[voices, taps]`, `known` `[voices, hidden]` -> `logits`."""
@@ -150,12 +156,11 @@ class SampleRNNInstrument(Instrument):
     def draw(self, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """`narrowed`, `sharpness`, `uniform` `[voices, 1]`, `window` -> `code`, next `window`."""
         code = pick(given["narrowed"], given["sharpness"], given["uniform"])
-        return {"code": code, "window": torch.cat([given["window"][:, 1:], code], 1)}
+        return {"code": code, "window": slide(given["window"], code)}
 
     def slide(self, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """`history` and the `window` after a frame of the lowest tier -> next `history`."""
-        taps = self.live.taps
-        return {"history": torch.cat([given["history"][:, taps:], given["window"]], 1)}
+        return {"history": slide(given["history"], given["window"])}
 
     def end(self, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """What comes after the loops: `codes` as `uniform` lies, controls, `envelope`.
@@ -179,27 +184,14 @@ class SampleRNNInstrument(Instrument):
 
     # -- how they are done ---------------------------------------------------------------------
 
-    def _frames(
-        self, k: int, uniform: Tensor, given: Tensor | None, held: dict[str, Tensor]
-    ) -> Tensor:
-        """Loop over frames of tier `k` with all that is below; `held` is brought up to date."""
-        codes = []
-        for i in range(uniform.shape[0]):
-            steering = {} if given is None else {"given": given[:, i]}
-            held |= self.tier(k, {**held, **steering})
-            if k:
-                codes.append(self._frames(k - 1, uniform[i], held["known"], held))
-                continue
-            known, window, made = held["known"], held["history"][:, -self.live.taps :], []
-            for j in range(self.live.taps):
-                now = {**held, "window": window, "known": known[:, j], "uniform": uniform[i, j]}
-                now |= self.sample(now)
-                drawn = self.draw(now | self.narrow(now))
-                made.append(drawn["code"])
-                window = drawn["window"]
-            held |= self.slide({"history": held["history"], "window": window})
-            codes.append(torch.stack(made))
-        return torch.stack(codes)
+    def _rule(self, begun: Mapping[str, Tensor]) -> Draw:
+        """`narrow` and `draw`, as the loop in torch takes them."""
+
+        def rule(logits: Tensor, uniform: Tensor) -> Tensor:
+            narrowed = keep_top(logits, begun["top_k"])
+            return pick(narrowed, begun["sharpness"], uniform[:, None])[:, 0]
+
+        return rule
 
     def _prime(self, key: str) -> Tensor:
         return getattr(self, f"prime_{key.replace('.', '_')}")  # type: ignore[no-any-return]

@@ -13,12 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from synth.models.samplernn.folding import FoldedSampleRNN
+from synth.models.samplernn.stepping import fresh_conditioning, step_tiers
 from synth.models.samplernn.tier import FrameTier
 from synth.nn import State
 
-SHARPEST = 1e6  # what temperature 0 is: only codes within 1e-5 of the largest logit have a chance
 SMALLEST_INT8 = 64  # inputs of a layer, below which integers gain nothing
-LARGEST_UNIFORM = 1.0 - 1e-6  # below the sum of all probabilities, rounding included
 
 
 class LiveLinear(nn.Module):
@@ -134,6 +133,7 @@ class LiveModel(nn.Module):
         folded: the model, made ready to generate.
     """
 
+    state_names: tuple[str, ...]
     tables: Tensor
     values: Tensor
     rows: Tensor
@@ -142,7 +142,7 @@ class LiveModel(nn.Module):
     def __init__(self, folded: FoldedSampleRNN) -> None:
         super().__init__()
         config, predictor = folded.config, folded.predictor
-        self.config, self.taps = config, predictor.taps
+        self.config, self.taps, self.state_names = config, predictor.taps, folded.state_names
         self.tiers: Sequence[LiveTier] = nn.ModuleList(  # type: ignore[assignment]
             LiveTier(
                 tier,
@@ -154,30 +154,19 @@ class LiveModel(nn.Module):
         )
         self.hidden, self.output = _live(predictor.hidden), _live(predictor.output)
         self.register_buffer("tables", predictor.tables.flatten(0, 1).clone())
-        self.register_buffer("values", folded.frame_input(torch.arange(config.quantization)))
+        self.register_buffer("values", folded.values.clone())
         self.register_buffer("rows", torch.arange(self.taps) * config.quantization)
         self.register_buffer("ones", torch.ones(1, self.taps))
 
     def tier(
-        self, k: int, history: Tensor, given: Tensor | None, hold: Tensor, state: State
+        self, k: int, history: Tensor, given: Tensor | None, state: State
     ) -> tuple[Tensor, State]:
-        """A frame of tier `k` (0 the lowest).
-
-        Args:
-            history: int64 `[rows, context]`, the last codes; given: `[rows, hidden]`, what the tier
-                above or the features say, if anything does.
-            hold: bool `[rows, 1]`, rows whose state stays what it is.
-            state: "h" and perhaps "c", `[rows, layers, hidden]`.
-
-        Returns:
-            `[rows, ratio, hidden]` and the next state.
-        """
+        """As `Steps.tier`."""
         part = self.tiers[k]
-        out, new = part(self.values[history[:, -part.frame :]], given, state)
-        return out, {n: torch.where(hold[:, :, None], state[n], t) for n, t in new.items()}
+        return part(self.values[history[:, -part.frame :]], given, state)  # type: ignore[no-any-return]
 
     def logits(self, window: Tensor, known: Tensor) -> Tensor:
-        """The last `taps` codes `[rows, taps]` and conditioning `[rows, hidden]` -> logits."""
+        """As `Steps.logits`."""
         # As a product: onnxruntime's sum over the middle axis takes longer than all else here.
         x = torch.matmul(self.ones, self.tables[window + self.rows])[:, 0] + known
         return self.output(torch.relu(self.hidden(torch.relu(x))))  # type: ignore[no-any-return]
@@ -197,52 +186,17 @@ def bits_per_sample(
     Returns:
         bits per sample and the next state.
     """
-    config, state = model.config, dict(state)
-    hold = torch.zeros(len(codes), 1, dtype=torch.bool)
-    known: list[Tensor | None] = [None] * len(model.tiers)
-    total, samples = 0.0, codes.shape[1] - config.context
+    context, state = model.config.context, dict(state)
+    known = fresh_conditioning(model, steered)
+    total, samples = 0.0, codes.shape[1] - context
     for first in range(0, samples, model.taps):
-        for k in reversed(range(len(model.tiers))):
-            frame = config.frames[k]
-            if first % frame:
-                continue
-            above = steered if k == len(known) - 1 else known[k + 1]
-            at = (
-                first // frame if k == len(known) - 1 else first // frame % model.tiers[k + 1].ratio
-            )
-            own = {n: state[f"tier{k + 1}.{n}"] for n in model.tiers[k].state_names}
-            heard = codes[:, first : first + config.context]
-            given = None if above is None else above[:, at]
-            known[k], new = model.tier(k, heard, given, hold, own)
-            state |= {f"tier{k + 1}.{n}": tensor for n, tensor in new.items()}
-        lowest, start = known[0], config.context + first
-        assert lowest is not None  # noqa: S101 - a frame of the lowest tier begins here
+        start = context + first
+        conditioning = step_tiers(model, first, codes[:, first:start], known, state)
         windows = codes[:, start - model.taps : start + model.taps - 1].unfold(1, model.taps, 1)
-        logits = model.logits(windows.flatten(0, 1), lowest.flatten(0, 1))
+        logits = model.logits(windows.flatten(0, 1), conditioning.flatten(0, 1))
         wanted = codes[:, start : start + model.taps].flatten()
         total += float(nn.functional.cross_entropy(logits, wanted)) * model.taps
     return total / samples / math.log(2), state
-
-
-def keep_top(logits: Tensor, top_k: Tensor) -> Tensor:
-    """Logits with all but the `top_k` `[rows, 1]` largest out of the question; 0 keeps all."""
-    ranked = torch.sort(logits, 1, descending=True).values
-    least = torch.gather(ranked, 1, (top_k - 1).clamp(0, logits.shape[1] - 1))
-    return logits.masked_fill((top_k > 0) & (logits < least), -1e9)
-
-
-def pick(logits: Tensor, sharpness: Tensor, uniform: Tensor) -> Tensor:
-    """Draw int64 `[rows, 1]`: the first code whose cumulative probability exceeds `uniform`.
-
-    The rule of `sampling.draw`, in as few steps as a graph can have.
-
-    Args:
-        logits: `[rows, levels]`; sharpness: `[rows, 1]`, one over the temperature, at most
-            `SHARPEST`; uniform: `[rows, 1]`, 0 … `LARGEST_UNIFORM`.
-    """
-    total = torch.cumsum(torch.softmax(logits * sharpness, 1), 1)
-    # Counted in float32: onnxruntime adds integers one by one.
-    return (total <= uniform).float().sum(1, keepdim=True).long()
 
 
 def make_int8(model: LiveModel, run: Callable[[], object]) -> None:

@@ -35,12 +35,11 @@ from realtime.plugins.rack import build_engine
 from realtime.session.offline import render_events
 from synth.contract import METADATA_KEY, ConfigError, DataError, ModelFileError
 from synth.models.package import pack
-from synth.models.samplernn import SampleRNNConfig
+from synth.models.samplernn import Drawing, SampleRNNConfig
 from synth.models.samplernn.folding import FoldedSampleRNN
-from synth.models.samplernn.generation import Settings, make_frames
 from synth.models.samplernn.instrument import NOISE
-from synth.models.samplernn.live import bits_per_sample, keep_top, pick
-from synth.models.samplernn.sampling import draw
+from synth.models.samplernn.live import bits_per_sample
+from synth.models.samplernn.stepping import make_frames
 
 HOPS = 6
 CONFIGS = pytest.mark.parametrize("config", [PLAIN, STEERED], ids=["one tier", "three tiers"])
@@ -97,8 +96,9 @@ def test_the_file_makes_the_samples_of_the_model(tmp_path: Path, config: SampleR
             # Key 60; velocity 0.8 asks for the usual loudness; the first class.
             features = torch.tensor([60.0, -10.0, 1.0, 0.0]).expand(1, frames, -1)
         folded = FoldedSampleRNN(small_model(config))
-        settings = Settings(torch.ones(1), None, None)
-        codes, _ = make_frames(folded, folded_state, uniform.float(), features, settings)
+        steered = folded.model.steer(features)
+        draw = Drawing().rule(1, torch.device("cpu"))
+        codes, _ = make_frames(folded, folded_state, uniform.float(), steered, draw)
         wanted = small_model(config).decode(codes)[0].numpy()
     envelope = 1 - np.exp(-np.log(1000) / (0.005 * RATE) * np.arange(1, audio.shape[1] + 1))
     gain = envelope * (1.0 if config.features else 0.8**2)
@@ -241,20 +241,6 @@ def test_gain_and_release(tmp_path: Path) -> None:
     fading = np.abs(loud.play(noise))[0]
     assert fading[: loud.hop].max() > 0.01
     assert fading[-loud.hop :].max() < 1e-3
-
-
-def test_picking_is_drawing() -> None:
-    """The graph's rule is the generator's, for temperatures, top-k and all."""
-    generator = torch.Generator().manual_seed(0)
-    logits = 3 * torch.randn(500, 64, generator=generator)
-    uniform = torch.rand(500, generator=generator)
-    temperature = torch.rand(500, generator=generator).clamp_min(0.05)
-    temperature[::5] = 0
-    top_k = torch.randint(0, 6, (500,), generator=generator)
-    wanted = draw(logits, uniform, temperature, top_k)
-    sharpness = (1 / temperature.clamp_min(1e-6))[:, None]
-    picked = pick(keep_top(logits, top_k[:, None]), sharpness, uniform[:, None])[:, 0]
-    assert torch.equal(picked, wanted)
 
 
 @CONFIGS

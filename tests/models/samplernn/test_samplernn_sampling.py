@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from synth.models.samplernn import draw
+from synth.models.samplernn.sampling import SHARPEST, keep_top, pick
 
 LOGITS = torch.tensor([0.1, 2.0, -1.0, 1.5, -3.0, 0.7])
 EVEN = (torch.arange(20_000) + 0.5) / 20_000  # all of 0 … 1, so that shares are exact to 1/20000
@@ -104,3 +105,17 @@ def test_only_codes_that_are_kept_are_drawn(
     assert k == 0 or above < k
     if temperature == 0:
         assert above == 0
+
+
+def test_picking_is_drawing() -> None:
+    """The rule of an instrument is that of takes, for temperatures, top-k and all."""
+    generator = torch.Generator().manual_seed(0)
+    logits = 3 * torch.randn(500, 64, generator=generator)
+    uniform = torch.rand(500, generator=generator)
+    temperature = torch.rand(500, generator=generator).clamp_min(0.05)
+    temperature[::5] = 0
+    top_k = torch.randint(0, 6, (500,), generator=generator)
+    wanted = draw(logits, uniform, temperature, top_k)
+    sharpness = (1 / temperature.clamp_min(1 / SHARPEST))[:, None]
+    picked = pick(keep_top(logits, top_k[:, None]), sharpness, uniform[:, None])[:, 0]
+    assert torch.equal(picked, wanted)

@@ -5,6 +5,10 @@ of the predictor's first hidden layer. So these linear layers are multiplied wit
 per step instead of with every sample: each tap of the window gets a table in which a code finds its
 share of the first hidden layer, and the upsampling leads there straight away. Gradients reach the
 layers' own weights through the products.
+
+`FoldedSampleRNN` multiplies the same layers, but once for good, in double precision and detached
+from the weights; training needs the products anew at every step, as part of its gradients. A test
+holds logits, state and gradients equal to the model's.
 """
 
 from __future__ import annotations
@@ -16,7 +20,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from synth.models.samplernn import SampleRNN
-from synth.models.samplernn.model import FRAME_GAIN, SamplePredictor
+from synth.models.samplernn.model import SamplePredictor
+from synth.models.samplernn.tier import RecurrentStack
 from synth.nn import State
 
 MANY_ROWS = 48
@@ -37,7 +42,7 @@ def predict(
         Logits `[batch, n * hop, levels]` and the next state.
     """
     state = model.init_state(codes.shape[0]) if state is None else state
-    frames, new = _lowest_frames(model, codes, state, features)
+    frames, new = model.lowest_frames(codes, state, features, _recur)
     predictor = model.predictor
     recent = codes[:, model.context - predictor.taps : -1]
     x = F.relu(_looked_up(predictor, recent) + _conditioned(model, frames))
@@ -45,29 +50,9 @@ def predict(
     return predictor.output(x), new
 
 
-def _lowest_frames(
-    model: SampleRNN, codes: Tensor, state: State, features: Tensor | None
-) -> tuple[Tensor, State]:
-    """`SampleRNN.condition` without the last upsampling: `[batch, frames, hidden]`, next state."""
-    context = model.context
-    samples = codes.shape[1] - context
-    values = FRAME_GAIN * model.quantizer.companded[codes]
-    x = model.steer(features)
-    new: State = {"history": codes[:, -context:]}
-    for k in reversed(range(len(model.tiers))):
-        tier = model.tiers[k]
-        start = context - tier.frame
-        frames = values[:, start : start + samples].reshape(len(values), -1, tier.frame)
-        if tier.expand is not None and x is not None:
-            frames = tier.expand(frames) + x
-        own = {name: state[f"tier{k + 1}.{name}"] for name in tier.state_names}
-        with _recurrent_precision(frames):
-            x, after = tier.rnn.step(frames.type_as(own["h"]), own)
-        new |= {f"tier{k + 1}.{name}": tensor for name, tensor in after.items()}
-        if k:
-            x = tier.spread(x)
-    assert x is not None  # noqa: S101 - there is at least one tier
-    return x, new
+def _recur(stack: RecurrentStack, x: Tensor, state: State) -> tuple[Tensor, State]:
+    with _recurrent_precision(x):
+        return stack.step(x.type_as(state["h"]), state)
 
 
 def _recurrent_precision(x: Tensor) -> AbstractContextManager[object]:

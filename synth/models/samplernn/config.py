@@ -1,4 +1,4 @@
-"""What a SampleRNN is made of, and the presets."""
+"""Shape of a SampleRNN, and the presets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FEATURES = ("pitch", "voicing", "loudness", "onset", "centroid")
 
 @dataclass(frozen=True)
 class SampleRNNConfig:
-    """Shape of a SampleRNN. Every field changes the model or what it is fed with.
+    """Shape of a SampleRNN. Every field changes the model or its inputs.
 
     Args:
         sample_rate: Hz, 8000 … 48000.
@@ -23,14 +23,16 @@ class SampleRNNConfig:
         frame_sizes: one number per tier, lowest tier first: the first counts samples, each further
             one frames of the tier below. Their product is at most 4096. The sample predictor sees
             the last `frame_sizes[0]` samples.
-        hidden_size: width of everything, 1 … 4096; rnn_layers: of each tier, 1 … 16.
+        hidden_size: width of every layer, 1 … 4096.
+        rnn_layers: recurrent layers of each tier, 1 … 16.
         rnn: "lstm" or "gru".
         embed_size: size of a sample's embedding, up to 4096; 0 is one-hot.
-        skip: a tier's output is the sum of its layers' outputs, not the last one's.
+        skip: a tier's output is the sum of its layers' outputs instead of the last one's alone.
         weight_norm: weight-normed linear layers.
         learned_state: the state at the start is learned instead of zero.
-        features: what steers the top tier, some of `FEATURES` in that order.
-        labels: names of the classes of sound that steer the top tier, one-hot after the features.
+        features: measures of the sound that steer the top tier, some of `FEATURES` in that order.
+        labels: names of the classes of sound that steer the top tier, up to 128, one-hot after the
+            features.
         feature_hop: samples per frame of the features, 1 … 16384.
 
     Raises:
@@ -80,7 +82,7 @@ class SampleRNNConfig:
 
     @property
     def hop(self) -> int:
-        """Samples per frame of the top tier: generation goes by so many."""
+        """Samples per frame of the top tier: generation makes whole frames of it."""
         return self.frames[-1]
 
     @property

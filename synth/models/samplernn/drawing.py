@@ -1,4 +1,4 @@
-"""How the codes of a take are drawn: temperature, top-k and top-p, and chance per row."""
+"""How the codes of a take are drawn: temperature, top-k, top-p, and random numbers per row."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ MAX_ROWS = 1024
 
 @dataclass(frozen=True)
 class Drawing:
-    """How codes are drawn.
+    """Temperature, top-k and top-p of a stream.
 
     Args:
         temperature: one for all rows or one each, 0 … 10; 0 takes the most likely code.
-        top_k: only so many of the most likely codes, 0 is all.
-        top_p: only the most likely codes that together have this probability, 0 … 1.
+        top_k: draw only from so many of the most likely codes, 0 … 4096; 0 is all.
+        top_p: draw only from the most likely codes that together have this probability, 0 … 1.
 
     Raises:
         ConfigError: a value is out of its range.
@@ -58,10 +58,14 @@ class Drawing:
 
 
 class Noise:
-    """Uniform numbers, a sequence of its own for each row: row 3 is the same beside any others.
+    """Random numbers, a sequence per row that doesn't depend on how many rows there are.
 
     Args:
-        seed: 0 … 2³² - 1; rows: how many sequences.
+        seed: 0 … 2³² - 1.
+        rows: number of sequences.
+
+    Raises:
+        ConfigError: the seed is out of its range.
     """
 
     def __init__(self, seed: int, rows: int) -> None:

@@ -1,4 +1,4 @@
-"""The model as it generates: linear layers that follow each other folded into one.
+"""The model in the form that generates: linear layers that follow each other are folded into one.
 
 Nothing non-linear lies between the embedding and the predictor's first hidden layer, nor between
 that layer and the lowest tier's upsampling. So embedding, input layer and first hidden layer become
@@ -25,11 +25,13 @@ class FoldedPredictor(nn.Module):
     """A `SamplePredictor` and the upsampling before it, as tables and three linear layers.
 
     Args:
-        predictor: without weight norm; upsample: of the lowest tier, likewise.
+        predictor: without weight norm.
+        upsample: of the lowest tier, likewise.
 
     Attributes:
         tables: `[taps, levels, hidden]`, tap 0 the oldest of the last codes.
-        upsample: hidden -> taps * hidden, once per frame; hidden, output: once per sample.
+        upsample: hidden -> taps * hidden, run once per frame.
+        hidden, output: run once per sample.
     """
 
     tables: Tensor
@@ -116,9 +118,18 @@ class FoldedSampleRNN(nn.Module):
 
 
 def step_cells(stack: RecurrentStack, x: Tensor, state: State) -> tuple[Tensor, State]:
-    """One time step of `RecurrentStack.step`, `[batch, inputs]` to `[batch, hidden]`.
+    """One time step of `RecurrentStack.step`.
 
-    Whole-sequence kernels prepare their weights at every call: three times the work of the step.
+    The kernels for whole sequences prepare their weights at every call, which takes three times as
+    long as the step itself.
+
+    Args:
+        stack: its recurrent layers.
+        x: `[batch, inputs]`.
+        state: `[batch, layers, hidden]` per name.
+
+    Returns:
+        `[batch, hidden]` and the next state.
     """
     outputs: list[Tensor] = []
     new: dict[str, list[Tensor]] = {name: [] for name in stack.state_names}

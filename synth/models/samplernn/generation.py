@@ -25,7 +25,8 @@ class Generator:
     """A model made ready to generate. It keeps no state: streams do.
 
     Args:
-        model: left as it is; device: where to run, "cpu" or "cuda".
+        model: left as it is.
+        device: where to run, "cpu" or "cuda".
 
     Attributes:
         piece: samples made at a time; reading multiples of it is fastest on CUDA.
@@ -57,18 +58,19 @@ class Generator:
         """Start `rows` sounds.
 
         Args:
-            rows: 1 … 1024; seed: the same one gives the same sound.
+            rows: sounds side by side, 1 … 1024.
+            seed: 0 … 2³² - 1; the same one gives the same sound.
             drawing: by default temperature 1, all codes.
             prime: int64 codes `[samples]` or `[rows, samples]` to go on from, at least `context`
-                of them (what is over a multiple of `hop` is left out at the front); by default
+                of them (samples beyond a multiple of `hop` are left out at the front); by default
                 silence.
-            prime_features: `[frames, feature_count]` or with rows, of the prime; the last ones
-                count. By default their mean over the training data.
+            prime_features: of the prime, `[frames, feature_count]` or with rows; the last frames
+                are used. By default their mean over the training data.
             random_state: start from a random state of the recurrent layers, a different one in
                 each row, instead of the one that the model starts with.
 
         Raises:
-            ConfigError: rows, temperatures or the prime's length are out of range.
+            ConfigError: rows, seed, temperatures or the prime's length are out of range.
         """
         drawing = drawing or Drawing()
         require_within("the number of rows", rows, 1, MAX_ROWS)
@@ -91,7 +93,7 @@ class Generator:
         return {name: t.contiguous() for name, t in self.model.init_state(rows).items()}
 
     def _random_state(self, noise: Noise, rows: int) -> State:
-        """Outputs as they are, -1 … 1; what cells hold is not bounded, of the same size here."""
+        """Random values -1 … 1, the range of outputs; cells are unbounded, and get the same."""
         state = self._fresh_state(rows)
         for name, tensor in state.items():
             if name != "history":
@@ -119,7 +121,14 @@ class Generator:
 
 
 class Stream:
-    """`rows` sounds that go on with every read; made by `Generator.stream`."""
+    """`rows` sounds that continue with every read; made by `Generator.stream`.
+
+    Args:
+        generator: the model.
+        state: to go on from.
+        noise: as many rows as the state has.
+        drawing: one temperature, or one per row.
+    """
 
     def __init__(self, generator: Generator, state: State, noise: Noise, drawing: Drawing) -> None:
         self._generator, self._state, self._noise = generator, state, noise
@@ -128,7 +137,7 @@ class Stream:
         self._captured: CapturedRun | None = None
 
     def read(self, samples: int, features: Tensor | None = None) -> Tensor:
-        """The next codes. Reading in pieces gives what reading at once gives.
+        """The next codes. Reading in pieces gives the same codes as reading all at once.
 
         Args:
             samples: a multiple of the model's `hop`.
@@ -187,8 +196,11 @@ class Stream:
 
 @contextmanager
 def _threads_for(rows: int) -> Iterator[None]:
-    """One thread where there are few rows: their products are so small that a second thread only
-    makes the first one wait, on a busy machine ten times longer than the work takes."""
+    """One thread where there are few rows.
+
+    Their products are so small that a second thread only makes the first one wait, on a busy
+    machine ten times longer than the work takes.
+    """
     before = torch.get_num_threads()
     if rows < MANY_ROWS:
         torch.set_num_threads(1)

@@ -1,8 +1,9 @@
 """The SampleRNN as an instrument: a voice is a row that goes on from a place of a prime bank.
 
-A run is cut into a beginning, loops (frames of every tier, samples of a frame) and an end, each a
-pure function of named tensors; `step` calls them one after the other, and an exported graph holds
-each once, inside its loops.
+A run is a beginning, loops (frames of every tier, samples of a frame) and an end. `step` runs the
+loops of `stepping`. An exported graph has loops of its own, whose bodies are the methods `tier`,
+`sample`, `draw` and `slide`: pure functions of named tensors, which is what a tracer takes. They
+call what `stepping` calls, and every export proves that the graph plays what `step` plays.
 """
 
 from __future__ import annotations
@@ -32,12 +33,11 @@ NOISE = "noise"
 
 @dataclass(frozen=True)
 class PrimeBank:
-    """Places to start from.
+    """Places of the training data at which notes start.
 
     Attributes:
-        state: of `SampleRNN`, a row per place: what the model has after it heard the training data
-            up to there.
-        place: int64 `[128]`, which one a key starts at.
+        state: of `SampleRNN`, a row per place: its state after hearing the data up to there.
+        place: int64 `[128]`, the place at which each key starts.
     """
 
     state: State
@@ -48,10 +48,11 @@ class SampleRNNInstrument(Instrument):
     """Generates with a SampleRNN, steered by notes and controls.
 
     Args:
-        model: trained; left as it is. bank: where notes start.
+        model: trained; left as it is.
+        bank: where notes start.
 
     Attributes:
-        live: the parts of the model that the loops run.
+        live: the steps that the loops run.
         random: one input, `noise`: a standard normal number per sample.
     """
 
@@ -108,13 +109,11 @@ class SampleRNNInstrument(Instrument):
         ended = self.end({**controls, **state, "codes": codes.t()[..., None]})
         return ended.pop("audio"), after | ended
 
-    # -- the parts -----------------------------------------------------------------------------
-
     def begin(self, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """What comes before the loops.
+        """The beginning of a run: what the loops need.
 
         Args:
-            given: controls, `noise` and the state.
+            given: controls, `noise` `[voices, n, hop]` and the state.
 
         Returns:
             `uniform` `[frames, frame_sizes from the top tier down, voices, 1]`, `sharpness`,
@@ -150,7 +149,7 @@ class SampleRNNInstrument(Instrument):
         return {"logits": self.live.logits(given["window"], given["known"])}
 
     def narrow(self, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """`logits`, `top_k` -> `narrowed`: what a voice may not draw is out of reach."""
+        """`logits`, `top_k` -> `narrowed`: codes that a voice may not draw are out of reach."""
         return {"narrowed": keep_top(given["logits"], given["top_k"])}
 
     def draw(self, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -163,7 +162,10 @@ class SampleRNNInstrument(Instrument):
         return {"history": slide(given["history"], given["window"])}
 
     def end(self, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """What comes after the loops: `codes` as `uniform` lies, controls, `envelope`.
+        """The end of a run: codes become sound.
+
+        Args:
+            given: controls, the state and `codes` `[any axes, voices, 1]`, time in front.
 
         Returns:
             `audio` `[voices, 1, samples]` and the next `envelope`, `started`, `reprimed`.
@@ -182,13 +184,11 @@ class SampleRNNInstrument(Instrument):
             "reprimed": given["reprime"],
         }
 
-    # -- how they are done ---------------------------------------------------------------------
-
     def _rule(self, begun: Mapping[str, Tensor]) -> Draw:
-        """`narrow` and `draw`, as the loop in torch takes them."""
+        """The draw of `narrow` and `draw`, for the loop of `stepping`."""
 
         def rule(logits: Tensor, uniform: Tensor) -> Tensor:
-            narrowed = keep_top(logits, begun["top_k"])
+            narrowed = self.narrow({"logits": logits, "top_k": begun["top_k"]})["narrowed"]
             return pick(narrowed, begun["sharpness"], uniform[:, None])[:, 0]
 
         return rule

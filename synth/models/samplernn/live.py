@@ -1,7 +1,7 @@
-"""A folded SampleRNN cut into the parts that a live graph runs: a frame of a tier, a sample.
+"""A folded SampleRNN as plain matrix products: `Steps` that a live graph can hold.
 
-Everything is a plain matrix product, so that each one can run on eight-bit integers, and nothing
-is worked out per sample that stays the same for a frame.
+Each product can run on eight-bit integers, and nothing that stays the same for a frame is computed
+per sample.
 """
 
 from __future__ import annotations
@@ -21,10 +21,14 @@ SMALLEST_INT8 = 64  # inputs of a layer, below which integers gain nothing
 
 
 class LiveLinear(nn.Module):
-    """`[rows, inputs]` to `[rows, outputs]`, in float32 or, once `to_int8` was called, in int8.
+    """A linear layer in float32 or, once `to_int8` was called, in int8.
 
     In int8 the input is rounded to 256 steps, the same ones for every row and every moment, and
     each column of the weights to 255.
+
+    Args:
+        weight: `[outputs, inputs]`.
+        bias: `[outputs]`.
     """
 
     weight: Tensor
@@ -63,7 +67,13 @@ class LiveLinear(nn.Module):
 
 
 class LiveLayer(nn.Module):
-    """One step of one recurrent layer of torch."""
+    """One step of one recurrent layer of torch.
+
+    Args:
+        group: an `nn.LSTM` or `nn.GRU`.
+        layer: which of its layers, from 0 on.
+        kind: "lstm" or "gru".
+    """
 
     def __init__(self, group: nn.Module, layer: int, kind: str) -> None:
         super().__init__()
@@ -90,8 +100,10 @@ class LiveTier(nn.Module):
     """One frame of a tier.
 
     Args:
-        tier: without weight norm; upsample: to `ratio` frames (or samples) below; kind: "lstm" or
-            "gru"; skip: whether all layers' outputs are summed.
+        tier: without weight norm.
+        upsample: to `ratio` frames (or samples) below.
+        kind: "lstm" or "gru".
+        skip: whether all layers' outputs are summed.
     """
 
     def __init__(self, tier: FrameTier, upsample: nn.Linear, kind: str, skip: bool) -> None:
@@ -127,10 +139,10 @@ class LiveTier(nn.Module):
 
 
 class LiveModel(nn.Module):
-    """The parts of a SampleRNN, each the step of a loop.
+    """A SampleRNN as `Steps` for an instrument, each the body of a loop in its graph.
 
     Args:
-        folded: the model, made ready to generate.
+        folded: the model, left as it is.
     """
 
     state_names: tuple[str, ...]
@@ -175,9 +187,10 @@ class LiveModel(nn.Module):
 def bits_per_sample(
     model: LiveModel, codes: Tensor, steered: Tensor | None, state: State
 ) -> tuple[float, State]:
-    """How surprising known codes are to the parts of a model: the mean of -log2(probability).
+    """How surprising known codes are to a model: the mean of -log2(probability).
 
     Args:
+        model: in float32 or int8.
         codes: int64 `[rows, context + samples]`, the first `context` only given; samples a multiple
             of the model's hop.
         steered: conditioning of the top tier `[rows, samples / hop, hidden]`, if it has any.
@@ -203,8 +216,9 @@ def make_int8(model: LiveModel, run: Callable[[], object]) -> None:
     """Turn every large product of `model` into one of integers.
 
     Args:
-        run: called without arguments, runs the model over audio it knows; the ranges it meets there
-            are those of the integers.
+        model: changed in place.
+        run: runs the model over audio that it knows; the ranges of the products' inputs there
+            become those of the integers.
     """
     linears = [m for m in model.modules() if isinstance(m, LiveLinear)]
     for linear in linears:

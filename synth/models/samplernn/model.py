@@ -10,14 +10,18 @@ from torch.nn import functional as F
 
 from synth.models.samplernn.config import SampleRNNConfig
 from synth.models.samplernn.quantizer import SampleQuantizer
-from synth.models.samplernn.tier import FrameTier, make_linear
+from synth.models.samplernn.tier import FrameTier, Recur, RecurrentStack, make_linear
 from synth.nn import State
 
 FRAME_GAIN = 2.0  # frames reach the recurrent layers as -2 … 2 (Mehri et al. 2017)
 
 
 class SamplePredictor(nn.Module):
-    """Logits of the next sample from the last few codes and the lowest tier's conditioning."""
+    """Logits of the next sample from the last few codes and the lowest tier's conditioning.
+
+    Args:
+        config: of the whole model.
+    """
 
     def __init__(self, config: SampleRNNConfig) -> None:
         super().__init__()
@@ -30,9 +34,14 @@ class SamplePredictor(nn.Module):
         self.output = make_linear(config, hidden, levels)
 
     def forward(self, codes: Tensor, conditioning: Tensor) -> Tensor:
-        """Codes `[batch, taps - 1 + n]`, conditioning `[batch, n, hidden]` -> `[batch, n, levels]`.
+        """Predict `n` samples in a row.
 
-        Sample `i` of the result follows codes `i … i + taps - 1`.
+        Args:
+            codes: int64 `[batch, taps - 1 + n]`.
+            conditioning: `[batch, n, hidden]`.
+
+        Returns:
+            logits `[batch, n, levels]`; those at `i` are of the sample after code `i + taps - 1`.
         """
         if self.embedding is None:
             embedded = F.one_hot(codes, self.levels).to(conditioning.dtype)
@@ -48,11 +57,14 @@ class SamplePredictor(nn.Module):
 class SampleRNN(nn.Module):
     """SampleRNN (Mehri et al. 2017) with any number of tiers.
 
+    It predicts known codes, a whole window at once, with kernels that run over the sequence.
+    `stepping` makes unknown ones; a test holds the logits and states of both equal.
+
     Args:
-        config: what it is made of.
+        config: its shape.
 
     Attributes:
-        scale: float32 scalar; audio is multiplied by it before it is quantised. One factor for
+        scale: float32 scalar by which audio is multiplied before it is quantised. One factor for
             the whole data set, set by training.
         feature_mean, feature_std: `[feature_count]`, of the training data; 0 and 1 for labels.
     """
@@ -84,7 +96,10 @@ class SampleRNN(nn.Module):
         return self.quantizer.decode(codes) / self.scale
 
     def init_state(self, batch: int) -> State:
-        """Before the first sample: silence so far.
+        """The state before the first sample: silence so far.
+
+        Args:
+            batch: rows, at least 1.
 
         Returns:
             per tier `tierK.h` (and `tierK.c` for LSTMs) `[batch, layers, hidden]`, `tier1` the
@@ -103,27 +118,52 @@ class SampleRNN(nn.Module):
     def condition(
         self, codes: Tensor, state: State, features: Tensor | None = None
     ) -> tuple[Tensor, State]:
-        """Run the tiers over codes, each tier on the frames that end before what it speaks of.
+        """Run the tiers over codes, each tier on the frames that end before those it predicts.
 
         Args:
-            codes, features: as for `forward`; state: as `init_state` or an earlier call gave it.
+            codes: as for `forward`.
+            state: as `init_state` or an earlier call returned it.
+            features: as for `forward`.
 
         Returns:
-            `[batch, T, hidden]` for the predictor of `codes[:, context:]`; next state.
+            `[batch, T, hidden]` for the predictor of `codes[:, context:]`, and the next state.
+        """
+        frames, new = self.lowest_frames(codes, state, features)
+        return self.tiers[0].spread(frames), new
+
+    def lowest_frames(
+        self,
+        codes: Tensor,
+        state: State,
+        features: Tensor | None = None,
+        recur: Recur = RecurrentStack.step,
+    ) -> tuple[Tensor, State]:
+        """`condition` up to the lowest tier's upsampling.
+
+        Args:
+            codes: as for `forward`.
+            state: as for `condition`.
+            features: as for `forward`.
+            recur: runs a tier's recurrent layers.
+
+        Returns:
+            `[batch, T / lowest frame, hidden]` and the next state.
         """
         samples = codes.shape[1] - self.context
         values = FRAME_GAIN * self.quantizer.companded[codes]
-        conditioning = self.steer(features)
+        x = self.steer(features)
         new: State = {"history": codes[:, -self.context :]}
         for k in reversed(range(len(self.tiers))):
-            frame = self.config.frames[k]
-            start = self.context - frame
-            frames = values[:, start : start + samples].reshape(len(values), -1, frame)
-            own = {n: state[f"tier{k + 1}.{n}"] for n in self.tiers[k].state_names}
-            conditioning, after = self.tiers[k].step(frames, conditioning, own)
+            tier = self.tiers[k]
+            start = self.context - tier.frame
+            frames = values[:, start : start + samples].reshape(len(values), -1, tier.frame)
+            own = {n: state[f"tier{k + 1}.{n}"] for n in tier.state_names}
+            x, after = tier.hear(frames, x, own, recur)
             new |= {f"tier{k + 1}.{n}": tensor for n, tensor in after.items()}
-        assert conditioning is not None  # noqa: S101 - there is at least one tier
-        return conditioning, new
+            if k:
+                x = tier.spread(x)
+        assert x is not None  # noqa: S101 - there is at least one tier
+        return x, new
 
     def forward(
         self, codes: Tensor, state: State | None = None, features: Tensor | None = None
@@ -146,7 +186,10 @@ class SampleRNN(nn.Module):
         return self.predictor(recent, conditioning), new
 
     def steer(self, features: Tensor | None) -> Tensor | None:
-        """Features `[batch, frames, feature_count]` as the top tier's conditioning.
+        """The top tier's conditioning by features, `[batch, frames, hidden]`; None without any.
+
+        Args:
+            features: `[batch, frames, feature_count]` in their own units.
 
         Raises:
             ValueError: the model has features and none are given.

@@ -20,12 +20,12 @@ class SampleQuantizer(nn.Module):
     leaves code 0 unused; it decodes as code 1 does, to -1.
 
     Args:
-        quantization: number of levels, at least 3.
+        quantization: number of levels, 3 or more.
         encoding: "linear", "mu-law" or "a-law".
 
     Attributes:
-        levels: `[quantization]`, what each code decodes to.
-        companded: `[quantization]`, the same before the law is undone: steps of equal size.
+        levels: `[quantization]`, the amplitude of each code, -1 … 1.
+        companded: `[quantization]`, the same on the companded scale: steps of equal size.
     """
 
     levels: Tensor

@@ -9,11 +9,14 @@ from torch import Tensor
 def at_frames(features: Tensor, feature_hop: int, hop: int, count: int) -> Tensor:
     """Features of frames of `feature_hop` samples at the first `count` frames of `hop` samples.
 
-    Both kinds of frames speak of their middle; between two of them lies a straight line, and beyond
-    the outermost ones their values are held.
+    A value belongs to the middle of its frame. Values in between are interpolated linearly; beyond
+    the outermost ones these are held.
 
     Args:
         features: `[frames, names]`, at least one frame.
+        feature_hop: samples per frame of `features`, at least 1.
+        hop: samples per frame wanted, at least 1.
+        count: frames wanted.
 
     Returns:
         `[count, names]`.

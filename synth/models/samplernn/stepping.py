@@ -153,4 +153,5 @@ def step_tier(
 
 def slide(last: Tensor, codes: Tensor) -> Tensor:
     """The last codes `[rows, n]` after so many new ones `[rows, m]`, m <= n, have followed."""
-    return torch.cat([last[:, codes.shape[1] :], codes], 1)
+    new = int(codes.shape[1])  # a number for a tracer too, not a node of its graph
+    return torch.cat([last[:, new:], codes], 1)

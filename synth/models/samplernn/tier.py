@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from synth.nn import State
 
 
 def make_linear(config: SampleRNNConfig, inputs: int, outputs: int) -> nn.Module:
-    """A linear layer, weight-normed where the config says so."""
+    """A linear layer from `inputs` to `outputs` numbers, weight-normed where the config says so."""
     linear = nn.Linear(inputs, outputs)
     return weight_norm(linear) if config.weight_norm else linear
 
@@ -22,7 +22,8 @@ class RecurrentStack(nn.Module):
     """LSTM or GRU layers whose state `[batch, layers, hidden]` goes in and comes out.
 
     Args:
-        config: of the whole model; inputs: size of what comes in.
+        config: of the whole model.
+        inputs: size of an input frame, at least 1.
     """
 
     def __init__(self, config: SampleRNNConfig, inputs: int) -> None:
@@ -42,7 +43,15 @@ class RecurrentStack(nn.Module):
         self.state_names = ("h", "c") if config.rnn == "lstm" else ("h",)
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """`[batch, n, inputs]` to `[batch, n, hidden]` (the sum over the groups), and the state."""
+        """Run over the next inputs.
+
+        Args:
+            x: `[batch, n, inputs]`.
+            state: `[batch, layers, hidden]` per name.
+
+        Returns:
+            `[batch, n, hidden]`, the sum over the groups, and the next state.
+        """
         # Recurrent layers of torch want their state with the layers first.
         given = {name: tensor.transpose(0, 1) for name, tensor in state.items()}
         outputs: list[Tensor] = []
@@ -62,15 +71,18 @@ class RecurrentStack(nn.Module):
         return total, {name: torch.cat(part).transpose(0, 1) for name, part in parts.items()}
 
 
+Recur = Callable[[RecurrentStack, Tensor, State], tuple[Tensor, State]]
+
+
 class FrameTier(nn.Module):
     """Frames in, one conditioning vector per frame of the tier below (or sample) out.
 
-    A tier with conditioning expands its frame to `hidden_size` and adds the conditioning; a tier
-    without feeds the frame to its first recurrent layer, whose input weights are that expansion.
+    A tier with conditioning expands its frame to `hidden_size` and adds the conditioning. A tier
+    without it feeds the frame to its first recurrent layer, whose input weights do the expanding.
 
     Args:
         config: of the whole model.
-        index: which tier, 0 is the lowest.
+        index: which tier, 0 … number of tiers - 1; 0 is the lowest.
     """
 
     def __init__(self, config: SampleRNNConfig, index: int) -> None:
@@ -105,11 +117,22 @@ class FrameTier(nn.Module):
             state: as `init_state` or the previous step returned it.
 
         Returns:
-            `[batch, n * ratio, hidden]`, what is known about the frames that follow; next state.
+            `[batch, n * ratio, hidden]`, conditioning of the frames (or samples) that follow in the
+            tier below, and the next state.
         """
-        x = frames if self.expand is None else self.expand(frames) + conditioning
-        x, new = self.rnn.step(x, state)
+        x, new = self.hear(frames, conditioning, state)
         return self.spread(x), new
+
+    def hear(
+        self,
+        frames: Tensor,
+        conditioning: Tensor | None,
+        state: State,
+        recur: Recur = RecurrentStack.step,
+    ) -> tuple[Tensor, State]:
+        """`step` without the upsampling, `[batch, n, hidden]`, the recurrent layers by `recur`."""
+        x = frames if self.expand is None else self.expand(frames) + conditioning
+        return recur(self.rnn, x, state)
 
     def spread(self, x: Tensor) -> Tensor:
         """The upsampling: `[batch, n, hidden]` -> `[batch, n * ratio, hidden]`."""

@@ -1,9 +1,8 @@
-"""What steers a model: pitch, voicing, loudness, onset and brightness of a sound over time.
+"""Features that steer a model: pitch, voicing, loudness, onset and brightness over time.
 
 A value belongs to the middle of its frame and is measured over the 20 ms before and the 20 ms after
-it, whatever the hop; nothing else is looked at, but that a frame without a pitch (or, for the
-centroid, without a sound) keeps the last value there was, and frames before the first one have it
-from the start.
+it, whatever the hop. A frame without a pitch (or, for the centroid, without a sound) keeps the last
+value before it; frames before the first value take that one.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ BLOCK_S = 30.0
 
 @dataclass(frozen=True)
 class Range:
-    """The values of a feature: what a control for it offers, and what `extract` keeps to."""
+    """The values of a feature, in a control for it and in the results of `extract`."""
 
     minimum: float
     maximum: float
@@ -103,7 +102,13 @@ def _measure(
 
 
 def loudness_db(audio: Audio, sample_rate: int, centres: Floats) -> Floats:
-    """RMS level under a Hann window of 40 ms, in dB of full scale (not A-weighted)."""
+    """RMS level under a Hann window of 40 ms, in dB of full scale (not A-weighted), `[centres]`.
+
+    Args:
+        audio: `[samples]`, -1 … 1.
+        sample_rate: Hz.
+        centres: positions in samples.
+    """
     length = round(WINDOW_S * sample_rate)
     window = np.hanning(length + 2)[1:-1]
     power = by_chunks(lambda part: windows_at(audio, part, length) ** 2 @ window, centres)
@@ -111,7 +116,13 @@ def loudness_db(audio: Audio, sample_rate: int, centres: Floats) -> Floats:
 
 
 def centroid_hz(audio: Audio, sample_rate: int, centres: Floats) -> Floats:
-    """Mean frequency of the power spectrum over 40 ms; NaN where the sound is below -80 dBFS."""
+    """Mean frequency of the power spectrum over 40 ms, Hz; NaN where the sound is below -80 dBFS.
+
+    Args:
+        audio: `[samples]`, -1 … 1.
+        sample_rate: Hz.
+        centres: positions in samples.
+    """
     length = round(WINDOW_S * sample_rate)
     frequency = np.fft.rfftfreq(length, 1 / sample_rate)
 
@@ -128,8 +139,14 @@ def centroid_hz(audio: Audio, sample_rate: int, centres: Floats) -> Floats:
 def onset_strength(audio: Audio, sample_rate: int, hop: int, centres: Floats) -> Floats:
     """Spectral flux, 0 … 1: the mean rise of the level over bands of half an octave.
 
-    Measured from 10 ms before to 10 ms after a moment, over 20 ms each, at moments at most 10 ms
-    apart in a frame, of which the largest counts: so a long hop misses none.
+    Each rise is from 10 ms before to 10 ms after a moment, over 20 ms each. The moments of a frame
+    are at most 10 ms apart and the largest rise counts, so a long hop misses none.
+
+    Args:
+        audio: `[samples]`, -1 … 1.
+        sample_rate: Hz.
+        hop: samples of a frame, at least 1.
+        centres: positions of the frames' middles in samples.
     """
     steps = max(-(-hop // round(RISE_S * sample_rate)), 1)
     offsets = ((np.arange(steps) + 0.5) / steps - 0.5) * hop

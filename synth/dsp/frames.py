@@ -41,6 +41,12 @@ def windows_at(audio: Audio, centres: Floats, length: int) -> Floats:
 
 
 def by_chunks(measure: Callable[[Floats], Floats], centres: Floats, chunk: int = 1024) -> Floats:
-    """`measure` of the centres `[centres]`, so many at a time that memory stays small."""
+    """`measure` of all centres, a chunk at a time so that memory stays small.
+
+    Args:
+        measure: from positions `[n]` to values `[n]`.
+        centres: positions in samples.
+        chunk: positions at a time, at least 1.
+    """
     parts = [measure(centres[start : start + chunk]) for start in range(0, len(centres), chunk)]
     return np.concatenate(parts) if parts else np.zeros(0)

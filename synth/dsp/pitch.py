@@ -34,7 +34,7 @@ _CHUNK = 512  # windows at a time, 20 MB
 
 
 class Pitch(NamedTuple):
-    """What is found at each moment.
+    """Pitch and confidence at each moment.
 
     Attributes:
         hz: float64 `[frames]`; 0 where unvoiced.
@@ -46,17 +46,18 @@ class Pitch(NamedTuple):
 
     @property
     def voiced(self) -> NDArray[np.bool_]:
-        """Where there is a pitch."""
+        """Whether there is a pitch, bool `[frames]`."""
         return self.hz > 0
 
 
 def pitch_track(audio: Audio, sample_rate: int, hop: int) -> Pitch:
-    """Pitch of `audio` `[samples]` in the middle of each frame of `hop` samples.
+    """Pitch in the middle of each frame of `hop` samples.
 
-    Pitches of 50 … 2000 Hz are found; what lies outside is unvoiced, as noise and silence are. A
-    value looks 20 ms back and 20 ms ahead.
+    Pitches of 50 … 2000 Hz are found; sounds outside that range are unvoiced, as noise and silence
+    are. A value looks 20 ms back and 20 ms ahead.
 
     Args:
+        audio: `[samples]`, -1 … 1.
         sample_rate: Hz, 8000 on.
         hop: samples, 1 on.
     """
@@ -64,7 +65,13 @@ def pitch_track(audio: Audio, sample_rate: int, hop: int) -> Pitch:
 
 
 def pitch_at(audio: Audio, sample_rate: int, centres: Floats) -> Pitch:
-    """Pitch of `audio` `[samples]` round the positions `centres`, in samples."""
+    """Pitch around given positions.
+
+    Args:
+        audio: `[samples]`, -1 … 1.
+        sample_rate: Hz, 8000 on.
+        centres: positions in samples.
+    """
     narrow = soxr.resample(np.asarray(audio, np.float32), sample_rate, _BAND_RATE, quality="HQ")
     dense = soxr.resample(narrow, _BAND_RATE, _RATE, quality="HQ")
     moments = centres * (_RATE / sample_rate)

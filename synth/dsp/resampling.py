@@ -23,8 +23,8 @@ def interpolation_table() -> Tensor:
 
     β = 8 puts the window's side lobes 80 dB down; reading at the nearest of 4096 phases errs by at
     most 1/8192 sample, -74 dB at a quarter of the sample rate. Row 0 is exactly one tap: reading at
-    whole positions changes nothing. Reading faster than one sample per sample folds what lies above
-    the new Nyquist frequency, as samplers do; the range of the transposition keeps it small.
+    whole positions changes nothing. Reading faster than one sample per sample aliases what lies
+    above the new Nyquist frequency, as samplers do; the range of the transposition keeps it small.
     """
     phases = torch.arange((1 << PHASE_BITS) + 1, dtype=torch.float64) / (1 << PHASE_BITS)
     distance = torch.arange(-HALF + 1, HALF + 1, dtype=torch.float64) - phases[:, None]
@@ -61,5 +61,9 @@ def read_at(signal: Tensor, position: Tensor, table: Tensor) -> Tensor:
 
 
 def increment(semitones: Tensor) -> Tensor:
-    """Step between read positions for a transposition, int64 in 1/2²⁴ sample."""
+    """Step between read positions for a transposition, int64 in 1/2²⁴ sample.
+
+    Args:
+        semitones: of any shape, positive is higher.
+    """
     return torch.round(torch.exp(semitones * (math.log(2.0) / 12)) * ONE).long()

@@ -1,4 +1,4 @@
-"""Layers with explicit state: what runs offline is what runs live.
+"""Layers with explicit state, so that the same code runs offline and live.
 
 - `streaming`: the contract (`init_state`, `step`, `forward`), delay, containers.
 - `convolution`: causal convolution and transposed convolution, residual unit.

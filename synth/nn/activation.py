@@ -12,6 +12,9 @@ class Snake(nn.Module):
     """Snake, x + sin²(αx)/α, with one learned α per channel (Ziyin et al. 2020, eq. 3).
 
     Its periodic bias suits tones. Shape: `[batch, channels, samples]` in and out.
+
+    Args:
+        channels: at least 1.
     """
 
     def __init__(self, channels: int) -> None:
@@ -31,5 +34,13 @@ ACTIVATIONS: dict[str, Callable[[int], nn.Module]] = {
 
 
 def make_activation(name: str, channels: int) -> nn.Module:
-    """The activation called `name` for `channels` channels; KeyError if there is none."""
+    """The activation called `name`.
+
+    Args:
+        name: key of `ACTIVATIONS`.
+        channels: of its input, at least 1.
+
+    Raises:
+        KeyError: there is no such activation.
+    """
     return ACTIVATIONS[name](channels)

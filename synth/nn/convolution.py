@@ -21,12 +21,15 @@ class StreamingConv1d(StreamingLayer):
     """Causal convolution: output sample f sees input samples up to `(f + 1) * stride - 1`.
 
     Args:
-        channels_in, channels_out, kernel, stride, dilation, groups, bias: as `nn.Conv1d`; the
+        channels_in, channels_out, kernel, stride, dilation, groups, bias: as for `nn.Conv1d`; the
             receptive field `(kernel - 1) * dilation + 1` must not be smaller than the stride.
-        lookahead: how many of the taps are to be understood as future, in input samples. The
-            arithmetic stays causal; the layer declares the latency.
+        lookahead: how many input samples of the receptive field count as future, 0 … its length
+            less 1. The arithmetic stays causal; the layer declares the latency.
         weight_norm: learn direction and length of each filter apart (Salimans & Kingma 2016).
-        initial_gain: of the untrained layer for white noise.
+        initial_gain: of the untrained layer for white noise, above 0.
+
+    Raises:
+        ValueError: the stride skips samples, or `lookahead` is out of its range.
 
     Shape: `[batch, channels_in, n * stride]` to `[batch, channels_out, n]`.
     """
@@ -89,8 +92,12 @@ class StreamingConvTranspose1d(StreamingLayer):
     *input* samples, and nothing is overlapped and added across blocks.
 
     Args:
-        channels_in, channels_out, kernel, stride: `kernel >= stride`.
+        channels_in, channels_out, kernel, stride, bias: as for `nn.ConvTranspose1d`;
+            `kernel >= stride`.
         weight_norm: as in `StreamingConv1d`, per output channel.
+
+    Raises:
+        ValueError: the kernel is shorter than the stride.
 
     Shape: `[batch, channels_in, n]` to `[batch, channels_out, n * stride]`.
     """
@@ -153,8 +160,10 @@ class ResidualUnit(Parallel):
     """x + conv₁(act(convₖ(act(x)))), the dilated convolution in front, as in SoundStream.
 
     Args:
-        channels: in and out; kernel, dilation: of the first convolution; activation: its name.
-        hidden: channels between the two convolutions, by default as many; EnCodec has half.
+        channels: in and out, at least 1.
+        kernel, dilation: of the first convolution.
+        activation: key of `ACTIVATIONS`.
+        hidden: channels between the two convolutions, by default `channels`; EnCodec has half.
         weight_norm: of both convolutions.
     """
 
@@ -183,8 +192,14 @@ class ResidualUnit(Parallel):
 def fold_weight_norm(module: nn.Module) -> nn.Module:
     """Replace every weight-normed weight in the tree by its present value, in place.
 
-    Transposed convolutions keep their rearranged kernel too, which would otherwise be made anew in
-    every step. So what is folded plays and exports, but trains no more.
+    Transposed convolutions also store their rearranged kernel, which would otherwise be made anew
+    in every step. A folded module plays and exports, but can no longer be trained.
+
+    Args:
+        module: changed in place.
+
+    Returns:
+        `module` itself.
     """
     for part in module.modules():
         if parametrize.is_parametrized(part, "weight"):

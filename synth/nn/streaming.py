@@ -22,8 +22,8 @@ class StreamingLayer(nn.Module):
 
     Attributes:
         ratio: output samples per input sample, 1/stride for a strided layer.
-        latency: samples *at the layer's input* by which the output is late against the input it
-            speaks of. Causal layers have none; `lookahead` and `Delay` make some.
+        latency: samples *at the layer's input* by which the output lags behind the input that it
+            represents. Causal layers have none; `lookahead` and `Delay` add some.
     """
 
     ratio: Fraction = Fraction(1)
@@ -39,9 +39,9 @@ class StreamingLayer(nn.Module):
         Args:
             x: `[batch, channels, samples]`; a strided layer needs a multiple of its stride.
             state: as `init_state` or the previous `step` returned it.
-            advance: int64 `[batch]`, how many leading samples of `x` each row takes up into its
-                state (0 … samples); None takes up all. Rows can so run at different speeds; the
-                output past a row's `advance` is computed but must not be used.
+            advance: int64 `[batch]`, how many leading samples of `x` each row takes into its state,
+                0 … samples; None takes all. So rows can run at different speeds; the output past a
+                row's `advance` is computed but must not be used.
 
         Returns:
             output `[batch, channels_out, samples * ratio]` and the next state.
@@ -54,9 +54,12 @@ class StreamingLayer(nn.Module):
 
 
 def remember(buffer: Tensor, size: int, advance: Tensor | None) -> Tensor:
-    """The last `size` samples of `buffer` (old state, then new samples) that a row has taken up.
+    """The last samples that each row has taken into its state, `[batch, channels, size]`.
 
-    With `advance` `[batch]` the window of a row ends `advance` samples after its old state.
+    Args:
+        buffer: `[batch, channels, size + samples]`, old state, then new samples.
+        size: samples of the state, at least 1.
+        advance: int64 `[batch]`, how many new samples each row takes; None takes all.
     """
     if advance is None:
         return buffer[..., -size:]  # counted from the end: one node in an exported graph
@@ -66,7 +69,11 @@ def remember(buffer: Tensor, size: int, advance: Tensor | None) -> Tensor:
 
 
 class Pointwise(StreamingLayer):
-    """A memoryless module (activation, gain) as a streaming layer."""
+    """A memoryless module (activation, gain) as a streaming layer.
+
+    Args:
+        module: `[batch, channels, samples]` to the same shape.
+    """
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
@@ -77,7 +84,15 @@ class Pointwise(StreamingLayer):
 
 
 class Delay(StreamingLayer):
-    """Delay by `samples` >= 1: what aligns a short branch with a longer one."""
+    """Delay that aligns a short branch with a longer one.
+
+    Args:
+        channels: of the input, at least 1.
+        samples: at least 1.
+
+    Raises:
+        ValueError: `samples` is less than 1.
+    """
 
     def __init__(self, channels: int, samples: int) -> None:
         super().__init__()
@@ -98,7 +113,11 @@ class Delay(StreamingLayer):
 
 
 class Sequential(StreamingLayer):
-    """Layers one after the other; their latencies add up, each counted at its own rate."""
+    """Layers one after the other; their latencies add up, each counted at its own rate.
+
+    Args:
+        layers: first one first.
+    """
 
     def __init__(self, *layers: StreamingLayer) -> None:
         super().__init__()

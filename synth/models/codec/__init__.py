@@ -3,6 +3,7 @@
 - `config`: `CodecConfig` and the presets.
 - `quantizer`: the residual vector quantiser.
 - `model`: `Codec`, and the functions that build its parts from a config.
+- `effect`, `sampler`: the codec as an instrument, fed with sound or played from a bank of sounds.
 """
 
 from synth.models.codec.config import PRESETS, CodecConfig

@@ -26,7 +26,9 @@ class CodecOutput(NamedTuple):
     Attributes:
         audio: `[batch, audio_channels, samples]`, as long as the input.
         latent: `[batch, latent_dim, frames]`, before the bottleneck.
-        codes: int64 `[batch, levels, frames]`; commitment: scalar loss; stale: re-seeded codes.
+        codes: int64 `[batch, levels, frames]`.
+        commitment: scalar loss.
+        stale: int64 scalar, codes re-seeded in this pass.
     """
 
     audio: Tensor
@@ -40,7 +42,7 @@ class Codec(nn.Module):
     """Encoder -> bottleneck -> decoder after SoundStream (Zeghidour et al. 2021).
 
     Args:
-        config: what it is made of; `hop` samples make one latent frame.
+        config: its shape; `hop` samples make one latent frame.
     """
 
     def __init__(self, config: CodecConfig) -> None:
@@ -52,9 +54,11 @@ class Codec(nn.Module):
         self.decoder = build_decoder(config)
 
     def forward(self, audio: Tensor, levels: int | None = None) -> CodecOutput:
-        """Encode, quantise with `levels` levels (None: all, or drawn in training) and decode.
+        """Encode, quantise and decode.
 
-        Shape: `[batch, audio_channels, samples]`, any number of samples.
+        Args:
+            audio: `[batch, audio_channels, samples]`, any number of samples.
+            levels: of the quantiser, from 1 on; None is all, or a random number in training.
         """
         latent = self.encode(audio)
         quantised = self.bottleneck(latent, levels)
@@ -106,7 +110,7 @@ def build_decoder(config: CodecConfig) -> Sequential:
 
 
 def build_bottleneck(config: CodecConfig) -> ResidualVectorQuantizer:
-    """The bottleneck that the config names; every one has the interface of this quantiser."""
+    """The bottleneck that the config names: the residual vector quantiser is the only one."""
     return ResidualVectorQuantizer(
         config.latent_dim,
         config.levels,

@@ -1,4 +1,4 @@
-"""Residual vector quantiser with codes that are moving averages of what they stand for."""
+"""Residual vector quantiser whose codes are moving averages of the vectors assigned to them."""
 
 from __future__ import annotations
 
@@ -26,19 +26,22 @@ class Quantized(NamedTuple):
 
 
 class ResidualVectorQuantizer(nn.Module):
-    """Each level quantises what the levels before it left over (Zeghidour et al. 2021, III-C).
+    """Each level quantises the residual of the levels before it (Zeghidour et al. 2021, III-C).
 
     Codes are exponential moving averages of the vectors assigned to them (van den Oord et al. 2017,
     appendix A.1) with Laplace-smoothed counts; level 0 starts from vectors of the first batch, and
     so does each further level from its residuals. Codes that fall out of use are re-seeded from the
-    batch. One straight-through step around all levels, so that the gradient of the encoder does not
+    batch. One straight-through step spans all levels, so the gradient of the encoder does not
     depend on their number.
 
     Args:
-        dim: size of a vector; levels; codebook_size; decay: of the moving averages.
-        stale_usage: share of the mean usage under which a code is stale.
-        level_dropout: share of training clips that use a random number of levels.
-        bypass: share of training clips that are passed on unquantised.
+        dim: size of a vector, at least 1.
+        levels: at least 1.
+        codebook_size: codes per level, at least 2.
+        decay: of the moving averages, 0 … 1.
+        stale_usage: share of the mean usage under which a code is stale, 0 … 1.
+        level_dropout: share of training clips that use a random number of levels, 0 … 1.
+        bypass: share of training clips that are passed on unquantised, 0 … 1.
     """
 
     codebooks: Tensor
@@ -68,11 +71,18 @@ class ResidualVectorQuantizer(nn.Module):
         self.register_buffer("initialised", torch.zeros((), dtype=torch.bool))
 
     def forward(self, x: Tensor, levels: int | None = None) -> Quantized:
-        """Quantise `x` `[batch, dim, frames]` with the first `levels` levels (None: all).
+        """Quantise with the first levels.
 
         In training mode the codes are updated and, unless `levels` is given, each clip draws its
         number of levels and whether it bypasses the quantiser. Always in float32: under autocast
         the differences of the distances would vanish in rounding.
+
+        Args:
+            x: `[batch, dim, frames]`.
+            levels: 1 … the number of levels; None is all.
+
+        Raises:
+            ValueError: `levels` is out of its range.
         """
         with torch.autocast(x.device.type, enabled=False):
             return self._quantise_counted(x, levels)
@@ -102,10 +112,11 @@ class ResidualVectorQuantizer(nn.Module):
         return Quantized(self._bypass(x, latent), torch.stack(codes, 1), commitment, stale)
 
     def quantise(self, x: Tensor, levels: Tensor) -> Tensor:
-        """Quantise with a number of levels that is a tensor, for export; 0 passes `x` through.
+        """Quantise with a number of levels that is a tensor, for export.
 
         Args:
-            x: `[batch, dim, frames]`; levels: float `[batch, 1]`, 0 … levels.
+            x: `[batch, dim, frames]`.
+            levels: float `[batch, 1]`, 0 … the number of levels; 0 passes `x` through.
         """
         flat = x.transpose(1, 2)
         residual, total = flat, torch.zeros_like(flat)

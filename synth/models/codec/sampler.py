@@ -1,8 +1,8 @@
 """The codec as a sampler: a bank of encoded sounds, trajectories through it, and the decoder.
 
 A voice reads latent frames of one sound, moves them, decodes them, and reads the decoded signal at
-the rate that its key asks for. So a transposed voice consumes decoded frames at a rate of its own;
-`advance` of the streaming layers lets every row of the batch take up as many as it needs.
+the rate of its key. So a transposed voice consumes decoded frames at a rate of its own; `advance`
+of the streaming layers lets every row of the batch take up as many as it needs.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ class SoundBank:
             no sustained part that could be looped.
         zone_entry: int64 `[sounds, 128]`, which entry a key plays.
         zone_shift: `[sounds, 128]`, semitones by which the entry is transposed for that key.
-        sounds: their names; key_range: keys in tune, or None where no pitch is known.
+        sounds: their names.
+        key_range: lowest and highest key in tune, or None where no pitch is known.
     """
 
     latents: Tensor
@@ -65,7 +66,7 @@ class CodecSampler(Instrument):
     Args:
         model: trained codec; its weight norm is folded in place. Only the decoder is used.
         latent: statistics of its latents, see `LatentAxes`.
-        bank: what is played.
+        bank: the sounds.
     """
 
     kind = "generator"
@@ -162,7 +163,7 @@ class CodecSampler(Instrument):
         return at, after - origin, ended
 
     def _wrap(self, at: Tensor, entry: Tensor, loop: Tensor) -> Tensor:
-        """Fold positions into the loop where the entry has one and the control wants it."""
+        """Fold positions into the loop where the entry has one and the control asks for it."""
         first = self.loop_start[entry][:, None].float()
         size = (self.loop_end - self.loop_start)[entry][:, None].float()
         whole = self.length[entry][:, None].float()

@@ -3,7 +3,7 @@
 - `architectures`: `ARCHITECTURES`, the table of decoders.
 - `config`: `INRConfig` and the presets.
 - `layer`: `ConditionalLayer`, a linear layer that a latent conditions.
-- `mapping`: `MappingNetwork`, from a latent to what conditions the layers.
+- `mapping`: `MappingNetwork`, from a latent to the conditioning of the layers.
 - `network`: `CoordinateNetwork`, time in, amplitude out.
 - `wavegan`: `WaveGANDecoder`, all samples at once.
 - `encoder`: `ConvEncoder`, from a sound to its latent.

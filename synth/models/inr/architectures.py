@@ -19,10 +19,10 @@ class Architecture:
         mapping: depth of the mapping network, None where the latent is used as it is.
         joined: at which further layers latent and time join the inputs: "none", "middle" or "all".
         weight_norm: always there, whatever the config says.
-        gated: units of the first layer have frequencies of their own and are let in one group
-            after the other.
+        gated: units of the first layer have frequencies of their own, and their gates open one
+            group after the other.
         omegas: whether `first_omega_0` and `hidden_omega_0` scale the layers; 1 otherwise.
-        weight_init, bias_init: of all layers, None: what suits their activations.
+        weight_init, bias_init: of all layers; None chooses by their activations.
     """
 
     widths: tuple[int, ...] = (256,) * 8
@@ -40,7 +40,7 @@ class Architecture:
 
     @property
     def resizable(self) -> bool:
-        """Width and depth may be chosen: all layers are of one width."""
+        """Whether width and depth may be chosen: only where all layers have one width."""
         return len(set(self.widths)) == 1
 
 

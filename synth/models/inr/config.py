@@ -1,4 +1,4 @@
-"""What a coordinate network of sounds is made of, and the presets."""
+"""Shape of a coordinate network of sounds, and the presets."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ SHORTEST_ENCODED = 2_048  # samples; the encoder's pooling leaves nothing of muc
 
 @dataclass(frozen=True)
 class INRConfig:
-    """Shape of an `INR`. Every field changes the model or what is done with it.
+    """Shape of an `INR`. Every field changes the model or how it is used.
 
     Args:
         architecture: key of `ARCHITECTURES`.
-        meta_architecture: where latents come from: "autodecoder" (descent, into a table) or
+        meta_architecture: source of the latents: "autodecoder" (gradient descent into a table) or
             "autoencoder" (an encoder).
         sample_rate: Hz of the sounds, 8000 … 48000.
         audio_length: samples of one sound, 256 … 480000; `wavegan` makes exactly 16000.
         num_latent: size of a latent, 1 … 4096.
-        first_omega_0, hidden_omega_0: frequency scale of the first layer and the ones after it,
+        first_omega_0, hidden_omega_0: frequency scales of the first layer and of those after it,
             0.001 … 1000000; `wavegan` and `im-net` have none.
         coord_multi: factor on the time that the network sees, 0.001 … 1000000.
         weight_norm: weight norm in every layer (`pi-gan` and `pi-gan_prog` always have it).
-        num_groups: groups of units that `pi-gan_prog` lets in one after the other, up to its
-            width; 0 is 8 there, and the only value elsewhere.
+        num_groups: groups of units whose gates `pi-gan_prog` opens one after the other, up to its
+            width; 0 means 8 there, and is the only value allowed elsewhere.
         width, depth: width (1 … 4096) and number (1 … 64) of the layers before the output, for
             architectures whose layers are of one width; 0 is the architecture's own.
         branches: parallel networks that share each width evenly and whose outputs are added up,
             1 … 256.
         latent_init_std: standard deviation of the latents before training, 0 … 10.
         sounds: rows of the table of latents, 1 … 65536.
-        names: of the sounds, as many, or none at all.
-        keys: MIDI key of each sound, 0 … 127, -1 where it is not known; as many, or none at all.
+        names: one per sound, or none at all.
+        keys: MIDI key of each sound, 0 … 127, -1 where it is unknown; as many, or none.
 
     Raises:
         ConfigError: a value is out of its range, or the architecture has no use for it.
@@ -124,7 +124,7 @@ class INRConfig:
         require_within(f"num_groups of {self.architecture}", self.num_groups, 0, most)
 
     def _require_grid(self) -> None:
-        """A decoder that time is no input of makes its own grid of samples, and nothing else."""
+        """A decoder without time as an input makes one fixed grid of samples."""
         require_within(
             f"audio_length of {self.architecture}",
             self.audio_length,

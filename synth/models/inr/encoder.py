@@ -16,10 +16,10 @@ POOLING = 4
 
 
 class ConvEncoder(nn.Module):
-    """Convolutions with ReLU and max pooling, the mean over what time is left, a linear layer.
+    """Convolutions with ReLU and max pooling, the mean over the remaining time, a linear layer.
 
     Args:
-        config: of the whole model; `num_latent` counts.
+        config: of the whole model; only `num_latent` matters here.
     """
 
     def __init__(self, config: INRConfig) -> None:

@@ -19,7 +19,8 @@ def envelope(
 
     Args:
         controls: `gate`, `attack`, `decay`, `release` (s), `sustain` (0 … 1), `[voices, 1]` each.
-        state: `risen`, `sunk` and `released`, all zeros before a note. count: 1 … n, float `[n]`.
+        state: `risen`, `sunk` and `released`, `[voices, 1]` each, all zeros before a note.
+        count: 1 … n, float `[n]`.
         sample_rate: Hz.
 
     Returns:
@@ -34,7 +35,7 @@ def envelope(
     most = 1.0 - controls["sustain"]
     rate = FALL_60_DB / (controls["decay"] * sample_rate)
     sink = most + (sunk - most) * torch.exp(-rate * falling)
-    # As decades of attenuation: it never arrives, and starts from zero.
+    # Kept as attenuation in nepers, so that a state of zeros is a voice that is not released.
     fade = released + (1.0 - held) * count * (FALL_60_DB / (controls["release"] * sample_rate))
     gain = rise * (1.0 - sink) * torch.exp(-fade)
     last = {"risen": rise[:, -1:], "sunk": sink[:, -1:], "released": fade[:, -1:].clamp_max(60.0)}

@@ -28,9 +28,10 @@ class Heads(NamedTuple):
     """Rows of points to come.
 
     Attributes:
-        at: int64 `[heads, 1]`, where the hop begins; rate: likewise, per output sample.
-        window: `[heads, 4]`, the columns of a `Window`; slide: int64 `[heads, 1]`, how far it moves
-            per output sample.
+        at: int64 `[heads, 1]`, the position at which the hop begins, in 1/2³⁸ sample.
+        rate: int64 `[heads, 1]`, positions per output sample.
+        window: `[heads, 4]`, the columns of a `Window`.
+        slide: int64 `[heads, 1]`, how far the window moves per output sample.
         voice: int64 `[heads]`, the row of the latents that each reads.
     """
 
@@ -45,8 +46,10 @@ class HeadReader(nn.Module):
     """Evaluates heads.
 
     Args:
-        network: what is read; hop: samples of a head.
-        length: samples of a sound; sample_rate: its rate in Hz.
+        network: the one that is read.
+        hop: samples of a head.
+        length: samples of a sound.
+        sample_rate: its rate in Hz.
     """
 
     table: Tensor
@@ -58,10 +61,11 @@ class HeadReader(nn.Module):
         self.register_buffer("table", kernel_table())
 
     def read(self, latent: Tensor, place: Tensor) -> Tensor:
-        """Each latent's sound `[rows, points]` where it is asked for, silent beyond its ends.
+        """Each latent's sound `[rows, points]` at given places, silent beyond its ends.
 
         Args:
-            latent: `[rows, num_latent]`; place: int64 `[rows, points]`, in 1/2³⁸ sample.
+            latent: `[rows, num_latent]`.
+            place: int64 `[rows, points]`, in 1/2³⁸ sample.
         """
         inside = place.clamp(0, self.length * ONE)
         t = inside.double() * (2.0 / (self.length * ONE)) - 1.0
@@ -71,18 +75,19 @@ class HeadReader(nn.Module):
     def render(self, heads: Heads, latents: Tensor) -> Tensor:
         """The sound of every head, `[heads, hop]`.
 
-        Args:
-            latents: `[any, num_latent]`, what `heads.voice` chooses from.
+        Points come in rows of one hop. A head has one row, or several where it is read so fast that
+        it needs more points; so a fast head costs the others nothing.
 
-        Points come in rows of one hop: a head has one, or several where it is read so fast that it
-        needs more points. What another head needs costs it nothing.
+        Args:
+            heads: those to render.
+            latents: `[any, num_latent]`, from which `heads.voice` chooses.
         """
         points = points_per_sample(heads.rate)
         reach = halo(points)
         parts = torch.arange(self.parts)[None] * self.hop < self.hop * points + 2 * reach
         head, part = torch.nonzero(parts).unbind(1)
         index = (part * self.hop)[:, None] - reach[head] + torch.arange(self.hop)
-        stride = torch.div(heads.rate, points, rounding_mode="trunc")  # which leaves no rest
+        stride = torch.div(heads.rate, points, rounding_mode="trunc")  # exact: see `QUARTERS`
         at = heads.at[head] + index * stride[head]
         slide = torch.div(heads.slide, points, rounding_mode="trunc")[head]
         window = Window(*torch.split(heads.window[head], 1, 1))
@@ -104,7 +109,12 @@ class HeadReader(nn.Module):
 
 
 def spread(part: Tensor, chosen: Tensor) -> Tensor:
-    """Rows `[chosen, n]` put where `chosen` `[rows, 1]` is true, zeros elsewhere: `[rows, n]`."""
+    """Scatter rows to where `chosen` is true, zeros elsewhere: `[rows, n]`.
+
+    Args:
+        part: `[number of chosen rows, n]`.
+        chosen: bool `[rows, 1]`.
+    """
     place = torch.cumsum(chosen.long(), 0) * chosen.long()
     padded = torch.cat([part.new_zeros(1, part.shape[1]), part])
     return padded[place[:, 0]]

@@ -1,11 +1,10 @@
 """The coordinate network as an instrument: a voice is a latent, a position and a rate.
 
-A hop of a voice is a *head*: a row of points that one latent and one window condition. What moves
-smoothly (bend, speed, a small move of the position) moves the head along. What would jump (another
-latent, another loop, a position further away) is crossfaded: for one hop the head that was there
-goes on beside the new one. Seams of loops are blended the same way, by heads that read one window
-earlier. All heads of all voices are rows of one evaluation, and there are only as many as are
-needed at the time.
+A hop of a voice is a *head*: a row of points that one latent and one window condition. Smooth
+changes (bend, speed, a small move of the position) move the head along. Jumps (another latent,
+another loop, a distant position) are crossfaded: for one hop the old head goes on beside the new
+one. Seams of loops are blended the same way, by heads that read one window earlier. All heads of
+all voices are rows of one evaluation, and only those needed at the time exist.
 """
 
 from __future__ import annotations
@@ -31,27 +30,30 @@ from synth.models.instrument import Instrument
 from synth.models.latent_axes import LatentAxes, principal_axes
 from synth.nn import State
 
-# What a hop costs besides its points is spread over more of them where points are dear.
+# The fixed cost of a hop is spread over more points where points are expensive.
 HOP_S, LONG_HOP_S = 0.004, 0.008
 AXES_VARIANCE = 0.95  # share that the axes of `latent` carry
 DEAR = 250_000  # multiplications per point
 FASTEST_SCRUB = 8  # samples of the sound per output sample; a position further away is jumped to
 BEYOND = 1024  # samples past an end where a position stops: out of reach of the low-pass
 STEEPEST = 48.0  # semitones that a sound is transposed at most
-# What conditions a head, in the order in which a row holds it.
+# The controls that condition a head, in the order of a row's columns.
 SHAPE = ("key", "sound", "morph", "morph_sound", "loop", "loop_start", "loop_end", "freeze")
 LATENT_AT = len(SHAPE)
-# What is kept of a voice as whole numbers, in columns: whether it has begun; position and rate of
-# its head, in 1/2³⁸ sample; its window.
+# Columns of a voice's state in whole numbers: whether it has begun; position and rate of its head,
+# in 1/2³⁸ sample; its window.
 PLACES = (1, 1, 1, 4)
 
 
 class Past(NamedTuple):
-    """What the last step left of every voice, `[voices, columns]` each.
+    """State of every voice after the last step, `[voices, columns]` each.
 
     Attributes:
-        started, at, rate: int64, see `PLACES`; window: int64, four columns.
-        latent: that was read; shape: the controls it came from; position, level: of the controls.
+        started, at, rate: int64, see `PLACES`.
+        window: int64, four columns.
+        latent: the one that was read.
+        shape: the controls that it was made from.
+        position, level: of the controls.
         risen, sunk, released: of the envelope.
     """
 
@@ -69,10 +71,11 @@ class Past(NamedTuple):
 
 
 class Start(NamedTuple):
-    """Where the voices go on from, `[voices, 1]` each.
+    """The point from which the voices continue, `[voices, 1]` each.
 
     Attributes:
-        at: int64; window: at the beginning.
+        at: int64, position of the head.
+        window: at the beginning.
         drift, shift: int64, how far head and window are moved per output sample of the first hop.
         scan: int64, how far the window moves per output sample of every hop.
         changed: bool, whether the first hop is a crossfade.
@@ -87,7 +90,7 @@ class Start(NamedTuple):
 
 
 class INRInstrument(Instrument):
-    """Plays the sounds of an `INR`, and what lies between them, from keys.
+    """Plays the sounds of an `INR`, and sounds between them, from keys.
 
     Args:
         model: trained; left as it is.
@@ -175,17 +178,15 @@ class INRInstrument(Instrument):
         return (sound * gain * ramp)[:, None], new
 
     def latent(self, shape: Tensor) -> Tensor:
-        """Between two sounds and along the axes, `[rows, num_latent]`.
+        """The latent between two sounds, moved along the axes: `[rows, num_latent]`.
 
         Args:
             shape: `[rows, columns]`, controls in the order of `SHAPE`, then the latent's axes.
         """
         return self._between(shape, *self._entries(shape))
 
-    # -- what the voices do --------------------------------------------------------------------
-
     def _columns(self) -> list[int]:
-        """Of the numbers that are kept: latent, shape, position, level, envelope."""
+        """Widths of the state in float32: latent, shape, position, level, envelope."""
         return [self.latents.shape[1], LATENT_AT + len(self.axes_rows), 1, 1, 1, 1, 1]
 
     def _shape(self, controls: Mapping[str, Tensor]) -> Tensor:
@@ -210,20 +211,15 @@ class INRInstrument(Instrument):
         controls: Mapping[str, Tensor],
         past: Past,
     ) -> Start:
-        """Where the voices go on from; new ones begin at `position`."""
+        """The point from which the voices continue; new ones begin at `position`."""
         whole, fresh, backward = self.length * ONE, past.started == 0, rate < 0
         position = controls["position"].double()
         begin = playhead.fixed(position * self.length)
         # Backwards, a sound begins at its end.
         begin = torch.where(backward & (begin < ONE), whole - ONE, begin)
-        step = (position - past.position.double()) * self.length
-        moved = torch.where(fresh, 0, playhead.fixed(step))
-        drift = torch.div(moved, QUARTERS * self.hop, rounding_mode="trunc") * QUARTERS
-        far = drift.abs() > FASTEST_SCRUB * ONE
-        jump, drift = torch.where(far, moved, 0), torch.where(far, 0, drift)
-
+        jump, drift, far = self._scrubbed(position, past.position, fresh)
         before = Window(*torch.split(past.window, 1, 1))
-        before = before._replace(size=before.size.clamp_min(1))  # of a voice not yet begun it is 0
+        before = before._replace(size=before.size.clamp_min(1))  # 0 before a voice's first hop
         reached = playhead.wrapped(past.at, before, past.rate < 0)
         reached = playhead.unfolded(reached, before)
         loop = slice(SHAPE.index("loop"), LATENT_AT)
@@ -232,7 +228,7 @@ class INRInstrument(Instrument):
         at = torch.where(fresh, begin, at)
         frozen = _column(shape, "freeze") > 0.5
         held = frozen & (before.mode == playhead.FROZEN) & ~fresh
-        # What is frozen is moved by its window; the head goes round in it at its own rate.
+        # A frozen sound is moved by its window; the head circles in it at its own rate.
         place = torch.where(
             held, before.start + jump, at - torch.div(grain, 2, rounding_mode="trunc")
         )
@@ -249,8 +245,22 @@ class INRInstrument(Instrument):
             changed=changed & ~fresh,
         )
 
+    def _scrubbed(
+        self, position: Tensor, before: Tensor, fresh: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Effect of a moved `position` on voices that aren't fresh, `[voices, 1]` each.
+
+        Returns:
+            a jump, or else the drift per output sample of the first hop, int64; whether it jumps.
+        """
+        step = (position - before.double()) * self.length
+        moved = torch.where(fresh, 0, playhead.fixed(step))
+        drift = torch.div(moved, QUARTERS * self.hop, rounding_mode="trunc") * QUARTERS
+        far = drift.abs() > FASTEST_SCRUB * ONE
+        return torch.where(far, moved, 0), torch.where(far, 0, drift), far
+
     def _window(self, shape: Tensor, frozen: Tensor, place: Tensor, grain: Tensor) -> Window:
-        """What each voice goes round."""
+        """The part of its sound that each voice repeats."""
         loop, start, end = (_column(shape, name) for name in ("loop", "loop_start", "loop_end"))
         gone_round = playhead.loop_window(loop, start, end, self.length, self.sound_rate)
         pairs = zip(playhead.frozen_window(place, grain), gone_round, strict=True)
@@ -264,13 +274,14 @@ class INRInstrument(Instrument):
         later = self.hop * start.scan * (hops - 1).clamp_min(0)
         return playhead.moved_window(window, later, self.length)
 
-    # -- heads ---------------------------------------------------------------------------------
-
     def _render(
         self, start: Start, rate: Tensor, latent: Tensor, past: Past, hops: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """The sound, `[voices, samples]`, and for the first hop, `[voices, hop]`, that of the
-        heads which would have gone on, where they are asked for."""
+        """The sound, and that of the old heads in a crossfade.
+
+        Returns:
+            `[voices, samples]` and `[voices, hop]`, silent where a voice doesn't change.
+        """
         count, voices = hops[None], latent.shape[0]
         drifting = (count == 0).long()
         at = start.at + count * (self.hop * rate) + (1 - drifting) * (self.hop * start.drift)
@@ -302,7 +313,7 @@ class INRInstrument(Instrument):
         return axes.move(latent, shape[:, LATENT_AT:]) if len(axes.rows) else latent
 
     def _entries(self, shape: Tensor) -> tuple[Tensor, Tensor]:
-        """The sound that a key plays of either timbre, int64 `[rows, 1]`."""
+        """The sound of each timbre that a key plays, int64 `[rows, 1]`."""
         key = torch.round(_column(shape, "key")).long().clamp(0, KEYS - 1)
         last = len(self.sounds) - 1
         chosen = [_column(shape, name).round().long() for name in ("sound", "morph_sound")]

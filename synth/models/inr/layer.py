@@ -38,15 +38,17 @@ BIAS_INITS = ("zero", "polar", "none")
 
 @dataclass(frozen=True)
 class LayerConfig:
-    """What one layer is made of.
+    """Shape of one layer, and how it starts.
 
     Args:
         inputs, outputs: of all branches together, multiples of `branches`; the network's own
             input, time, goes to every branch: there `inputs` is `branches`.
         activation: key of `ACTIVATIONS`; "relu" leaks 0.02.
-        omega_0: frequency scale; omega_uniform: each unit has its own instead, drawn evenly from
+        omega_0: frequency scale, above 0.
+        omega_uniform: each unit has a scale of its own instead, drawn evenly from
             0 … omega_0 / (inputs of a branch) and sorted.
-        latent: numbers of a latent that join the inputs; time: whether time does.
+        latent: size of the latent that joins the inputs; 0 is none.
+        time: whether time joins the inputs.
         weight_init: with n inputs of a unit, "basic" N(0, 0.02), "kaiming_in" He's normal for
             `relu` over omega_0, "siren" U(±sqrt(6/n) / mean omega_0), "siren_omega"
             U(±sqrt(6/n) / `init_omega`), "siren_first" U(±1/m) with m the inputs of the kind that
@@ -56,7 +58,10 @@ class LayerConfig:
             the weights are.
         init_omega: of "siren_omega".
         weight_norm: rows are split into length and direction.
-        branches: blocks on the diagonal of the weights.
+        branches: blocks on the diagonal of the weights, at least 1.
+
+    Raises:
+        ConfigError: an unknown activation or initialisation.
     """
 
     inputs: int
@@ -79,16 +84,17 @@ class LayerConfig:
 
     @property
     def fans(self) -> tuple[int, int, int]:
-        """Inputs of a unit by kind: from the layer before, of the latent, time."""
+        """Inputs of a unit by kind: from the layer before, from the latent, time."""
         return self.inputs // self.branches, self.latent, int(self.time)
 
 
 class Folded(NamedTuple):
-    """A layer with its conditioning in it, for each item of each branch.
+    """A layer with its conditioning worked in, for each item of each branch.
 
     Attributes:
-        weight: `[branches * batch, inputs, outputs]`; shift: `[branches * batch, 1, outputs]`.
-        time: `[branches * batch, 1, outputs]`, of the time that joins, or None.
+        weight: `[branches * batch, inputs, outputs]`.
+        shift: `[branches * batch, 1, outputs]`.
+        time: weights of the time that joins, `[branches * batch, 1, outputs]`, or None.
     """
 
     weight: Tensor
@@ -100,12 +106,16 @@ class ConditionalLayer(nn.Module):
     """`delta * activation((gamma + omega_0) * (W [x; z; t] + b) + beta)`.
 
     FiLM (Perez et al. 2018) brings gamma and beta, a residual scale around omega_0 and a phase; a
-    joined latent z and time t are further inputs; delta is a gain after the activation. What is
-    not given is left out.
+    joined latent z and time t are further inputs; delta is a gain after the activation. Terms that
+    aren't given are left out.
+
+    Args:
+        config: shape of the layer.
 
     Attributes:
         weight: `[branches, outputs, inputs + latent + time]` per branch, directions where there is
-            weight norm; gain: `[branches, outputs, 1]`, lengths of the rows, or None.
+            weight norm.
+        gain: `[branches, outputs, 1]`, lengths of the rows, or None.
         bias, omega_0: `[branches, outputs]`; omega_0 is not trained.
     """
 
@@ -137,12 +147,12 @@ class ConditionalLayer(nn.Module):
     def affine(
         self, weights: Tensor, film: tuple[Tensor, Tensor] | None, latent: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """What conditions the layer as one scale and one shift of `W x`.
+        """The conditioning as one scale and one shift of `W x`.
 
         Args:
             weights: as `weights` returns them.
-            film: gamma and beta, each `[batch, branches * width]`; of widths above the layer's,
-                each branch uses the first channels.
+            film: gamma and beta, each `[batch, branches * width]`; a branch narrower than `width`
+                uses the first channels.
             latent: `[batch, latent]`, where one joins.
 
         Returns:
@@ -162,13 +172,15 @@ class ConditionalLayer(nn.Module):
     def fold(
         self, batch: int, film: tuple[Tensor, Tensor] | None = None, latent: Tensor | None = None
     ) -> Folded:
-        """The layer for given latents: all that conditions it is in a weight and a shift per item.
+        """The layer for given latents, its conditioning worked into a weight and a shift per item.
 
-        Points are many more than inputs, so that scaling the weights of each item costs less than
+        There are many more points than inputs, so scaling the weights of each item costs less than
         a pass over `[batch, points, outputs]`.
 
         Args:
-            batch: number of items; film, latent: as for `affine`.
+            batch: number of items, at least 1.
+            film: as for `affine`.
+            latent: as for `affine`.
         """
         weights = self.weights()
         scale, shift = self.affine(weights, film, latent)
@@ -187,7 +199,8 @@ class ConditionalLayer(nn.Module):
 
         Args:
             x: `[branches * batch, points, inputs]`, item after item of the first branch, then of
-                the next; folded: as `fold` gave it.
+                the next.
+            folded: as `fold` returned it.
             t: `[branches * batch, points, 1]`, used where time joins.
             delta: `[branches * batch, 1, outputs]`.
 
@@ -211,8 +224,11 @@ class ConditionalLayer(nn.Module):
         """`fold` and `run`.
 
         Args:
-            x: `[branches, batch, points, inputs]`; film, latent: as for `affine`.
-            t: `[batch, points]`, where time joins; delta: `[branches, batch or 1, outputs]`.
+            x: `[branches, batch, points, inputs]`.
+            film: as for `affine`.
+            latent: as for `affine`.
+            t: `[batch, points]`, where time joins.
+            delta: `[branches, batch or 1, outputs]`.
 
         Returns:
             `[branches, batch, points, outputs]`.

@@ -1,12 +1,12 @@
 """`LiveNetwork`: a coordinate network folded for playing, exact in phase.
 
-What a latent does to a layer is one scale and one shift of what the layer computes. Those of all
-layers are made at once, a row for every run of points that share a latent; a layer is then a
-product, a multiplication, an addition and its activation.
+A latent acts on a layer as one scale and one shift of the layer's product. Those of all layers are
+made at once, a row for every run of points that share a latent; a layer is then a product, a
+multiplication, an addition and its activation.
 
-Frequencies of thousands of radians times a whole second would lose the phase in float32. Times are
-therefore taken from a reference of the row, whose share of every phase is computed in double
-precision and brought within one turn.
+In float32, frequencies of thousands of radians over a whole second would lose the phase. So times
+are counted from a reference of the row, whose share of every phase is computed in double precision
+and brought within one turn.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ STEPS = 127  # of an int8 number, to either side
 
 
 class LiveNetwork(nn.Module):
-    """A trained `CoordinateNetwork`, which is left as it is, in the form that plays.
+    """A trained `CoordinateNetwork` in the form that plays.
 
     Layers before the output are stacked, padded with zeros to the widest; `*` is the number of
     parallel branches where there are several, else no axis at all.
 
     Args:
-        network: trained; its gate, where there is one, as it stands.
+        network: left as it is; its gate, where there is one, is frozen as it stands.
 
     Attributes:
         omega, bias, time: `[layers, *, 1, widest]`, of the layers and of the time that joins.
         latent: `[num_latent, layers * widest]` (all branches), or None where no latent joins.
         turn: `[layers, *, 1, 1]`, 2 pi where a phase is periodic, else 0.
-        products: what is multiplied, `[*, inputs, outputs]`, from the second layer on.
+        product_1, product_2 …: matrices `[*, inputs, outputs]` of the layers from the second on.
     """
 
     omega: Tensor
@@ -84,7 +84,8 @@ class LiveNetwork(nn.Module):
         """Amplitudes `[rows, points]`.
 
         Args:
-            z: `[rows, num_latent]`; t: `[rows, points]`, -1 … 1, float64.
+            z: latents `[rows, num_latent]`.
+            t: times, float64 `[rows, points]`, -1 … 1.
             reference: float64 `[rows, 1]`; the closer to the times, the more exact.
         """
         reference = reference * self.coord_multi
@@ -106,21 +107,19 @@ class LiveNetwork(nn.Module):
 
     @property
     def multiplications(self) -> int:
-        """What the products of one point take."""
+        """Multiplications per point, of the products alone."""
         return sum(getattr(self, f"product_{i}").numel() for i in range(1, len(self.widths) + 1))
 
     def round_to_int8(self) -> None:
-        """Round products to 255 steps per unit, and what comes into them to as many.
+        """Round the products' weights, per unit, and their inputs to 255 steps.
 
-        For networks whose layers are all sines: what comes in is then within -1 … 1.
+        For networks whose layers are all sines: inputs are then within -1 … 1.
         """
         self.rounded = True
         for i in range(1, len(self.widths) + 1):
             product = getattr(self, f"product_{i}")
             size = product.abs().amax(-2, keepdim=True).clamp_min(1e-12) / STEPS
             setattr(self, f"product_{i}", torch.round(product / size) * size)
-
-    # -- how they are done ---------------------------------------------------------------------
 
     def _conditions(self, z: Tensor, reference: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Scale, shift and slope of every layer, float32 `[layers, *, rows, 1, widest]` each."""

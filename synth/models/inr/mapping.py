@@ -1,4 +1,4 @@
-"""`MappingNetwork`: from a latent to what conditions a network."""
+"""`MappingNetwork`: from a latent to the conditioning of a network."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ class MappingNetwork(nn.Module):
     He's initialisation where there are hidden layers, torch's where there are none.
 
     Args:
-        inputs, outputs: sizes; depth: number of hidden layers, from 0 on.
+        inputs, outputs: sizes of the latent and of the conditioning.
+        depth: number of hidden layers, from 0 on.
         gain: factor on the initial weights of the last layer. FiLM starts with a quarter, close to
             a network without it.
     """

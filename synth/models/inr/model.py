@@ -24,8 +24,9 @@ class INR(nn.Module):
         config: its shape.
 
     Attributes:
-        latents: `[sounds, num_latent]`; descent writes them, no optimiser.
-        decoder: what time goes into; encoder: None for an autodecoder.
+        latents: `[sounds, num_latent]`; written by descent, not by an optimiser.
+        decoder: from latent and time to amplitude.
+        encoder: from a sound to its latent; None for an autodecoder.
     """
 
     latents: Tensor
@@ -41,15 +42,18 @@ class INR(nn.Module):
         self.register_buffer("latents", table)
 
     def coordinates(self, positions: Tensor) -> Tensor:
-        """Times of positions in samples, of any shape; one sound lasts from -1 to 1.
+        """Times of positions; one sound lasts from -1 to 1.
 
-        Computed in float64: at the end of a second, float32 knows positions to 0.0005 samples.
+        Computed in float64: at the end of a second, float32 resolves positions to 0.0005 samples.
+
+        Args:
+            positions: in samples, of any shape.
         """
         t = positions.double() * (2 / self.config.audio_length) - 1
         return t.to(self.latents.dtype)
 
     def modulate(self, z: Tensor) -> tuple[Tensor, ...]:
-        """What conditions the decoder: once per latent, however many times are asked for.
+        """The decoder's conditioning, computed once per latent for any number of times.
 
         Args:
             z: `[batch, num_latent]`.
@@ -57,11 +61,14 @@ class INR(nn.Module):
         return self.decoder.modulate(z)
 
     def evaluate(self, t: Tensor, modulation: tuple[Tensor, ...]) -> Tensor:
-        """Amplitudes `[batch, points]` at times `[batch, points]`, -1 … 1 (beyond: whatever the
-        network makes of it).
+        """Amplitudes `[batch, points]`.
+
+        Args:
+            t: times `[batch, points]`, -1 … 1; beyond, the network extrapolates.
+            modulation: as `modulate` returned it.
 
         Raises:
-            ConfigError: times that the architecture can't make.
+            ConfigError: times that the architecture can't evaluate.
         """
         return self.decoder.evaluate(t, modulation)
 
@@ -88,7 +95,7 @@ class INR(nn.Module):
         return out
 
     def open_gates(self, epoch: int, epochs: int) -> None:
-        """Open the gates of `pi-gan_prog` as far as `epoch` (0 is the first) of `epochs` wants."""
+        """Open the gates of `pi-gan_prog` as far as `epoch` (0 is the first) of `epochs` asks."""
         if isinstance(self.decoder, CoordinateNetwork):
             self.decoder.open_gates(epoch, epochs)
 

@@ -17,13 +17,14 @@ FILM_GAIN = 0.25
 
 
 class CoordinateNetwork(nn.Module):
-    """Layers of one time coordinate, and the mapping network before what conditions them.
+    """Layers over one time coordinate, and the mapping network that conditions them.
 
     Args:
-        config: of an architecture that time is an input of.
+        config: of an architecture with time as an input.
 
     Attributes:
-        layers: the output is the last one; mapping: None where a latent is used as it is.
+        layers: the last one is the output.
+        mapping: None where a latent is used as it is.
         gate: `[branches, units]`, gain of the first layer's units, or None.
     """
 
@@ -44,11 +45,11 @@ class CoordinateNetwork(nn.Module):
 
     @property
     def conditional(self) -> list[ConditionalLayer]:
-        """`layers`, of the type that they have."""
+        """`layers` with their true type."""
         return cast("list[ConditionalLayer]", list(self.layers))
 
     def modulate(self, z: Tensor) -> tuple[Tensor, ...]:
-        """What conditions the layers.
+        """The conditioning of the layers.
 
         Args:
             z: `[batch, num_latent]`.
@@ -61,7 +62,11 @@ class CoordinateNetwork(nn.Module):
         return mapped.chunk(2, dim=1) if self.row.film else (mapped,)
 
     def fold(self, modulation: tuple[Tensor, ...]) -> list[Folded]:
-        """All layers with their conditioning in them, for as many points as are wanted."""
+        """All layers with their conditioning worked in, for any number of points.
+
+        Args:
+            modulation: as `modulate` returned it.
+        """
         batch = modulation[0].shape[0]
         film = (modulation[0], modulation[1]) if self.row.film else None
         *hidden, output = self.conditional
@@ -90,10 +95,14 @@ class CoordinateNetwork(nn.Module):
         return self.run(t, self.fold(modulation))
 
     def open_gates(self, epoch: int, epochs: int) -> None:
-        """Let in the units of the first layer as far as `epoch` (0 is the first) of `epochs` wants.
+        """Open the gates of the first layer's units as far as training has come.
 
-        Through the first half of training, one group after the other, slow units first, opens
-        evenly over one span of epochs and rests over a second one of the same length.
+        In the first half of training, the groups open one after the other, low frequencies first:
+        each opens evenly over a span of epochs, and a rest of the same length follows.
+
+        Args:
+            epoch: 0 is the first.
+            epochs: of the whole training.
         """
         if self.gate is None:
             return
@@ -156,7 +165,7 @@ def _output(config: INRConfig) -> LayerConfig:
 
 
 def _suited(activation: str, first: bool) -> str:
-    """The initial weights that keep the size of what goes through a layer."""
+    """The initial weights with which a layer keeps the power of its input."""
     if activation == "sine":
         return "siren_first" if first else "siren"
     return "kaiming_in"

@@ -1,8 +1,8 @@
-"""Where in a sound a voice reads: positions, loops, and the seam of a loop.
+"""Positions at which voices read a sound: steps, loops, and the seam of a loop.
 
 Positions are whole numbers of 1/2³⁸ sample of the sound, so that they add up exactly: a block read
-in one go and the same block read in pieces meet the very same positions, and after hours a voice is
-where its rate says, to within the rounding of that rate (2⁻³⁷ sample per output sample).
+in one go and the same block read in pieces meet the very same positions, and hours later a voice is
+where its rate puts it, to within the rounding of that rate (2⁻³⁷ sample per output sample).
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ RISE_S, FALL_S = 0.001, 0.01  # fades at the two ends of a sound
 
 
 class Window(NamedTuple):
-    """The part of a sound that is gone round, one row per head.
+    """The part of a sound that repeats, one row per head.
 
     Attributes:
-        start, size: int64 `[rows, 1]`, in 1/2³⁸ sample; start also `[rows, n]`, where it moves.
-        mode: OFF, FORWARD, PING_PONG, or FROZEN, which is forward and is never entered from before.
-        seam: int64 `[rows, 1]`, how much of its end is blended into what comes before its start.
+        start: int64 `[rows, 1]`, in 1/2³⁸ sample, or `[rows, n]` where it moves.
+        size: int64 `[rows, 1]`, in 1/2³⁸ sample.
+        mode: OFF, FORWARD, PING_PONG, or FROZEN, which is forward and never entered from before it.
+        seam: int64 `[rows, 1]`, how much of its end is crossfaded into the sound before its start.
     """
 
     start: Tensor
@@ -55,7 +56,7 @@ def step_of(semitones: Tensor, speed: Tensor, ratio: float) -> Tensor:
 
 
 def loop_window(loop: Tensor, start: Tensor, end: Tensor, length: int, sample_rate: int) -> Window:
-    """The window between two places.
+    """The window of a loop between two places.
 
     Args:
         loop: OFF, FORWARD or PING_PONG, `[rows, 1]`.
@@ -80,9 +81,14 @@ def frozen_window(start: Tensor, grain: Tensor) -> Window:
 
 
 def moved_window(window: Window, by: Tensor, length: int) -> Window:
-    """A window that has moved by int64 `[rows, n]`, and stays within the sound of `length` samples.
+    """The window moved along its sound, but not beyond the sound's ends.
 
-    What is frozen stays within it together with the half a grain before it that its seam reads.
+    A frozen window also leaves room before it for the half a grain that its seam reads.
+
+    Args:
+        window: that moves.
+        by: int64 `[rows, n]`, in 1/2³⁸ sample.
+        length: samples of the sound.
     """
     first = torch.where(window.mode == FROZEN, window.seam, 0)
     start = torch.minimum(torch.maximum(window.start + by, first), length * ONE - window.size)
@@ -92,10 +98,12 @@ def moved_window(window: Window, by: Tensor, length: int) -> Window:
 def wrapped(at: Tensor, window: Window, backward: Tensor) -> Tensor:
     """Bring positions `[rows, n]` that have left a window back into it.
 
-    What goes forwards from before a loop plays into it; everything else outside is inside at once.
-    A position in the second, mirrored half of a ping-pong stays there.
+    A head that comes forwards from before a loop plays into it; any other position outside is
+    brought inside at once. A position in the second, mirrored half of a ping-pong stays there.
 
     Args:
+        at: int64 `[rows, n]`.
+        window: of each row.
         backward: bool `[rows, 1]`, the direction of travel.
     """
     period = torch.where(window.mode == PING_PONG, 2 * window.size, window.size)
@@ -106,10 +114,15 @@ def wrapped(at: Tensor, window: Window, backward: Tensor) -> Tensor:
 
 
 def kept(at: Tensor, window: Window, backward: Tensor) -> Tensor:
-    """What is remembered of a position: as `wrapped`, but one round later where it has gone round.
+    """The position to remember: as `wrapped`, but one round later after the first round.
 
-    So the way that led there can be read again: before the first round lies what is before the
-    window, and before any other the round before.
+    So the way that led there can be read again: before the first round lies the sound before the
+    window, and before any later round the round before it.
+
+    Args:
+        at: as for `wrapped`.
+        window: as for `wrapped`.
+        backward: as for `wrapped`.
     """
     period = torch.where(window.mode == PING_PONG, 2 * window.size, window.size)
     far = (window.mode != OFF) & (at >= window.start + 2 * period)
@@ -127,11 +140,11 @@ def unfolded(at: Tensor, window: Window) -> Tensor:
 
 
 def seam_share(at: Tensor, window: Window) -> Tensor:
-    """How much of the sound one window earlier is heard at wrapped positions, 0 … 1, float32.
+    """Share of the sound one window earlier in the crossfade at wrapped positions, 0 … 1, float32.
 
     The share rises over the seam in a raised cosine and is 1 at the window's end, where the sound
-    one window earlier is that of the start: so what a forward loop reads is a periodic function
-    without a jump, in either direction.
+    one window earlier is that of the start: so a forward loop reads a periodic function without a
+    jump, in either direction.
     """
     into = at - (window.start + window.size - window.seam)
     share = (into.double() / window.seam.clamp_min(1).double()).float()
@@ -147,10 +160,12 @@ def edge_gain(at: Tensor, length: int, sample_rate: int) -> Tensor:
 
 
 def freeze_length(key: float, length: int, sample_rate: int) -> int:
-    """How much of a sound is held when it is frozen, as a position: whole periods of its pitch.
+    """Length of the grain that a frozen sound repeats, whole periods of its pitch, in 1/2³⁸ sample.
 
     Args:
-        key: MIDI key of the sound, below 0 where it is not known; length: samples of the sound.
+        key: MIDI key of the sound, below 0 where it is not known.
+        length: samples of the sound.
+        sample_rate: its rate in Hz.
     """
     wanted = FREEZE_S * sample_rate
     if key >= 0:

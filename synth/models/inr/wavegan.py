@@ -23,10 +23,10 @@ GRID_ERROR = 1e-5  # of a time; neighbours lie 1.25e-4 apart
 class WaveGANDecoder(nn.Module):
     """The generator of WaveGAN (Donahue et al. 2019) as a decoder, with its filter at the end.
 
-    It makes all 16000 samples at once: time is no input, it is only checked.
+    It makes all 16000 samples at once: time is not an input and is only checked.
 
     Args:
-        config: of the whole model; `num_latent` and `weight_norm` count.
+        config: of the whole model; only `num_latent` and `weight_norm` matter here.
     """
 
     def __init__(self, config: INRConfig) -> None:
@@ -48,7 +48,8 @@ class WaveGANDecoder(nn.Module):
         """All samples, `[batch, 16000]`.
 
         Args:
-            t: the times of all samples, `[batch, 16000]`; modulation: as `modulate` gave it.
+            t: the times of all samples, `[batch, 16000]`.
+            modulation: as `modulate` returned it.
 
         Raises:
             ConfigError: other times.
@@ -57,7 +58,7 @@ class WaveGANDecoder(nn.Module):
             raise ConfigError(
                 f"wavegan was asked for {t.shape[-1]} points of a sound; it makes all"
                 f" {WAVEGAN_LENGTH} samples at their own times and nothing between them: ask for"
-                " those, or take an architecture that time is an input of"
+                " those, or choose an architecture that takes time as an input"
             )
         x: Tensor = F.relu(self.entry(modulation[0])).reshape(-1, CHANNELS[0], FRAMES)
         for i, stage in enumerate(self.stages):

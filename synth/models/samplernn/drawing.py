@@ -1,4 +1,4 @@
-"""How the codes of a take are drawn: temperature, top-k, top-p, and random numbers per row."""
+"""Settings and random numbers with which the codes of a take are drawn."""
 
 from __future__ import annotations
 

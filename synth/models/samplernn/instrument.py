@@ -3,7 +3,7 @@
 A run is a beginning, loops (frames of every tier, samples of a frame) and an end. `step` runs the
 loops of `stepping`. An exported graph has loops of its own, whose bodies are the methods `tier`,
 `sample`, `draw` and `slide`: pure functions of named tensors, which is what a tracer takes. They
-call what `stepping` calls, and every export proves that the graph plays what `step` plays.
+compute by the same functions, and every export proves that the graph plays what `step` plays.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from synth.models.samplernn.folding import FoldedSampleRNN
 from synth.models.samplernn.live import LiveModel
 from synth.models.samplernn.model import SampleRNN
 from synth.models.samplernn.sampling import LARGEST_PICKED, SHARPEST, keep_top, pick
-from synth.models.samplernn.stepping import Draw, make_frames, slide, step_tier
+from synth.models.samplernn.stepping import Draw, make_frames, step_tier
 from synth.nn import State
 
 SHORTEST_HOP = 128  # samples: what one run costs besides its samples is spread over so many
@@ -155,11 +155,12 @@ class SampleRNNInstrument(Instrument):
     def draw(self, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """`narrowed`, `sharpness`, `uniform` `[voices, 1]`, `window` -> `code`, next `window`."""
         code = pick(given["narrowed"], given["sharpness"], given["uniform"])
-        return {"code": code, "window": slide(given["window"], code)}
+        return {"code": code, "window": torch.cat([given["window"][:, 1:], code], 1)}
 
     def slide(self, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """`history` and the `window` after a frame of the lowest tier -> next `history`."""
-        return {"history": slide(given["history"], given["window"])}
+        taps = self.live.taps
+        return {"history": torch.cat([given["history"][:, taps:], given["window"]], 1)}
 
     def end(self, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The end of a run: codes become sound.

@@ -187,7 +187,7 @@ class LiveModel(nn.Module):
 def bits_per_sample(
     model: LiveModel, codes: Tensor, steered: Tensor | None, state: State
 ) -> tuple[float, State]:
-    """How surprising known codes are to a model: the mean of -log2(probability).
+    """The mean of -log2(probability) that a model gives to known codes.
 
     Args:
         model: in float32 or int8.

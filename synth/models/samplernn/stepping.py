@@ -80,20 +80,20 @@ def make_frames(
     Returns:
         int64 codes `[rows, samples]` and the next state.
     """
-    taps, history = steps.config.frame_sizes[0], state["history"]
-    state, codes = dict(state), []
-    known = fresh_conditioning(steps, steered)
-    for first in range(0, uniform.shape[1], taps):
-        conditioning = step_tiers(steps, first, history, known, state, hold)
-        window = history[:, -taps:]
+    context, taps = steps.config.context, steps.config.frame_sizes[0]
+    rows, samples = uniform.shape
+    # One tensor for all codes: writing into it costs less than sliding a window along.
+    codes = torch.cat([state["history"], state["history"].new_zeros(rows, samples)], 1)
+    state, known = dict(state), fresh_conditioning(steps, steered)
+    for first in range(0, samples, taps):
+        now = context + first
+        conditioning = step_tiers(steps, first, codes[:, first:now], known, state, hold)
         for tap in range(taps):
-            logits = steps.logits(window, conditioning[:, tap])
-            code = draw(logits, uniform[:, first + tap])[:, None]
-            window = slide(window, code)
-            codes.append(code)
-        history = slide(history, window)
-    state["history"] = history
-    return torch.cat(codes, 1), state
+            logits = steps.logits(codes[:, now - taps : now], conditioning[:, tap])
+            codes[:, now] = draw(logits, uniform[:, first + tap])
+            now += 1
+    state["history"] = codes[:, -context:]
+    return codes[:, context:], state
 
 
 def fresh_conditioning(steps: Steps, steered: Tensor | None) -> list[Tensor | None]:
@@ -149,9 +149,3 @@ def step_tier(
     if hold is not None:
         new = {n: torch.where(hold[:, :, None], state[full[n]], t) for n, t in new.items()}
     return known, {full[name]: new[name] for name in full}
-
-
-def slide(last: Tensor, codes: Tensor) -> Tensor:
-    """The last codes `[rows, n]` after so many new ones `[rows, m]`, m <= n, have followed."""
-    new = int(codes.shape[1])  # a number for a tracer too, not a node of its graph
-    return torch.cat([last[:, new:], codes], 1)

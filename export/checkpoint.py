@@ -9,8 +9,7 @@ from typing import Any
 
 import torch
 
-from synth.contract import ModelFileError
-from synth.contract.errors import one_line
+from synth.contract import ModelFileError, one_line
 from synth.models.package import PACKAGE_FORMAT, Package, unpack
 
 

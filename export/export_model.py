@@ -50,13 +50,11 @@ def export_model(
         form: one of its family's in `export.families.EXPORT`; by default the first of them.
         format: "onnx", "torchscript" or, for each that the form has, "all".
         out: folder, by default that of the model; created if missing.
-        name: of the instrument and its files (letters, digits, spaces, '.', '_', '-'; at most 64),
-            by default that of the run's folder.
+        name: of the instrument and its files, by default that of the run's folder.
         options: settings of the form, by the names of its options; None: the default.
 
     Raises:
-        ConfigError: an unknown form, format or option, one that this form doesn't have, or a value
-            out of its range.
+        ConfigError: a form, format or option isn't known or isn't for this model.
         ModelFileError: the model can't be used, or the export doesn't play what the model does.
         DataError: the recordings can't be used, or the folder can't be written.
     """

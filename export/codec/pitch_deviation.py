@@ -1,4 +1,4 @@
-"""How far a recording is from the pitch that its name says."""
+"""The deviation of a recording from the pitch that its name says."""
 
 from __future__ import annotations
 

@@ -38,15 +38,16 @@ Sound = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be generated.
+    """Settings of a generation.
 
     Args:
         length: seconds of each sound, above 0; None is that of `features`, or 10.
         num: how many sounds; None is one for each temperature.
         drawing: temperatures, top-k and top-p.
-        prime: recording to go on from; prime_offset: where in it, in seconds. From there on at
-            most one second is heard; the sound starts after it.
-        seed: the same one gives the same sounds.
+        prime: recording to go on from.
+        prime_offset: where in it, in seconds, 0 … 86400. From there on the model hears at most one
+            second; the sound starts after it.
+        seed: 0 … 2**32 - 1; the same one gives the same sounds.
         random_state: start each sound from a random state of the model instead of its own.
         features: recording whose pitch, loudness and so on steer the model, if it takes any.
         label: the class of sound, if the model knows classes; by default the first.
@@ -94,7 +95,13 @@ def generate(
     on_samples: Callable[[int, int], None] | None,
     on_notice: Callable[[str], None] | None,
 ) -> list[Path]:
-    """Generate with settings by name: the fields of `Request`, and of `Drawing` for its drawing."""
+    """Generate with settings by name, as the table of families asks for it.
+
+    Args:
+        package: of the family samplernn.
+        out, on_samples, on_notice: as of `generate_files`.
+        settings: fields of `Request`; instead of `drawing` those of `Drawing`.
+    """
     drawing = {f.name: settings[f.name] for f in fields(Drawing) if f.name in settings}
     others = {name: value for name, value in settings.items() if name not in drawing}
     request = Request(drawing=Drawing(**drawing), **others)
@@ -114,10 +121,14 @@ def generate_files(
 
     Args:
         network: a trained model, in eval mode, on the CPU.
+        request: the settings.
         out: a WAV or FLAC file (several sounds get `_1`, `_2` … before the suffix), or a folder,
             made if missing, for `1.wav`, `2.wav` …
-        on_samples: told samples of each sound made so far, and how many there will be.
-        on_notice: told what a person should know.
+        on_samples: called with the samples of each sound made so far, and how many there will be.
+        on_notice: called with a sentence that a person should read.
+
+    Returns:
+        the files written.
 
     Raises:
         ConfigError: a setting doesn't fit the model.
@@ -125,14 +136,7 @@ def generate_files(
     """
     config = network.config
     _require_fit(request, config)
-    prime = _recording(request.prime, config, on_notice, request.prime_offset, PRIME_SECONDS)
-    if prime is not None and len(prime) < config.context:
-        raise DataError(
-            f"{request.prime}: {len(prime)} samples from {request.prime_offset} s on; the model"
-            f" needs {config.context} to go on from, choose a longer file or an earlier place"
-        )
-    if prime is not None:
-        prime = prime[len(prime) % config.hop :]  # whole frames, for whole frames of features
+    prime = _prime(request, config, on_notice)
     steering = _recording(request.features, config, on_notice)
     samples = _samples(request, config, steering)
     files = _files(Path(out), request.rows)
@@ -151,6 +155,21 @@ def generate_files(
     for path, row in zip(files, sound, strict=True):
         write_audio(path, row[None], config.sample_rate)
     return files
+
+
+def _prime(
+    request: Request, config: SampleRNNConfig, on_notice: Callable[[str], None] | None
+) -> Sound | None:
+    """Mono `[samples]` to go on from, in whole frames, so that its features are whole frames."""
+    prime = _recording(request.prime, config, on_notice, request.prime_offset, PRIME_SECONDS)
+    if prime is None:
+        return None
+    if len(prime) < config.context:
+        raise DataError(
+            f"{request.prime}: {len(prime)} samples from {request.prime_offset} s on; the model"
+            f" needs {config.context} to go on from, choose a longer file or an earlier place"
+        )
+    return prime[len(prime) % config.hop :]
 
 
 def _require_fit(request: Request, config: SampleRNNConfig) -> None:
@@ -185,7 +204,7 @@ def _recording(
 
 
 def _samples(request: Request, config: SampleRNNConfig, steering: Sound | None) -> int:
-    """How many of each sound."""
+    """Samples of each sound."""
     if request.length is not None:
         return max(1, round(request.length * config.sample_rate))
     samples = round(DEFAULT_SECONDS * config.sample_rate) if steering is None else len(steering)
@@ -215,7 +234,7 @@ def _features(
 
 
 def _files(out: Path, rows: int) -> list[Path]:
-    """Where the sounds go; what can be wrong there is found before the work."""
+    """Paths of the sounds; a place that can't be written is found before the work."""
     if out.is_dir() or not out.suffix:
         try:
             out.mkdir(parents=True, exist_ok=True)

@@ -24,7 +24,11 @@ HELD = ("hold", "sharpness", "top_k")  # what stays the same during a run
 
 
 def live_graph(instrument: SampleRNNInstrument) -> Any:
-    """The model as one ONNX graph, without a manifest."""
+    """The model as one ONNX graph, without a manifest.
+
+    Args:
+        instrument: in eval mode.
+    """
     return _LiveGraph(instrument).build()
 
 
@@ -116,9 +120,12 @@ class _Loops:
         """The loop over frames of tier `k`.
 
         Args:
-            count: how many frames; uniform: a number per sample of all of them.
-            given: what steers all frames (top tier), or `[voices, frames, hidden]`.
+            k: index of the tier, 0 being that of the shortest frames.
+            count: name of the number of frames.
+            uniform: name of the numbers that draw the samples of all of them.
+            given: name of what steers all frames (top tier), or of `[voices, frames, hidden]`.
             before: names of history and states before the loop; after it they are `<name>_<key>`.
+            name: of the loop, with which all names inside begin.
         """
         body, keys = Body(), self._keys(k)
         now = {key: f"{name}_now_{key}" for key in keys}
@@ -128,28 +135,30 @@ class _Loops:
             steering = f"{name}_given"
             body.add("Gather", [given, f"{name}_i"], [steering], axis=1)
         after = self._tier(body, k, now, steering, name)
-        known, inner = f"{name}_known", f"{name}_in"
-        below = Body()
-        if k:
-            size = below.constant(f"{inner}_count", self.instrument.config.frame_sizes[k])
-            lower = {key: now[key] for key in self._keys(k - 1)}
-            below.include(self.over_frames(k - 1, size, f"{name}_uniform", known, lower, inner))
-            after |= {key: f"{inner}_{key}" for key in lower}
-        else:
-            below.include(self._samples(f"{name}_uniform", known, now["history"], inner))
-            slid = {"history": f"{inner}_history"}
-            taken = {"history": now["history"], "window": f"{inner}_window"}
-            example = {"history": self.state["history"], "window": self._window()}
-            below.include(part(f"{name}/slide/", self.instrument.slide, example, taken, slid, {}))
-            after |= slid
-        body.include(below)
-        body.add("Identity", [f"{inner}_codes"], [f"{name}_round_codes"])
+        after |= self._inside(body, k, now, name)
+        body.add("Identity", [f"{name}_in_codes"], [f"{name}_round_codes"])
         outer = Body()
         types = {f"{name}_{key}": element_type(self.state[key]) for key in keys}
         carried = {f"{name}_{key}": (before[key], now[key], after[key]) for key in keys}
         outer.loop(name, count, _finished(body), carried, types,
                    (f"{name}_round_codes", f"{name}_codes"))  # fmt: skip
         return outer
+
+    def _inside(self, body: Body, k: int, now: Mapping[str, str], name: str) -> dict[str, str]:
+        """The shorter frames, or the samples, of a frame of tier `k`: makes `<name>_in_codes`;
+        returns the names of the next history and of the states below."""
+        known, inner = f"{name}_known", f"{name}_in"
+        if k:
+            size = body.constant(f"{inner}_count", self.instrument.config.frame_sizes[k])
+            lower = {key: now[key] for key in self._keys(k - 1)}
+            body.include(self.over_frames(k - 1, size, f"{name}_uniform", known, lower, inner))
+            return {key: f"{inner}_{key}" for key in lower}
+        body.include(self._samples(f"{name}_uniform", known, now["history"], inner))
+        slid = {"history": f"{inner}_history"}
+        taken = {"history": now["history"], "window": f"{inner}_window"}
+        example = {"history": self.state["history"], "window": self._window()}
+        body.include(part(f"{name}/slide/", self.instrument.slide, example, taken, slid, {}))
+        return slid
 
     def _keys(self, k: int) -> list[str]:
         """State that a loop over frames of tier `k` changes."""
@@ -228,8 +237,8 @@ class _Loops:
 
 
 def _narrow(logits: str, narrowed: str) -> Body:
-    """What `SampleRNNInstrument.narrow` does, with only as many values ranked as are kept: torch
-    would rank them all, which takes longer than all else of a sample."""
+    """`SampleRNNInstrument.narrow`, but only as many values are ranked as are kept: torch would
+    rank them all, which takes longer than everything else that a sample needs."""
     body = Body()
     zero, one = body.constant(f"{narrowed}_0", [0]), body.constant(f"{narrowed}_1", [1])
     never = body.constant(f"{narrowed}_never", np.float32(-1e9))

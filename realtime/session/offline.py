@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from realtime.namespace.event import Event
 from realtime.namespace.namespace import Namespace
 from realtime.plugins.bundled import instrument_path
 from realtime.plugins.rack import build_engine
-from realtime.session.score import demo_score, read_log, read_midi
+from realtime.session.score import demo_score, read_log, read_midi, say_nothing
 from synth.contract import ConfigError, DataError, read_audio, require_within, write_audio
 
 MAX_SECONDS = 4 * 3600
@@ -49,8 +49,12 @@ def render_files(
     tail_s: float = 2.0,
     block: int = 1024,
     trust: bool = False,
+    say: Callable[[str], None] = say_nothing,
 ) -> Rendered:
     """What `synth render` does; without a score or input, the demo score is played.
+
+    Args:
+        say: hears what of a MIDI file was skipped.
 
     Raises:
         ConfigError: a number is out of its range, or audio is given to an instrument without input.
@@ -70,7 +74,7 @@ def render_files(
     engine = build_engine(settings)
     if source is not None and not engine.channels_in:
         raise ConfigError("--input: this instrument plays notes and takes no audio; leave it out")
-    events = _score(engine, midi, osc, mapping, demo=source is None)
+    events = _score(engine, midi, osc, mapping, say, demo=source is None)
     last = max((e.time for e in events), default=0)
     frames = max(last, 0 if source is None else source.shape[1]) + round(tail_s * sample_rate)
     require_within("seconds to render", frames / sample_rate, 0.0, MAX_SECONDS)
@@ -119,6 +123,7 @@ def _score(
     midi: str | Path | None,
     osc: str | Path | None,
     mapping: str | Path | None,
+    say: Callable[[str], None],
     *,
     demo: bool,
 ) -> list[Event]:
@@ -127,7 +132,7 @@ def _score(
     mapper = Mapper(chosen, namespace)
     events = [event._replace(time=0) for event in chosen.settings]
     if midi is not None:
-        events += read_midi(midi, engine.sample_rate, chosen, chosen.mpe)
+        events += read_midi(midi, engine.sample_rate, chosen, chosen.mpe, say)
     if osc is not None:
         events += read_log(osc, engine.sample_rate, mapper.namespace)
     if midi is None and osc is None and demo:

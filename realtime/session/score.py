@@ -7,10 +7,11 @@ Times are samples of the engine's clock from 0. An event log is a text file of J
 
 from __future__ import annotations
 
+import heapq
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,11 @@ from realtime.midi.decoder import MidiDecoder
 from realtime.namespace.event import Event
 from realtime.namespace.namespace import Namespace
 from realtime.namespace.sources import Mover
+from realtime.protocol.midi_file import MidiFile, MidiFileError, parse_midi_file
 from synth.contract import DataError, ProtocolError
 
 MAX_EVENTS = 1_000_000
-MAX_MIDI_BYTES = 1_000_000  # some 300 000 messages, for which mido takes ten seconds or more
+MAX_MIDI_BYTES = 10_000_000
 MAX_LOG_BYTES = 256_000_000
 MAX_LINE = 131_072
 MAX_SECONDS = 24 * 3600.0
@@ -30,25 +32,38 @@ DEFAULT_TEMPO = 500_000  # microseconds per quarter note
 _SMPTE_29 = 30_000 / 1_001  # frames a second that a division of -29 stands for
 
 
+def say_nothing(remark: str) -> None:
+    """For who doesn't ask."""
+
+
 def read_midi(
-    path: str | Path, sample_rate: int, mapping: Mover | None = None, members: int = 0
+    path: str | Path,
+    sample_rate: int,
+    mapping: Mover | None = None,
+    members: int = 0,
+    say: Callable[[str], None] = say_nothing,
 ) -> list[Event]:
     """The events of a Standard MIDI File of type 0 or 1, its tempo map honoured.
 
-    Its music begins at time 0: the transport is started there, and told every tempo.
+    Its music begins at time 0: the transport is started there, and told every tempo. Notes that
+    the file never ends are ended where it ends.
 
     Args:
-        path: at most 1 MB, 24 hours and a million events.
+        path: at most 10 MB, 24 hours and a million events.
         sample_rate: Hz of the engine's clock.
         mapping: what controllers move; None moves nothing by them but pedal and note ends.
         members: of a lower MPE zone that is there from the start, 0 … 15.
+        say: hears, in one line each, what could not be read and was skipped.
 
     Raises:
-        DataError: missing, damaged, of type 2 or too large; names the file.
+        DataError: missing, no MIDI file, of type 2, too large, or silent; names the file.
     """
+    file = _load(path)
+    for remark in file.remarks:
+        say(f"{path}: {remark}")
     decoder = MidiDecoder(mapping or ControlMap(), members)
     events = [Event(0, "/transport/start")]
-    for seconds, message in _timed_messages(path):
+    for seconds, message in _timed_messages(file, path):
         time = round(seconds * sample_rate)
         if seconds > MAX_SECONDS or len(events) >= MAX_EVENTS:
             raise DataError(
@@ -60,6 +75,11 @@ def read_midi(
         else:
             said = decoder.decode(message, seconds)
             events.extend(event._replace(time=time) for event in said)
+    _judge_sound(path, file, events)
+    hanging = _hanging(events)
+    if hanging:
+        say(f"{path}: {hanging} notes have no end in it; they end where the file does")
+        events.append(Event(events[-1].time, "/all_notes_off"))
     return events
 
 
@@ -125,41 +145,71 @@ def _into(key: int, low: int, high: int) -> int:
     return max(low, min(high, key))
 
 
-def _timed_messages(path: str | Path) -> Iterator[tuple[float, bytes | float]]:
+def _timed_messages(file: MidiFile, path: str | Path) -> Iterator[tuple[float, bytes | float]]:
     """Channel messages of all tracks, and tempos (quarters a minute), with their times in
     seconds."""
-    import mido
-
-    file = _load(path)
-    ticks_per_beat = file.ticks_per_beat
-    seconds, per_tick = 0.0, _seconds_per_tick(path, ticks_per_beat, DEFAULT_TEMPO)
-    for message in mido.merge_tracks(file.tracks):
-        seconds += message.time * per_tick
-        if message.type == "set_tempo":
-            per_tick = _seconds_per_tick(path, ticks_per_beat, message.tempo)
-            yield seconds, 6e7 / max(message.tempo, 1)
-        elif not message.is_meta and message.type != "sysex":
-            yield seconds, bytes(message.bytes())
+    seconds, tick = 0.0, 0
+    per_tick = _seconds_per_tick(path, file.division, DEFAULT_TEMPO)
+    for timed in heapq.merge(*file.tracks, key=lambda timed: timed.tick):
+        seconds += (timed.tick - tick) * per_tick
+        tick = timed.tick
+        if isinstance(timed.message, bytes):
+            yield seconds, timed.message
+        else:
+            per_tick = _seconds_per_tick(path, file.division, timed.message)
+            yield seconds, 6e7 / max(timed.message, 1)
 
 
-def _load(path: str | Path) -> Any:
-    import mido
-
+def _load(path: str | Path) -> MidiFile:
     try:
         if os.path.getsize(path) > MAX_MIDI_BYTES:
             raise DataError(f"{path}: larger than {MAX_MIDI_BYTES} bytes; cut the file")
-        file = mido.MidiFile(str(path))
-    except DataError:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever the reader's parts raise means damage
-        reason = getattr(error, "strerror", None) or str(error) or "it ends too early"
+        file = parse_midi_file(Path(path).read_bytes())
+    except OSError as error:
+        raise DataError(f"{path}: can't be read ({error.strerror or error})") from None
+    except MidiFileError as error:
         raise DataError(
-            f"{path}: can't be read as a MIDI file ({type(error).__name__}: {reason});"
-            " export it again as a Standard MIDI File"
+            f"{path}: can't be read as a MIDI file ({error}); export it again as a Standard MIDI"
+            " File"
         ) from None
-    if file.type not in (0, 1):
-        raise DataError(f"{path}: MIDI file of type {file.type}; types 0 and 1 can be played")
+    if file.kind not in (0, 1):
+        raise DataError(
+            f"{path}: a MIDI file of type {file.kind}; types 0 and 1 can be played, export it again"
+        )
     return file
+
+
+def _hanging(events: Iterable[Event]) -> int:
+    """How many keys are down after all events."""
+    down: set[float] = set()
+    for event in events:
+        if event.target == "/note/on":
+            down.add(event.value[0])
+        elif event.target == "/note/off":
+            down.discard(event.value[0])
+        elif event.target in ("/all_notes_off", "/panic"):
+            down.clear()
+    return len(down)
+
+
+def _judge_sound(path: str | Path, file: MidiFile, events: Sequence[Event]) -> None:
+    """Raise `DataError` where no note of the file has a length."""
+    begun: dict[float, int] = {}
+    for event in events:
+        if event.target == "/note/on":
+            begun.setdefault(event.value[0], event.time)
+        elif event.target == "/note/off" and event.time > begun.pop(event.value[0], event.time):
+            return
+    if begun:
+        return
+    reason = "no note in it has a length"
+    if not any(file.tracks):
+        reason = "there is nothing in its tracks" if file.tracks else "it has no tracks"
+    elif any(timed.message == 0 for track in file.tracks for timed in track):
+        reason = "its tempo of 0 leaves no time between its notes"
+    elif not any(event.target == "/note/on" for event in events):
+        reason = "it has no notes"
+    raise DataError(f"{path}: nothing would sound: {reason}; export it again")
 
 
 def _seconds_per_tick(path: str | Path, division: int, tempo: int) -> float:

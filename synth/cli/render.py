@@ -71,6 +71,7 @@ def render(
         tail_s=tail,
         block=block,
         trust=trust,
+        say=lambda text: click.echo(text, err=True),
     )
     _report(out, done)
 

@@ -131,6 +131,8 @@ def _fader(node: Node) -> Fader:
 
 def _buttons(node: Node) -> Iterator[str]:
     for child in node.get("CONTENTS", {}).values():
+        if "channel" in child.get("TAGS", ()):
+            continue  # what is said without a channel does for all of them
         if child.get("TYPE") == "I" and child["ACCESS"] == 2:
             yield child["FULL_PATH"]
         else:

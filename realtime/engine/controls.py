@@ -80,9 +80,10 @@ class ControlState:
         if "gate" in self._by_role:
             self.now[self._by_role["gate"].name][slot] = gate
 
-    def rows(self, rows: Rows) -> dict[str, Array]:
-        """The values for one step of these rows, after moving all glides on by one hop."""
-        for name in tuple(self._gliding):
+    def rows(self, rows: Rows, *, advance: bool = True) -> dict[str, Array]:
+        """The values for one step of these rows, after moving all glides on by one hop, unless
+        `advance` is off."""
+        for name in tuple(self._gliding) if advance else ():
             now, wanted = self.now[name], self.wanted[name]
             share = self._share[name]
             now += share * (wanted - now)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,19 +17,23 @@ import numpy as np
 from realtime.engine.flush_to_zero import flush_to_zero
 from realtime.engine.glides import Found, Glides
 from realtime.engine.guard import Guard
+from realtime.engine.player import Note
 from realtime.engine.plugin import Array, Plugin
 from realtime.engine.settings import EngineSettings
 from realtime.engine.strip import Strip
 from realtime.engine.transport import Transport
+from realtime.engine.voices import CHANNELS
 from realtime.namespace.address import Address
 from realtime.namespace.event import Event
 from realtime.namespace.glide import PREFIX, goal, is_glide
 from realtime.namespace.global_addresses import CLEAR_SCHEDULED, GLOBAL_EVENTS
+from realtime.namespace.parts import part_name
 from synth.contract import Control
 
 MAX_EVENTS = 65_536
 SOFTNESS = 2 / 3  # of the velocity, while the soft pedal is down
 KEY, VELOCITY = GLOBAL_EVENTS["/note/on"].arguments
+Handler = Callable[[tuple[float, ...], int], None]
 GAIN = GLOBAL_EVENTS["/gain"].control  # its lowest value is silence
 
 
@@ -59,31 +64,43 @@ class Engine:
         self._queue: list[tuple[int, int, Event]] = []
         self._order = 0
         self._gain_db = GAIN.default[0]
-        self._soft = False
+        self._soft = [False] * CHANNELS
+        self._volume, self._pedal = [1.0] * CHANNELS, [1.0] * CHANNELS
+        self.unheard = self.unheard_channel = self.unknown_programs = 0
+        self._parts = {part_name(name): strip for name, strip in self.strips.items()}
         self.guard.set_gain(_linear(self._gain_db))
         self._glides = Glides(settings.sample_rate, self._find)
-        self._handlers: dict[str, Callable[[tuple[float, ...]], None]] = {
-            "/note/on": self._note_on,
-            "/note/off": self._note_off,
-            "/note/bend": lambda value: self._express("bend", value),
-            "/note/pressure": lambda value: self._express("pressure", value),
-            "/note/timbre": lambda value: self._express("timbre", value),
-            "/sustain": self._sustain,
-            "/sostenuto": self._sostenuto,
-            "/soft": self._soft_pedal,
-            "/pitch_bend": self._pitch_bend,
-            "/pressure": lambda value: self._express_all("pressure", value),
-            "/timbre": lambda value: self._express_all("timbre", value),
-            "/tempo": lambda value: self.transport.set_tempo(self.now, value[0]),
-            "/transport/start": self._start,
-            "/transport/stop": lambda value: self.transport.run(self.now, False),
-            "/transport/continue": lambda value: self.transport.run(self.now, True),
-            "/transport/position": lambda value: self.transport.locate(self.now, value[0]),
-            "/program": self._program,
-            "/gain": self._gain,
-            "/all_notes_off": self._all_notes_off,
-            "/panic": self._panic,
-        }
+        self._handlers = self._bound(
+            {
+                "/note/on": self._note_on,
+                "/note/off": self._note_off,
+                "/note/bend": partial(self._express, "bend"),
+                "/note/pressure": partial(self._express, "pressure"),
+                "/note/timbre": partial(self._express, "timbre"),
+                "/sustain": self._sustain,
+                "/sostenuto": self._sostenuto,
+                "/soft": self._soft_pedal,
+                "/pitch_bend": partial(self._express_channel, "bend"),
+                "/pressure": partial(self._express_channel, "pressure"),
+                "/timbre": partial(self._express_channel, "timbre"),
+                "/volume": partial(self._level, self._volume),
+                "/expression": partial(self._level, self._pedal),
+                "/program": self._program,
+                "/all_notes_off": self._all_notes_off,
+                "/panic": self._panic,
+                "/gain": self._gain,
+                "/tempo": lambda value, _: self.transport.set_tempo(self.now, value[0]),
+                "/transport/start": self._start,
+                "/transport/stop": lambda *_: self.transport.run(self.now, False),
+                "/transport/continue": lambda *_: self.transport.run(self.now, True),
+                "/transport/position": lambda value, _: self.transport.locate(self.now, value[0]),
+            }
+        )
+
+    @staticmethod
+    def _bound(handlers: Mapping[str, Handler]) -> dict[str, tuple[Handler, int]]:
+        """What handles each global address, and the channel that the address is about."""
+        return {a: (handlers[e.base], e.channel) for a, e in GLOBAL_EVENTS.items()}
 
     @property
     def latency(self) -> int:
@@ -104,7 +121,7 @@ class Engine:
             return
         self.late += 0 <= event.time < self.now
         if len(self._queue) >= MAX_EVENTS:
-            if event.target == "/note/off":
+            if _ends_a_note(event):
                 self._apply(event)
             else:
                 self.dropped += 1
@@ -149,7 +166,7 @@ class Engine:
         for time, order, event in self._queue:
             if time <= self.now or event.target == PREFIX:
                 kept.append((time, order, event))
-            elif event.target == "/note/off":
+            elif _ends_a_note(event):
                 kept.append((self.now, order, event))
         self._queue = kept
         heapq.heapify(self._queue)
@@ -170,12 +187,13 @@ class Engine:
         self._set(event)
 
     def _set(self, event: Event) -> None:
-        handler = self._handlers.get(event.target)
-        if handler is None:
+        found = self._handlers.get(event.target)
+        if found is None:
             self._set_control(event)
             return
+        handler, channel = found
         try:
-            handler(event.value)
+            handler(event.value, channel)
         except (IndexError, ValueError):
             self.unknown += 1
 
@@ -204,6 +222,9 @@ class Engine:
         parsed = Address.match(address)
         if parsed is None or parsed.element is not None or parsed.modulation:
             return None
+        part = self._parts.get(parsed.plugin)
+        if part is not None:
+            return part.part.find(parsed.control)
         strip = self.strips.get(parsed.plugin)
         if strip is None or parsed.control not in strip.controls.controls:
             return None
@@ -212,6 +233,9 @@ class Engine:
 
     def _set_control(self, event: Event) -> None:
         address = Address.match(event.target)
+        if address is not None and address.plugin in self._parts:
+            self._set_part(address, event.value)
+            return
         strip = self.strips.get(address.plugin) if address is not None else None
         control = strip.controls.controls.get(address.control) if address and strip else None
         if address is None or strip is None or control is None:
@@ -221,72 +245,98 @@ class Engine:
         if element is not None and element >= control.size:
             self.unknown += 1
         elif not address.modulation:
-            strip.controls.set(address.control, event.value, element)
+            strip.set_control(address.control, event.value, element)
         elif (element is None and control.size > 1) or not _modulate(
             strip, address.modulation, control, element or 0, event.value
         ):
             self.unknown += 1
 
-    def _note_on(self, value: tuple[float, ...]) -> None:
+    def _set_part(self, address: Address, value: tuple[float, ...]) -> None:
+        strip = self._parts[address.plugin]
+        found = strip.part.find(address.control)
+        if found is None or address.modulation or (address.element or 0) >= found[0].size:
+            self.unknown += 1
+        elif strip.part.set(address.control, value, address.element):
+            strip.expression.tune(strip.part.tuning)
+
+    def _note_on(self, value: tuple[float, ...], channel: int) -> None:
         key = value[0]
         velocity = value[1] if len(value) > 1 else VELOCITY.default[0]
         ident = _ident(value, 2)
         if velocity <= 0:
-            self._note_off((key, ident))
+            self._note_off((key, ident), channel)
             return
-        velocity = min(velocity / VELOCITY.maximum[0], 1.0) * (SOFTNESS if self._soft else 1.0)
-        for strip in self.strips.values():
-            strip.note_on(min(max(key, KEY.minimum[0]), KEY.maximum[0]), velocity, ident)
+        soft = SOFTNESS if self._soft[channel] else 1.0
+        velocity = min(velocity / VELOCITY.maximum[0], 1.0) * soft
+        note = Note(min(max(key, KEY.minimum[0]), KEY.maximum[0]), velocity, ident, channel)
+        players = [strip.player for strip in self.strips.values() if strip.is_generator]
+        heard = [player.note_on(note) for player in players]
+        if players and not any(heard):
+            self.unheard += 1
+            self.unheard_channel = channel
 
-    def _note_off(self, value: tuple[float, ...]) -> None:
+    def _note_off(self, value: tuple[float, ...], channel: int) -> None:
         for strip in self.strips.values():
-            strip.voices.note_off(value[0], _ident(value, 1))
+            strip.player.note_off(value[0], _ident(value, 1), channel)
 
-    def _express(self, source: str, value: tuple[float, ...]) -> None:
+    def _express(self, source: str, value: tuple[float, ...], channel: int) -> None:
         key, amount, ident = value[0], value[1], _ident(value, 2)
         for strip in self.strips.values():
-            strip.expression.set(source, strip.voices.slots_of(key, ident), amount)
+            strip.expression.set(source, strip.voices.slots_of(key, ident, channel), amount)
 
-    def _express_all(self, source: str, value: tuple[float, ...]) -> None:
+    def _express_channel(self, source: str, value: tuple[float, ...], channel: int) -> None:
         for strip in self.strips.values():
-            strip.expression.set_all(source, value[0])
+            strip.expression.set_channel(source, channel, value[0])
 
-    def _sustain(self, value: tuple[float, ...]) -> None:
+    def _level(self, kept: list[float], value: tuple[float, ...], channel: int) -> None:
+        """Volume or expression of a channel: 40 dB for a factor of 10, as General MIDI has it."""
+        for number in (channel,) if channel else range(CHANNELS):
+            kept[number] = min(max(value[0], 0.0), 1.0)
+            for strip in self.strips.values():
+                strip.set_level((self._volume[number] * self._pedal[number]) ** 2, number)
+
+    def _sustain(self, value: tuple[float, ...], channel: int) -> None:
         for strip in self.strips.values():
-            strip.voices.set_sustain(value[0] >= 0.5)
+            strip.voices.set_sustain(value[0] >= 0.5, channel)
 
-    def _sostenuto(self, value: tuple[float, ...]) -> None:
+    def _sostenuto(self, value: tuple[float, ...], channel: int) -> None:
         for strip in self.strips.values():
-            strip.voices.set_sostenuto(value[0] >= 0.5)
+            strip.voices.set_sostenuto(value[0] >= 0.5, channel)
 
-    def _soft_pedal(self, value: tuple[float, ...]) -> None:
-        self._soft = value[0] >= 0.5
+    def _soft_pedal(self, value: tuple[float, ...], channel: int) -> None:
+        for number in (channel,) if channel else range(len(self._soft)):
+            self._soft[number] = value[0] >= 0.5
 
-    def _start(self, value: tuple[float, ...]) -> None:
+    def _start(self, value: tuple[float, ...], channel: int) -> None:
         self.transport.locate(self.now, 0.0)
         self.transport.run(self.now, True)
 
-    def _pitch_bend(self, value: tuple[float, ...]) -> None:
-        self._set_everywhere("bend", value[0])
+    def _program(self, value: tuple[float, ...], channel: int) -> None:
+        """A sound for the instruments that hear the channel; one that none of them has is ignored,
+        and counted."""
+        hearing = [s for s in self.strips.values() if s.part.hears_channel(channel)]
+        chosen = [strip.set_program(round(value[0]), channel) for strip in hearing]
+        self.unknown_programs += bool(hearing) and not any(chosen)
 
-    def _program(self, value: tuple[float, ...]) -> None:
-        self._set_everywhere("sound", value[0])
-
-    def _set_everywhere(self, role: str, value: float) -> None:
-        for strip in self.strips.values():
-            strip.controls.set_role(role, value)
-
-    def _gain(self, value: tuple[float, ...]) -> None:
+    def _gain(self, value: tuple[float, ...], channel: int) -> None:
         self._gain_db = min(max(value[0], GAIN.minimum[0]), GAIN.maximum[0])
         self.guard.set_gain(_linear(self._gain_db))
 
-    def _all_notes_off(self, value: tuple[float, ...]) -> None:
+    def _all_notes_off(self, value: tuple[float, ...], channel: int) -> None:
+        """Of a channel, what the pedals hold goes on; of all, the pedals are lifted too."""
         for strip in self.strips.values():
-            strip.voices.release_all()
+            if channel:
+                strip.player.keys_up(channel)
+            else:
+                strip.player.forget()
+                strip.voices.release_all()
 
-    def _panic(self, value: tuple[float, ...]) -> None:
+    def _panic(self, value: tuple[float, ...], channel: int) -> None:
         for strip in self.strips.values():
-            strip.panic()
+            if channel:
+                strip.silence(channel)
+            else:
+                strip.panic()
 
     def stats(self) -> dict[str, float | int]:
         """Meters and counters since the start."""
@@ -300,9 +350,13 @@ class Engine:
             "plugin_errors": sum(s.errors for s in strips),
             "limited_samples": self.guard.limited,
             "ducked": self.guard.ducked,
-            "clamped": sum(s.controls.clamped for s in strips),
-            "refused": sum(s.controls.refused for s in strips),
+            "clamped": sum(s.controls.clamped + s.part.clamped for s in strips),
+            "refused": sum(s.controls.refused + s.part.refused for s in strips),
             "unknown_events": self.unknown,
+            "unheard_notes": self.unheard,
+            "unheard_channel": self.unheard_channel,
+            "unknown_programs": self.unknown_programs,
+            "limited_bends": sum(s.expression.limited for s in strips if s.expression.reach),
             "dropped_events": self.dropped,
             "late_events": self.late,
             "tempo": self.transport.tempo,
@@ -337,6 +391,11 @@ class Engine:
         """Close all plugins. May be called twice."""
         for strip in self.strips.values():
             strip.plugin.close()
+
+
+def _ends_a_note(event: Event) -> bool:
+    known = GLOBAL_EVENTS.get(event.target)
+    return known is not None and known.base == "/note/off"
 
 
 def _ident(value: tuple[float, ...], place: int) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from realtime.engine.plugin import Array, Rows
+from realtime.engine.voices import CHANNELS
 from synth.contract import Control
 
 # Where each rests: semitones, 0 … 1, and 0 … 1 with the middle at rest.
@@ -38,14 +39,20 @@ class Expression:
     def __init__(self, controls: Sequence[Control], slots: int, hop_s: float) -> None:
         self._used = False
         self._controls = {c.name: c for c in controls}
-        self._all = dict(RESTS)
-        self._wanted = {name: np.full(slots, rest, np.float32) for name, rest in RESTS.items()}
-        self._now = {name: value.copy() for name, value in self._wanted.items()}
+        self._channels = {n: np.full(CHANNELS, rest, np.float32) for n, rest in RESTS.items()}
+        self._own = {name: np.full(slots, rest, np.float32) for name, rest in RESTS.items()}
+        self._now = {name: value.copy() for name, value in self._own.items()}
+        self._channel = np.zeros(slots, np.int64)
         self._fresh: set[int] = set()
+        self._slide = np.zeros((3, slots), np.float32)  # semitones now, at its end, and a hop
+        self.tuning = 0.0
+        self.limited = 0  # hops in which a row was to be bent farther than the instrument can
+        self._hop_s = hop_s
         self._share = 1 - math.exp(-3000 * hop_s / _SMOOTHING_MS)
         self._depths: dict[str, dict[str, Array]] = {"pressure": {}, "timbre": {}}
         by_role = {c.role: c for c in controls if c.role}
         bend = by_role.get("bend")
+        self._reach = min(-bend.minimum[0], bend.maximum[0]) if bend else 0.0
         self._depths["bend"] = {bend.name: np.ones(1, np.float32)} if bend else {}
         for source, candidates in _USUAL.items():
             for role, element in candidates:
@@ -55,28 +62,58 @@ class Expression:
                     self._route(source, control.name, element, depth)
                     break
 
-    def begin(self, slot: int) -> None:
-        """A new note in a row: at rest, and what is said of it before its first hop holds at once.
+    def begin(self, slot: int, channel: int = 0, slide: float = 0.0, seconds: float = 0.0) -> None:
+        """A new note in a row: where its channel is, and what is said of it before its first hop
+        holds at once.
 
         Args:
-            slot: the row.
+            slot: the row; channel: 1 … 16, or 0 for none.
+            slide: semitones from its pitch at which it begins, gone after `seconds`.
         """
         self._fresh.add(slot)
+        self._channel[slot] = channel
+        self._slide[:, slot] = 0.0
+        if slide:
+            self._slide[0, slot] = slide
+            self.slide(slot, 0.0, seconds)
         for name, rest in RESTS.items():
-            self._wanted[name][slot] = self._now[name][slot] = rest
+            self._own[name][slot] = rest
+            self._now[name][slot] = self._channels[name][channel]
+
+    def slide(self, slot: int, semitones: float, seconds: float) -> None:
+        """Let a row glide in a straight line to `semitones` off its key, beside its bend."""
+        self._used = True
+        hops = max(1, round(seconds / self._hop_s))
+        self._slide[1, slot] = semitones
+        self._slide[2, slot] = abs(semitones - self._slide[0, slot]) / hops
+
+    def slid(self, slot: int) -> float:
+        """How many semitones off its key a row is by `slide`."""
+        return float(self._slide[0, slot])
+
+    @property
+    def reach(self) -> float:
+        """Semitones that a row can be bent either way; 0 where the instrument can't be bent."""
+        return self._reach
 
     def set(self, source: str, slots: Sequence[int], value: float) -> None:
         """Move one of `RESTS` for some rows."""
         self._used = True
         for slot in slots:
-            self._wanted[source][slot] = value
+            self._own[source][slot] = value
             if slot in self._fresh:
-                self._now[source][slot] = value
+                self._now[source][slot] = self._wanted(source)[slot]
 
-    def set_all(self, source: str, value: float) -> None:
-        """Move pressure or timbre for all notes, now and later; each note's own adds to it."""
+    def set_channel(self, source: str, channel: int, value: float) -> None:
+        """Move one of `RESTS` for all notes of a channel, now and later; 0: of all channels. Each
+        note's own adds to it."""
         self._used = True
-        self._all[source] = value
+        self._channels[source][channel if channel else slice(None)] = value
+
+    def tune(self, semitones: float) -> None:
+        """Set all rows so many semitones off their keys."""
+        self._used = True
+        self.tuning = semitones
 
     def route(self, source: str, name: str, element: int, depth: float) -> None:
         """Let pressure or timbre move an element of a control by up to `depth`, in the control's
@@ -84,15 +121,27 @@ class Expression:
         self._used = True
         self._route(source, name, element, depth)
 
-    def apply(self, rows: Rows, values: Mapping[str, Array]) -> None:
-        """Add what the notes of `rows` `[r]` do to `values`, `[r, size]` each, in their ranges."""
+    def channel_of(self, rows: Rows) -> Rows:
+        """The channels of the notes in `rows` `[r]`."""
+        return self._channel[rows]
+
+    def apply(self, rows: Rows, values: Mapping[str, Array], *, advance: bool = True) -> None:
+        """Add what the notes of `rows` `[r]` do to `values`, `[r, size]` each, in their ranges.
+
+        Args:
+            advance: whether what glides moves on by a hop.
+        """
         self._fresh.clear()
         if not self._used:
             return
+        slide, end, step = self._slide
+        if advance:
+            slide += np.clip(end - slide, -step, step)
         for source, depths in self._depths.items():
             now = self._now[source]
-            now += self._share * (self._wanted[source] - now)
-            at = self._position(source, now[rows])
+            if advance:
+                now += self._share * (self._wanted(source) - now)
+            at = self._position(source, rows)
             for name, depth in depths.items():
                 control, value = self._controls[name], values[name]
                 value += at[:, None] * depth
@@ -100,11 +149,20 @@ class Expression:
                 if control.curve in ("integer", "toggle"):
                     np.round(value, out=value)
 
-    def _position(self, source: str, own: Array) -> Array:
+    def _wanted(self, source: str) -> Array:
+        """Where each row shall be: its own, on top of its channel's."""
+        own = self._own[source] - np.float32(RESTS[source])
+        wanted: Array = self._channels[source][self._channel] + own
+        return wanted
+
+    def _position(self, source: str, rows: Rows) -> Array:
+        now = self._now[source][rows]
         if source == "bend":
-            return own
-        both: Array = np.clip(own + (self._all[source] - RESTS[source]), 0.0, 1.0)
-        return both if source == "pressure" else 2 * both - 1
+            bent: Array = now + self._slide[0, rows] + np.float32(self.tuning)
+            self.limited += bool(np.abs(bent).max(initial=0.0) > self._reach)
+            return bent
+        inside: Array = np.clip(now, 0.0, 1.0)
+        return inside if source == "pressure" else 2 * inside - 1
 
     def _route(self, source: str, name: str, element: int, depth: float) -> None:
         depths = self._depths[source]

@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from realtime.engine.plugin import Array
+from realtime.engine.ramp import Ramp
 
 KNEE = 0.7
 CEILING = 10 ** (-1 / 20)  # -1 dBFS
@@ -37,9 +38,8 @@ class Guard:
         self._watch_samples = round(WATCH_S * sample_rate)
         self.muted = self.limited = self.ducked = 0
         self.peak = self.rms = 0.0
-        self._from = 0.0  # gain at the start of the current ramp
-        self._to = 1.0
-        self._at = 0  # samples since the ramp began
+        self._gain = Ramp(self.fade_samples)
+        self._gain.restart()
         self._wanted = 1.0
         self._duck = 1.0
         self._loud = 0.0
@@ -48,34 +48,21 @@ class Guard:
     def set_gain(self, gain: float) -> None:
         """Glide to a linear gain in 10 ms."""
         self._wanted = gain
-        self._ramp_to(gain * self._duck)
+        self._gain.go(gain * self._duck)
 
     def fade_out(self) -> None:
         """Glide to silence in 10 ms."""
-        self._ramp_to(0.0)
-
-    def _ramp_to(self, gain: float) -> None:
-        self._from, self._to, self._at = self._gain_now(), gain, 0
-
-    def _gain_now(self) -> float:
-        share = min(self._at / self.fade_samples, 1.0)
-        return self._from + (self._to - self._from) * share
+        self._gain.go(0.0)
 
     def process(self, block: Array) -> Array:
         """`[channels, n]` in, a new block of the same shape out, |sample| <= -1 dBFS."""
         count = block.shape[1]
         if not np.isfinite(block).all():
             self.muted += 1
-            self._from, self._at = 0.0, 0
+            self._gain.restart()
             self.peak = self.rms = 0.0
             return np.zeros_like(block)
-        if self._at < self.fade_samples:
-            ramp = np.minimum((self._at + np.arange(count)) / self.fade_samples, 1.0)
-            gain = (self._from + (self._to - self._from) * ramp).astype(np.float32)
-            block = block * gain
-            self._at += count
-        elif self._to != 1.0:
-            block = block * np.float32(self._to)
+        block = self._gain.process(block)
         self.peak = float(np.abs(block).max(initial=0.0))
         if self.peak > KNEE:
             block = self._ceiling(block)
@@ -100,7 +87,7 @@ class Guard:
         if self._loud / self._watched > WATCH_RMS**2 and self._duck == 1.0:
             self._duck = WATCH_GAIN
             self.ducked += 1
-            self._ramp_to(self._wanted * self._duck)
+            self._gain.go(self._wanted * self._duck)
         self._loud, self._watched = 0.0, 0
 
     @property

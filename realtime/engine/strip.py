@@ -7,20 +7,24 @@ strip sounds like depends on events and their times alone, never on the size of 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from realtime.engine.controls import ControlState
+from realtime.engine.dc_block import DcBlock
 from realtime.engine.expression import Expression
+from realtime.engine.mixer import VoiceMixer
+from realtime.engine.part import Part
+from realtime.engine.player import Note, Player
 from realtime.engine.plugin import Array, Plugin, Rows
 from realtime.engine.resampler import StreamResampler
 from realtime.engine.transport import BeatSync, Transport
-from realtime.engine.voices import Voices
+from realtime.engine.voices import CHANNELS, Voices
 
 QUIET_PEAK = 1e-4  # -80 dBFS
 QUIET_RELEASED_S = 0.03
 QUIET_HELD_S = 2.0
-DC_CUTOFF_HZ = 5.0
 ERRORS_BEFORE_REST = 5
 REST_S = 1.0
 
@@ -42,42 +46,6 @@ class Fifo:
         """Take the oldest `count`."""
         taken, self._data = self._data[:, :count], self._data[:, count:]
         return taken
-
-
-class DcBlock:
-    """First-order high-pass at 5 Hz over blocks of one fixed size, in double precision.
-
-    y[n] = x[n] - x[n-1] + r·y[n-1], unrolled over the block by powers of r.
-    """
-
-    def __init__(self, channels: int, size: int, sample_rate: int) -> None:
-        self._r = math.exp(-2 * math.pi * DC_CUTOFF_HZ / sample_rate)
-        self._step = min(size, 4096)  # r^-4096 is still small
-        self._up = self._r ** np.arange(1, self._step + 1)
-        self._down = 1 / self._up
-        self._last_in = np.zeros((channels, 1))
-        self._last_out = np.zeros((channels, 1))
-
-    def process(self, block: Array) -> Array:
-        """`[channels, n]` in and out."""
-        pieces = []
-        for start in range(0, block.shape[1], self._step):
-            x = block[:, start : start + self._step].astype(np.float64)
-            change = x.copy()
-            change[:, 1:] -= x[:, :-1]
-            change[:, :1] -= self._last_in
-            change *= self._down[: x.shape[1]]
-            y = np.cumsum(change, axis=1)
-            y += self._last_out
-            y *= self._up[: x.shape[1]]
-            self._last_in, self._last_out = x[:, -1:], y[:, -1:]
-            pieces.append(y.astype(np.float32))
-        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=1)
-
-    def reset(self) -> None:
-        """Forget the past."""
-        self._last_in[:] = 0
-        self._last_out[:] = 0
 
 
 class Strip:
@@ -111,6 +79,9 @@ class Strip:
         self.controls = ControlState(manifest.controls, slots, self.hop_s)
         self.expression = Expression(manifest.controls, slots, self.hop_s)
         self.beats = BeatSync(manifest.controls)
+        self.part = Part(sample_rate, channels)
+        self.player = Player(self)
+        self.programs: dict[int, float] = {}  # of channels that were told one
         self._transport = transport or Transport(sample_rate)
         self._hops, self._hop_samples = 0, manifest.hop * sample_rate / manifest.sample_rate
         plugin.prepare(slots)
@@ -124,8 +95,12 @@ class Strip:
             else StreamResampler(sample_rate, manifest.sample_rate, manifest.channels_in)
         )
         self._in, self._out = Fifo(manifest.channels_in), Fifo(width)
+        self._mixer = VoiceMixer(width, manifest.hop, manifest.sample_rate)
         self._dc = DcBlock(width, manifest.hop, manifest.sample_rate)
-        self._fade = np.linspace(1, 0, manifest.hop, dtype=np.float32)
+        self._used = 0  # samples of the model that the device's were made of
+        self._beginning: list[int] = []  # rows of notes that begin at the next sample
+        self._levels = np.ones(CHANNELS, np.float32)  # of channels, linear
+        self._level_of = np.ones(slots, np.float32)  # of rows, so far
         self._silence = np.zeros((width, manifest.hop), np.float32)
         self._counting = False  # whether some voice has been quiet
         self.muted = self.errors = 0
@@ -134,9 +109,25 @@ class Strip:
 
     def generate(self, count: int) -> Array:
         """The next `[channels, count]` of a generator."""
-        while len(self._out) < count:
-            self._emit(self._voices_hop())
-        return self._to_device(self._out.pop(count))
+        if count and self._beginning:
+            self._begin()
+        needed = self._needed(count)
+        while self._mixer.waiting < needed:
+            self._make_hop()
+        if needed:
+            self._used += needed
+            self._emit(self._mixer.take(needed))
+        return self.part.mix(self._to_device(self._out.pop(count)))
+
+    def _needed(self, count: int) -> int:
+        """How many more samples of the model it takes until `count` of the device are there: no
+        more, so that a note that begins next begins there."""
+        missing = count - len(self._out)
+        if missing <= 0 or self._out_rate is None:
+            return max(missing, 0)
+        up, down = self._out_rate.up, self._out_rate.down
+        made = -(-self._used * up // down)
+        return (made + missing - 1) * down // up + 1 - self._used
 
     def affect(self, audio: Array) -> Array:
         """The next block of an effect: `[any channels, n]` to `[channels, n]`."""
@@ -144,7 +135,7 @@ class Strip:
         self._in.push(self._in_rate.process(audio) if self._in_rate else audio)
         while len(self._in) >= self.manifest.hop:
             self._emit(self._step(self._only_row, self._in.pop(self.manifest.hop)[None]))
-        return self._to_device(self._out.pop(audio.shape[1]))
+        return self.part.mix(self._to_device(self._out.pop(audio.shape[1])))
 
     def _prefill(self, sample_rate: int) -> int:
         """Put as much silence before an effect's output that it never runs dry; the delay."""
@@ -166,50 +157,89 @@ class Strip:
     def _to_device(self, audio: Array) -> Array:
         return fit_channels(audio, self.channels)
 
-    def _voices_hop(self) -> Array:
+    def _begin(self) -> None:
+        """Notes that begin within a hop make their first one at once; others come with the rest."""
+        rows, self._beginning = self._beginning, []
+        if not self._mixer.waiting:
+            return
+        active = {voice.slot for voice in self.voices.active}
+        fresh = np.array([row for row in dict.fromkeys(rows) if row in active], np.int64)
+        if not len(fresh) or self._rest_hops:
+            return
+        self._move_gates()
+        made = self._run(fresh, None, begins=True)
+        if made is not None:
+            self._mixer.begin(fresh, self._weighed(fresh, made[0]))
+
+    def _make_hop(self) -> None:
+        """The next hop of all voices together."""
         active = self.voices.active
         made = None
         if active:
+            self._move_gates()
             rows = np.array([v.slot for v in active])
-            if self.voices.gates_moved:
-                self.voices.gates_moved = False
-                for voice in active:
-                    self.controls.set_gate(voice.slot, float(voice.sounds))
             made = self._run(rows, None)
         self._hops += 1
         if made is None:
-            return self._dc.process(self._silence)
+            self._mixer.push_silence()
+            return
         hop, peaks = made
-        if self._counting or self.voices.ghosts or peaks.min() < QUIET_PEAK:
-            self._retire(hop, peaks)
-        return self._dc.process(hop.sum(axis=0))
+        hop = self._weighed(rows, hop)
+        quiet = self._counting or self.voices.ghosts or peaks.min() < QUIET_PEAK
+        self._mixer.push(rows, hop, self._retire(peaks) if quiet else ())
 
-    def _retire(self, hop: Array, peaks: Array) -> None:
-        """Fade stolen voices out, and give back the rows of those that have fallen silent."""
+    def _move_gates(self) -> None:
+        if self.voices.gates_moved:
+            self.voices.gates_moved = False
+            for voice in self.voices.active:
+                self.controls.set_gate(voice.slot, float(voice.sounds))
+
+    def _retire(self, peaks: Array) -> list[int]:
+        """Give back the rows of stolen voices and of those that have fallen silent: which."""
         self._counting = False
+        gone = []
         for row, voice in enumerate(list(self.voices.active)):
             if voice.ghost:
-                hop[row] *= self._fade
+                gone.append(voice.slot)
                 self.voices.free(voice)
                 continue
             voice.quiet = voice.quiet + 1 if peaks[row] < QUIET_PEAK else 0
             self._counting |= voice.quiet > 0
             patience = QUIET_HELD_S if voice.sounds else QUIET_RELEASED_S
             if voice.quiet * self.hop_s > patience:
+                gone.append(voice.slot)
                 self.voices.free(voice)
+        return gone
 
     def _step(self, rows: Rows, audio: Array) -> Array:
         made = self._run(rows, audio)
         self._hops += 1
         return self._dc.process(self._silence if made is None else made[0][0])
 
-    def _run(self, rows: Rows, audio: Array | None) -> tuple[Array, Array] | None:
-        """One hop of the plugin and its peaks, or None where it failed or made what is no sound."""
+    def _weighed(self, rows: Rows, hops: Array) -> Array:
+        """Voices `[r, channels, hop]` at the levels of their channels, in a straight line from
+        where each was."""
+        wanted = self._levels[self.expression.channel_of(rows)]
+        before, self._level_of[rows] = self._level_of[rows], wanted
+        if (before == 1.0).all() and (wanted == 1.0).all():
+            return hops
+        share = np.linspace(0, 1, hops.shape[2], endpoint=False, dtype=np.float32)
+        gain = before[:, None] + (wanted - before)[:, None] * share
+        return hops * gain[:, None]
+
+    def _run(
+        self, rows: Rows, audio: Array | None, *, begins: bool = False
+    ) -> tuple[Array, Array] | None:
+        """One hop of the plugin and its peaks, or None where it failed or made what is no sound.
+
+        Args:
+            begins: whether it is made within a hop, in which nothing moves for the others.
+        """
         if self._rest_hops:
             self._rest_hops -= 1
             return None
         try:
-            made = self.plugin.process(rows, self._values(rows), audio)
+            made = self.plugin.process(rows, self._values(rows, begins), audio)
         except Exception:  # noqa: BLE001 - the boundary to foreign code; counted, muted, reset
             self.errors += 1
             self._fail(rows)
@@ -224,12 +254,15 @@ class Strip:
         self._fail(rows)
         return None
 
-    def _values(self, rows: Rows) -> dict[str, Array]:
+    def _values(self, rows: Rows, begins: bool) -> dict[str, Array]:
         """What the controls of these rows are in the next hop."""
-        values = self.controls.rows(rows)
-        self.expression.apply(rows, values)
+        values = self.controls.rows(rows, advance=not begins)
+        self.expression.apply(rows, values, advance=not begins)
         if self.beats.used:
-            self.beats.apply(self._transport, self._hops * self._hop_samples, values)
+            sample = self._hops * self._hop_samples
+            if begins:
+                sample -= self._mixer.waiting / self.manifest.hop * self._hop_samples
+            self.beats.apply(self._transport, sample, values)
         return values
 
     def _fail(self, rows: Rows) -> None:
@@ -237,24 +270,71 @@ class Strip:
         self._failures += 1
         self.plugin.reset(rows)
         self._dc.reset()
+        self._mixer.reset()
         if self._failures >= ERRORS_BEFORE_REST:
             self._failures, self._rest_hops = 0, max(1, round(REST_S / self.hop_s))
 
-    def note_on(self, key: float, velocity: float, ident: int = 0) -> None:
-        """Start a note; velocity 0 … 1; `ident` tells notes of one key apart."""
-        if self.is_generator:
-            voice = self.voices.note_on(key, velocity, ident)
-            self.plugin.reset(np.array([voice.slot]))
-            self.expression.begin(voice.slot)
-            self.controls.set_note(voice.slot, key=key, velocity=velocity, gate=1.0)
+    def start(self, note: Note, slide: float = 0.0) -> None:
+        """Start a note in a fresh row, `slide` semitones off its pitch at first."""
+        voice = self.voices.note_on(note.key, note.velocity, note.ident, note.channel)
+        self.plugin.reset(np.array([voice.slot]))
+        self._mixer.forget(voice.slot)
+        self._beginning.append(voice.slot)
+        self._level_of[voice.slot] = self._levels[note.channel]
+        self.expression.begin(voice.slot, note.channel, slide, self.part.glide)
+        told = {"key": self.part.key(note.key), "velocity": self.part.velocity(note.velocity)}
+        sound = self.programs.get(note.channel)
+        if sound is not None:
+            told["sound"] = sound
+        self.controls.set_note(voice.slot, gate=1.0, **told)
+
+    def set_program(self, number: int, channel: int = 0) -> bool:
+        """Choose the sound of later notes of a channel (0: of all); False where there is none."""
+        if not self.has_sound(number):
+            return False
+        if channel:
+            self.programs[channel] = float(number)
+        else:
+            self.controls.set_role("sound", float(number))
+            self.programs.clear()
+        return True
+
+    def has_sound(self, number: int) -> bool:
+        """Whether a program change can choose this sound."""
+        control = self.manifest.with_role("sound")
+        return control is not None and number < max(len(self.manifest.sounds), 1)
+
+    def set_control(self, name: str, values: Sequence[float], element: int | None = None) -> None:
+        """Move a control, or one element of it; a moved sound holds for all channels."""
+        self.controls.set(name, values, element)
+        if self.controls.controls[name].role == "sound":
+            self.programs.clear()
+
+    def set_level(self, level: float, channel: int = 0) -> None:
+        """Glide to a linear level of the notes of a channel (0: of those without one), within a
+        hop."""
+        self._levels[channel] = level
+
+    def silence(self, channel: int) -> None:
+        """End all notes of a channel at once, without their release; its pedals are let go of."""
+        self.voices.set_sustain(False, channel)
+        self.voices.set_sostenuto(False, channel)
+        self.voices.keys_up(channel)
+        for voice in self.voices.active:
+            if voice.channel == channel:
+                self.voices.steal(voice)
+        self.player.forget(channel)
 
     def panic(self) -> None:
         """Silence at once: all voices are dropped and all state is reset."""
         self.voices.release_all()
+        self.player.forget()
         for voice in list(self.voices.active):
             self.voices.free(voice)
         self.plugin.reset(np.arange(self.voices.slots if self.is_generator else 1))
         self._dc.reset()
+        self._mixer.reset()
+        self._beginning.clear()
 
 
 def fit_channels(audio: Array, channels: int) -> Array:

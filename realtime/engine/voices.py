@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 GHOSTS = 2  # rows in which stolen voices fade out
+CHANNELS = 17  # 0 for notes that came without a channel, then 1 … 16
 
 
 @dataclass
@@ -14,9 +15,10 @@ class Voice:
 
     Args:
         slot: the row; key: 0 … 127; velocity: 0 … 1; age: counts notes.
-        ident: tells notes of one key apart, 0 for none.
+        ident: tells notes of one key apart, 0 for none; channel: 1 … 16, or 0 for none.
         held: its key is down; sustained: only the sustain pedal holds it; caught: the sostenuto
             pedal found its key down.
+        base: the key it began with, where `key` went on to another.
         quiet: hops of silence; ghost: it was stolen.
     """
 
@@ -25,9 +27,11 @@ class Voice:
     velocity: float
     age: int
     ident: int = 0
+    channel: int = 0
     held: bool = True
     sustained: bool = False
     caught: bool = False
+    base: float = 0.0
     quiet: int = 0
     ghost: bool = False
 
@@ -44,32 +48,38 @@ class Voice:
 class Voices:
     """Allocator of `count` voices (plus `GHOSTS` rows for the fades of stolen ones).
 
-    A note on a key that sounds releases the old voice, unless their `ident` differ. With all voices
-    taken, the oldest released one is stolen, else the oldest.
+    A note is its channel, key and id: a second one of the same three takes the place of the first.
+    Each MIDI channel then owes an end for either, and the last one counts. With all voices taken,
+    the oldest released one is stolen, else the oldest. Pedals act on their channel; what comes
+    without a channel (0) acts on all.
     """
 
     def __init__(self, count: int) -> None:
         self.count = count
         self.slots = count + GHOSTS
         self.active: list[Voice] = []
-        self.sustain = self.sostenuto = False
         self.stolen = 0
         self.ghosts = 0
         self.gates_moved = False  # set here, cleared by who passes the gates on
         self._age = 0
+        self._sustain = [False] * CHANNELS
+        self._sostenuto = [False] * CHANNELS
+        self._owed: dict[tuple[int, float, int], int] = {}  # ends of notes that were replaced
 
-    def note_on(self, key: float, velocity: float, ident: int = 0) -> Voice:
+    def note_on(self, key: float, velocity: float, ident: int = 0, channel: int = 0) -> Voice:
         """Start a note; its row must be reset before the next step."""
         self.gates_moved = True
-        for voice in self.active:
-            if voice.key == key and voice.ident == ident and not voice.ghost:
-                voice.release()
+        note = (channel, key, ident)
+        same = list(self._named(key, ident, channel, exactly=True))
+        if channel and any(voice.held for voice in same):
+            self._owed[note] = self._owed.get(note, 0) + 1
+        else:
+            self._owed.pop(note, None)
+        for voice in same:
+            voice.release()
         sounding = [v for v in self.active if not v.ghost]
         if len(sounding) >= self.count:
-            victim = min(sounding, key=lambda v: (v.sounds, v.age))
-            victim.release()
-            victim.ghost = True
-            self.ghosts += 1
+            self.steal(min(sounding, key=lambda v: (v.sounds, v.age)))
             self.stolen += 1
         taken = {v.slot for v in self.active}
         free = [s for s in range(self.slots) if s not in taken]
@@ -78,47 +88,75 @@ class Voices:
             self.free(oldest)
             free = [oldest.slot]
         self._age += 1
-        voice = Voice(free[0], key, velocity, self._age, ident)
+        voice = Voice(free[0], key, velocity, self._age, ident, channel, base=key)
         self.active.append(voice)
         return voice
 
-    def note_off(self, key: float, ident: int = 0) -> None:
+    def note_off(self, key: float, ident: int = 0, channel: int = 0) -> None:
         """Release a key, or keep it sounding while the sustain pedal is down.
 
         Args:
-            ident: which of the notes of that key, 0 for all.
+            ident: which of the notes of that key on that channel, 0 for all.
         """
         self.gates_moved = True
-        for voice in self._named(key, ident):
-            if voice.held:
-                voice.held, voice.sustained = False, self.sustain
+        for voice in list(self._named(key, ident, channel)):
+            note = (channel, key, voice.ident)
+            if self._owed.get(note):
+                self._owed[note] -= 1
+            elif voice.held:
+                voice.held, voice.sustained = False, self._sustain[channel]
 
-    def slots_of(self, key: float, ident: int = 0) -> list[int]:
+    def steal(self, voice: Voice) -> None:
+        """Let a voice fade out at once, for one that needs its place."""
+        voice.release()
+        if not voice.ghost:
+            voice.ghost = True
+            self.ghosts += 1
+
+    def slots_of(self, key: float, ident: int = 0, channel: int = 0) -> list[int]:
         """Rows of the notes of a key that are held, by the key or a pedal."""
-        return [voice.slot for voice in self._named(key, ident) if voice.sounds]
+        return [voice.slot for voice in self._named(key, ident, channel) if voice.sounds]
 
-    def set_sustain(self, down: bool) -> None:
+    def held(self, channel: int) -> list[Voice]:
+        """The notes of a channel whose keys are down, oldest first."""
+        return [v for v in self.active if v.channel == channel and v.held and not v.ghost]
+
+    def set_sustain(self, down: bool, channel: int = 0) -> None:
         """Move the sustain pedal; lifting it releases what it held."""
-        self.sustain, self.gates_moved = down, True
+        self.gates_moved = True
+        for number in _of(channel):
+            self._sustain[number] = down
         if not down:
-            for voice in self.active:
+            for voice in self._on(channel):
                 voice.sustained = False
 
-    def set_sostenuto(self, down: bool) -> None:
+    def set_sostenuto(self, down: bool, channel: int = 0) -> None:
         """Move the sostenuto pedal: pressed, it catches the keys that are down at that moment;
         lifted, it releases them, unless the sustain pedal holds them too."""
         self.gates_moved = True
-        if down == self.sostenuto:
-            return  # a pedal that says again that it is down catches nothing more
-        self.sostenuto = down
+        # A pedal that says again that it is down catches nothing more.
+        moved = [number for number in _of(channel) if self._sostenuto[number] != down]
+        for number in moved:
+            self._sostenuto[number] = down
         for voice in self.active:
-            if not down and voice.caught and not voice.held:
-                voice.sustained = self.sustain
-            voice.caught = down and voice.held
+            if voice.channel in moved:
+                if not down and voice.caught and not voice.held:
+                    voice.sustained = self._sustain[voice.channel]
+                voice.caught = down and voice.held
+
+    def keys_up(self, channel: int) -> None:
+        """All keys of a channel up; its pedals still hold what they hold."""
+        self.gates_moved = True
+        self._owed = {note: n for note, n in self._owed.items() if note[0] != channel}
+        for voice in self._on(channel):
+            if voice.held:
+                voice.held, voice.sustained = False, self._sustain[voice.channel]
 
     def release_all(self) -> None:
-        """All keys up, pedals too."""
-        self.sustain, self.sostenuto, self.gates_moved = False, False, True
+        """All keys up on all channels, pedals too."""
+        self.gates_moved = True
+        self._sustain, self._sostenuto = [False] * CHANNELS, [False] * CHANNELS
+        self._owed.clear()
         for voice in self.active:
             voice.release()
 
@@ -127,7 +165,20 @@ class Voices:
         self.active.remove(voice)
         self.ghosts -= voice.ghost
 
-    def _named(self, key: float, ident: int) -> Iterator[Voice]:
+    def _on(self, channel: int) -> Iterator[Voice]:
+        """The voices of a channel; 0: of all."""
+        return (v for v in self.active if channel in (0, v.channel) and not v.ghost)
+
+    def _named(
+        self, key: float, ident: int, channel: int, *, exactly: bool = False
+    ) -> Iterator[Voice]:
+        """The notes of a key on a channel: that of an id; all for the id 0, unless `exactly`."""
         for voice in self.active:
-            if voice.key == key and ident in (0, voice.ident) and not voice.ghost:
+            fits = voice.ident == ident or (ident == 0 and not exactly)
+            if voice.key == key and voice.channel == channel and fits and not voice.ghost:
                 yield voice
+
+
+def _of(channel: int) -> range:
+    """The channels that a message of `channel` acts on."""
+    return range(channel, channel + 1) if channel else range(CHANNELS)

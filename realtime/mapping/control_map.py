@@ -20,6 +20,7 @@ from realtime.namespace.event import NOW, Event
 from realtime.namespace.glide import glide
 from realtime.namespace.global_addresses import GLOBAL_VALUES, MAP_CONTROLS
 from realtime.namespace.namespace import Namespace
+from realtime.namespace.parts import is_part
 from realtime.namespace.sources import ANY_CHANNEL, Source
 from synth.contract import ConfigError, Control
 from synth.contract.control import WHOLE
@@ -34,7 +35,6 @@ CURVES = ("linear", "exponential", "volume")
 # wheel, sound controllers (brightness first), general purpose, and the undefined ones that knob
 # boxes send. Free of meanings like volume, pan, expression, banks and pedals.
 CONTROLLERS = (1, 74, 71, 73, 72, 75, 76, 77, 78, 79, 70, *range(16, 20), *range(20, 32))
-VOLUME = 7
 AXES_BY_DEFAULT = 8  # of a vector control
 DEFAULT_PAD = "plane"
 _RANK = {"latent": 0, "transpose": 2}  # of roles in the order of the default map; others: 1
@@ -207,21 +207,21 @@ def changed_settings(before: ControlMap, after: ControlMap) -> list[Event]:
 def default_mapping(namespace: Namespace) -> ControlMap:
     """A mapping for instruments that nobody has written one for.
 
-    CC 7 moves the gain as General MIDI's volume does. The mod wheel (CC 1) moves the first control
-    from its default to its maximum, because a wheel rests at 0; the other `CONTROLLERS` move the
-    next ones over their whole range. Vectors give their first 8 elements. Latent axes come before
-    all else and transposition comes last; what notes or the transport set by themselves is left
-    out. The same controls are the axes of the pad `plane`, which has no points yet.
+    CC 7 and 11 stay what they are, volume and expression of their channels. The mod wheel (CC 1)
+    moves the first control from its default to its maximum, because a wheel rests at 0; the other
+    `CONTROLLERS` move the next ones over their whole range. Vectors give their first 8 elements.
+    Latent axes come before all else and transposition comes last; what notes or the transport set
+    by themselves is left out. The same controls are the axes of the pad `plane`, which has no
+    points yet.
     """
     order = sorted(namespace.controls.items(), key=lambda item: _RANK.get(item[1].role, 1))
     addresses = []
     for address, control in order:
-        if mover(control.role) in (NOTE, TRANSPORT):
+        if mover(control.role) in (NOTE, TRANSPORT) or is_part(Address.parse(address).plugin):
             continue
         elements = [element_of(address, i) for i in range(min(control.size, AXES_BY_DEFAULT))]
         addresses += elements if control.size > 1 else [address]
-    gain = GLOBAL_VALUES["/gain"].minimum[0]
-    bindings = [Binding(Source("cc", VOLUME), "/gain", gain, 0.0, "volume")]
+    bindings = []
     for number, address in zip(CONTROLLERS, addresses, strict=False):
         found = namespace.find(address)
         if found is not None:

@@ -34,7 +34,7 @@ class Channel:
         wheel: pitch wheel, -1 … 1; bend_range: semitones at its ends, None until it was told.
         fine, coarse: tuning, semitones.
         pressure: 0 … 1; timbre: controller 74 as 0 … 1, the middle at rest.
-        keys: that are down, in order.
+        keys: that are down, in order, and how often each was struck.
         controllers: the last values of all.
     """
 
@@ -45,7 +45,7 @@ class Channel:
     coarse: float = 0.0
     pressure: float = 0.0
     timbre: float = 0.5
-    keys: dict[int, None] = field(default_factory=dict)
+    keys: dict[int, int] = field(default_factory=dict)
     controllers: bytearray = field(default_factory=lambda: bytearray(128))
     _kind: str = "rpn"
     _selected: dict[str, int] = field(default_factory=lambda: {"rpn": NULL, "nrpn": NULL})

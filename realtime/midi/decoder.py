@@ -23,30 +23,29 @@ from realtime.midi.channel import (
 )
 from realtime.midi.clock import MidiClock
 from realtime.namespace.event import NOW, Event
-from realtime.namespace.global_addresses import MAX_BEND_SEMITONES
+from realtime.namespace.global_addresses import MAX_BEND_SEMITONES, channel_address
 from realtime.namespace.sources import Mover, Source
 from realtime.protocol.midi_parser import is_whole
 
 _TIMBRE, _ALL_SOUND_OFF, _RESET_CONTROLLERS, _ALL_NOTES_OFF = 74, 120, 121, 123
 _PEDALS = {64: "/sustain", 66: "/sostenuto", 67: "/soft"}
+_LEVELS = {7: "/volume", 11: "/expression"}
 _BANK = (0, 32)
 _STATE = (*_BANK, 6, 38, *range(96, 102))  # change what later messages mean
 _CLOCK = (0xF2, 0xF8, 0xFA, 0xFB, 0xFC, 0xFE)
 _EXPRESSION = {"/note/bend": 0.0, "/note/pressure": 0.0, "/note/timbre": 0.5}
-# What is at rest when nobody touches anything.
-_REST = tuple(
-    Event(NOW, target, (0.0,))
-    for target in ("/pitch_bend", "/sustain", "/sostenuto", "/soft", "/pressure")
-)
+# What is at rest on a channel when nobody touches anything.
+_REST = ("/pitch_bend", "/sustain", "/sostenuto", "/soft", "/pressure")
 
 
 class MidiDecoder:
     """What whole messages mean.
 
-    Channels outside of MPE zones play one instrument together: their wheels bend all notes. In a
-    zone every note has its own channel, and wheel, pressure and controller 74 of that channel move
-    that note alone; those of the manager channel move all notes of the zone. A zone comes by the
-    registered parameter 6.
+    What comes on a channel is said of that channel: its notes, pedals, wheel, pressure, program and
+    mode messages act on nothing else. A zone of MPE is heard as its manager channel: every note has
+    a member channel, whose number is its id, and wheel, pressure and controller 74 of that channel
+    move that note alone; those of the manager move all notes of the zone, and pedals and programs
+    are the manager's. A zone comes by the registered parameter 6.
 
     Args:
         mapping: what controllers move, the range of the pitch wheel, the channel listened to.
@@ -62,6 +61,7 @@ class MidiDecoder:
         self.zones = Zones(members)
         self.clock = MidiClock()
         self._channels = {number: Channel(number) for number in range(1, 17)}
+        self._used: set[int] = set()  # channels that anything came on
         self._spread_members(LOWER)
 
     def decode(self, message: bytes, at: float = 0.0) -> tuple[Event, ...]:
@@ -89,16 +89,22 @@ class MidiDecoder:
     def release(self) -> tuple[Event, ...]:
         """Everything that channels hold is let go of, as when their port is gone: wheels, pedals,
         pressure, a running clock, and all notes."""
-        for channel in self._channels.values():
+        events: list[Event] = []
+        for number in sorted(self._used):
+            channel = self._channels[number]
             channel.rest()
             channel.keys.clear()
             channel.controllers[:] = bytes(128)
-        return (*_REST, *self.clock.stop(), Event(NOW, "/all_notes_off"))
+            if self.zones.manager_of(number) in (None, number):
+                events += [*_at_rest(number), _about(number, "/all_notes_off")]
+        self._used.clear()
+        return (*events, *self.clock.stop())
 
     def _channel(self, message: bytes) -> tuple[Event, ...]:
         channel = self._channels[(message[0] & 0x0F) + 1]
         if self.mapping.channel not in (None, channel.number):
             return ()
+        self._used |= {channel.number, self.zones.manager_of(channel.number) or channel.number}
         kind, first, last = message[0] >> 4, message[1], message[-1]
         if kind == 0x9 and last > 0:
             return self._note_on(channel, first, last)
@@ -107,48 +113,55 @@ class MidiDecoder:
         if kind == 0xB:
             return self._controller(channel, first, last)
         if kind == 0xC:
-            bank = channel.controllers[0] << 7 | channel.controllers[32]
-            return (Event(NOW, "/program", (float(bank << 7 | first),)),)
+            return self._program(channel, first)
         if kind == 0xE:
             channel.wheel = _both_ways((first | last << 7) - 8192, 8192)
             return self._bent(channel)
         return self._pressed(channel, None if kind == 0xD else first, last / 127)
 
+    def _program(self, channel: Channel, number: int) -> tuple[Event, ...]:
+        if self._is_member(channel):
+            return ()
+        bank = channel.controllers[0] << 7 | channel.controllers[32]
+        return (_about(channel.number, "/program", float(bank << 7 | number)),)
+
     def _note_on(self, channel: Channel, key: int, velocity: int) -> tuple[Event, ...]:
         note = (float(key), float(velocity))
         if self.zones.manager_of(channel.number) is None:
             moved = self._moved("note", key, channel, velocity / 127)
-            return moved or (Event(NOW, "/note/on", note),)
-        channel.keys.pop(key, None)
-        channel.keys[key] = None
+            return moved or (_about(channel.number, "/note/on", *note),)
+        channel.keys[key] = channel.keys.get(key, 0) + 1
         ident = float(channel.number)
         said = [
-            Event(NOW, address, (float(key), value, ident))
+            self._about_note(address, channel, float(key), value, ident)
             for address, rest in _EXPRESSION.items()
             if (value := self._total(address, channel)) != rest
         ]
-        return (Event(NOW, "/note/on", (*note, ident)), *said)
+        return (self._about_note("/note/on", channel, *note, ident), *said)
 
     def _note_off(self, channel: Channel, key: int) -> tuple[Event, ...]:
         if self.zones.manager_of(channel.number) is None:
             moved = self._moved("note", key, channel, 0.0)
-            return moved or (Event(NOW, "/note/off", (float(key),)),)
-        channel.keys.pop(key, None)
-        return (Event(NOW, "/note/off", (float(key), float(channel.number))),)
+            return moved or (_about(channel.number, "/note/off", float(key)),)
+        if channel.keys.get(key, 0) > 1:
+            channel.keys[key] -= 1
+        else:
+            channel.keys.pop(key, None)
+        return (self._about_note("/note/off", channel, float(key), float(channel.number)),)
 
     def _pressed(self, channel: Channel, key: int | None, position: float) -> tuple[Event, ...]:
         """Pressure on a key, or on the channel."""
         if self.zones.manager_of(channel.number) is not None:
             if key is not None:
                 note = (float(key), position, float(channel.number))
-                return (Event(NOW, "/note/pressure", note),)
+                return (self._about_note("/note/pressure", channel, *note),)
             channel.pressure = position
             return self._express("/note/pressure", channel)
         if key is not None:
             moved = self._moved("key_pressure", key, channel, position)
-            return moved or (Event(NOW, "/note/pressure", (float(key), position)),)
+            return moved or (_about(channel.number, "/note/pressure", float(key), position),)
         moved = self._moved("pressure", 0, channel, position)
-        return moved or (Event(NOW, "/pressure", (position,)),)
+        return moved or (_about(channel.number, "/pressure", position),)
 
     def _controller(self, channel: Channel, number: int, value: int) -> tuple[Event, ...]:
         pair = channel.control(number, value)
@@ -160,28 +173,48 @@ class MidiDecoder:
         if moved:
             return moved
         if number in _PEDALS:
-            return (Event(NOW, _PEDALS[number], (1.0 if value >= 64 else 0.0,)),)
+            if self._is_member(channel):
+                return ()
+            return (_about(channel.number, _PEDALS[number], 1.0 if value >= 64 else 0.0),)
+        if number in _LEVELS:
+            if self._is_member(channel):
+                return ()
+            return (_about(channel.number, _LEVELS[number], value / 127),)
         if number in _STATE:
             parameter = channel.parameter(number, value) if number not in _BANK else None
             return () if parameter is None else self._parameter(channel, parameter)
         if number == _RESET_CONTROLLERS:
             return self._reset(channel)
         if number == _ALL_SOUND_OFF:
-            return self._end("/panic")
+            return self._end(channel, "/panic")
         # The mode messages above "all notes off" end all notes too.
-        return self._end("/all_notes_off") if number >= _ALL_NOTES_OFF else ()
+        return self._end(channel, "/all_notes_off") if number >= _ALL_NOTES_OFF else ()
 
     def _reset(self, channel: Channel) -> tuple[Event, ...]:
         channel.rest()
         if self.zones.manager_of(channel.number) is None:
-            return self._bent(channel) + _REST[1:]
+            return self._bent(channel) + _at_rest(channel.number)[1:]
         said = [event for address in _EXPRESSION for event in self._express(address, channel)]
-        return (*said, *_REST[1:])
+        return tuple(said) if self._is_member(channel) else (*said, *_at_rest(channel.number)[1:])
 
-    def _end(self, address: str) -> tuple[Event, ...]:
-        for channel in self._channels.values():
+    def _end(self, channel: Channel, address: str) -> tuple[Event, ...]:
+        """End the notes of a channel; of a member of a zone, one by one."""
+        if self._is_member(channel):
+            ident = float(channel.number)
+            ends = [float(key) for key, times in channel.keys.items() for _ in range(times)]
             channel.keys.clear()
-        return (Event(NOW, address),)
+            return tuple(self._about_note("/note/off", channel, key, ident) for key in ends)
+        manages = self.zones.manager_of(channel.number) == channel.number
+        for number in self.zones.channels(channel.number) if manages else (channel.number,):
+            self._channels[number].keys.clear()
+        return (_about(channel.number, address),)
+
+    def _is_member(self, channel: Channel) -> bool:
+        return self.zones.manager_of(channel.number) not in (None, channel.number)
+
+    def _about_note(self, address: str, channel: Channel, *value: float) -> Event:
+        """An event about a note of a zone, which is heard as its manager."""
+        return _about(self.zones.manager_of(channel.number) or channel.number, address, *value)
 
     def _moved(
         self, kind: str, number: int, channel: Channel, position: float
@@ -207,13 +240,22 @@ class MidiDecoder:
         return self._moved(kind, number, channel, value / 16383)
 
     def _configure(self, manager: int, members: int) -> tuple[Event, ...]:
-        """Make a zone; whatever sounds ends, and its channels begin anew."""
+        """Make a zone; whatever sounds on its channels ends, and they begin anew."""
+        before = {number: self.zones.manager_of(number) for number in self._channels}
         self.zones.configure(manager, members)
-        for channel in self._channels.values():
-            channel.rest()
+        # The other zone may have given way: whose channels changed hands begin anew, too.
+        moved = {n for n, owner in before.items() if owner != self.zones.manager_of(n)}
+        owners = {owner for n in moved if (owner := before[n]) is not None}
+        numbers = sorted({*moved, *owners, *self.zones.channels(manager), manager})
+        for number in numbers:
+            self._channels[number].rest()
+            self._channels[number].keys.clear()
+            if self.zones.manager_of(number) is None:
+                self._channels[number].bend_range = None
         self._channels[manager].bend_range = None
         self._spread_members(manager)
-        return (*self._end("/all_notes_off"), *_REST)
+        ends = [_about(number, "/all_notes_off") for number in numbers]
+        return (*ends, *(event for number in numbers for event in _at_rest(number)))
 
     def _spread_members(self, manager: int, semitones: float = MEMBER_BEND_RANGE) -> None:
         """Bend range of all members of a zone."""
@@ -225,14 +267,16 @@ class MidiDecoder:
         if self.zones.manager_of(channel.number) is not None:
             return self._express("/note/bend", channel)
         bend = channel.bend(self.mapping.bend_range)
-        return (Event(NOW, "/pitch_bend", (_semitones(bend),)),)
+        return (_about(channel.number, "/pitch_bend", _semitones(bend)),)
 
     def _express(self, address: str, channel: Channel) -> tuple[Event, ...]:
         """What has moved on a channel of a zone, for each note that it concerns."""
         manages = self.zones.manager_of(channel.number) == channel.number
         numbers = self.zones.channels(channel.number) if manages else (channel.number,)
         return tuple(
-            Event(NOW, address, (float(key), self._total(address, member), float(number)))
+            self._about_note(
+                address, member, float(key), self._total(address, member), float(number)
+            )
             for number in numbers
             for member in (self._channels[number],)
             for key in member.keys
@@ -250,7 +294,9 @@ class MidiDecoder:
 
     def _system(self, message: bytes, at: float) -> tuple[Event, ...]:
         if message[0] == 0xFF:
-            return self._end("/panic")
+            for channel in self._channels.values():
+                channel.keys.clear()
+            return (Event(NOW, "/panic"),)
         return self.clock.decode(message, at)
 
 
@@ -261,3 +307,12 @@ def _both_ways(offset: int, reach: int) -> float:
 
 def _semitones(bend: float) -> float:
     return min(max(bend, -MAX_BEND_SEMITONES), MAX_BEND_SEMITONES)
+
+
+def _about(channel: int, address: str, *value: float) -> Event:
+    return Event(NOW, channel_address(channel, address), value)
+
+
+def _at_rest(channel: int) -> tuple[Event, ...]:
+    rests = [_about(channel, address, 0.0) for address in _REST]
+    return (*rests, _about(channel, "/expression", 1.0))

@@ -7,7 +7,7 @@ address is described once. Tests hold the parts that act on an address against i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from realtime.namespace.address import Address, parts_of
 from realtime.namespace.beats import DEFAULT_TEMPO, MAX_BEATS, MAX_TEMPO, MIN_TEMPO
@@ -17,6 +17,7 @@ from synth.contract.control import LARGEST, WHOLE
 
 MAX_BEND_SEMITONES = 96.0
 MAX_IDENT = 65_535
+CHANNELS = range(1, 17)  # of MIDI
 MAX_PROGRAM = 2_097_151  # banks of 14 bits, programs of 7
 MIN_RATE, MAX_RATE = 0.1, 200.0  # Hz, of a stream of values
 MAX_INT32 = (1 << 31) - 1
@@ -34,6 +35,8 @@ class GlobalEvent:
         note: whether it concerns the notes of a key; it takes `IDENT` besides, or leaves it out.
         moment: whether each one has to arrive, in order; of others about the same the last counts.
         recalled: whether a new engine has to be told, while it holds.
+        by_channel: whether it can be said of one MIDI channel, see `channel_address`.
+        base: the address without its channel; channel: 1 … 16, or 0 where it is said of all.
     """
 
     description: str
@@ -42,6 +45,9 @@ class GlobalEvent:
     note: bool = False
     moment: bool = False
     recalled: bool = False
+    by_channel: bool = False
+    base: str = ""
+    channel: int = 0
 
     @property
     def control(self) -> Control:
@@ -88,12 +94,47 @@ def _number(
 
 
 def _value(
-    name: str, low: float, high: float, default: float, unit: str, curve: str, description: str
+    name: str,
+    low: float,
+    high: float,
+    default: float,
+    unit: str,
+    curve: str,
+    description: str,
+    *,
+    by_channel: bool = True,
 ) -> GlobalEvent:
     control = _number(name, low, high, default, unit, curve, description)
     # A pedal or program must not be skipped, even if another one follows.
     moment = curve in WHOLE
-    return GlobalEvent(description, (control,), value=True, moment=moment, recalled=True)
+    return GlobalEvent(
+        description, (control,), value=True, moment=moment, recalled=True, by_channel=by_channel
+    )
+
+
+def channel_address(channel: int, address: str) -> str:
+    """The address by which an event is said of one MIDI channel, or of none.
+
+    Args:
+        channel: 1 … 16, or 0 for none; address: of an event that can be said by channel.
+    """
+    return f"/channel/{channel}{address}" if channel else address
+
+
+def _with_channels(events: Mapping[str, GlobalEvent]) -> dict[str, GlobalEvent]:
+    """The rows, and behind them one for each channel that an event can be said of."""
+    made = {address: replace(event, base=address) for address, event in events.items()}
+    for channel in CHANNELS:
+        for address, event in events.items():
+            if event.by_channel:
+                made[channel_address(channel, address)] = replace(
+                    event,
+                    description=f"{event.description}, on channel {channel}",
+                    value=False,
+                    base=address,
+                    channel=channel,
+                )
+    return made
 
 
 _KEY = _number("key", 0, 127, 60, curve="integer", description="MIDI key, 60 is middle C")
@@ -106,26 +147,37 @@ IDENT = _number(
     "id", 0, MAX_IDENT, 0, curve="integer", description="which of the notes of that key, 0: all"
 )
 
-GLOBAL_EVENTS: Mapping[str, GlobalEvent] = {
+_EVENTS: Mapping[str, GlobalEvent] = {
     "/note/on": GlobalEvent(
-        "starts a note", (_KEY, _VELOCITY), note=True, moment=True, recalled=True
+        "starts a note", (_KEY, _VELOCITY), note=True, moment=True, recalled=True, by_channel=True
     ),
-    "/note/off": GlobalEvent("ends a note", (_KEY,), note=True, moment=True),
+    "/note/off": GlobalEvent("ends a note", (_KEY,), note=True, moment=True, by_channel=True),
     "/note/bend": GlobalEvent(
         "bends the notes of that key, on top of /pitch_bend",
         (_KEY, _BEND),
         note=True,
         recalled=True,
+        by_channel=True,
     ),
     "/note/pressure": GlobalEvent(
-        "presses on the notes of that key", (_KEY, _PRESSURE), note=True, recalled=True
+        "presses on the notes of that key",
+        (_KEY, _PRESSURE),
+        note=True,
+        recalled=True,
+        by_channel=True,
     ),
     "/note/timbre": GlobalEvent(
-        "colours the notes of that key", (_KEY, _TIMBRE), note=True, recalled=True
+        "colours the notes of that key",
+        (_KEY, _TIMBRE),
+        note=True,
+        recalled=True,
+        by_channel=True,
     ),
-    "/all_notes_off": GlobalEvent("ends all notes, with their release", moment=True),
-    "/panic": GlobalEvent("silence, at once", moment=True),
-    "/gain": _value("gain", -80, 12, 0, "dB", "linear", "level of everything"),
+    "/all_notes_off": GlobalEvent(
+        "ends all notes, with their release", moment=True, by_channel=True
+    ),
+    "/panic": GlobalEvent("silence, at once", moment=True, by_channel=True),
+    "/gain": _value("gain", -80, 12, 0, "dB", "linear", "level of everything", by_channel=False),
     "/sustain": _value("sustain", 0, 1, 0, "", "toggle", "pedal: 1 holds notes"),
     "/sostenuto": _value(
         "sostenuto", 0, 1, 0, "", "toggle", "pedal: 1 holds the notes that are down"
@@ -142,9 +194,18 @@ GLOBAL_EVENTS: Mapping[str, GlobalEvent] = {
     ),
     "/pressure": _value("pressure", 0, 1, 0, "", "linear", "of all notes"),
     "/timbre": _value("timbre", 0, 1, 0.5, "", "linear", "of all notes"),
+    "/volume": _value("volume", 0, 1, 1, "", "linear", "of all notes, squared"),
+    "/expression": _value("expression", 0, 1, 1, "", "linear", "of all notes, squared, too"),
     "/program": _value("program", 0, MAX_PROGRAM, 0, "", "integer", "index of a sound"),
     "/tempo": _value(
-        "tempo", MIN_TEMPO, MAX_TEMPO, DEFAULT_TEMPO, "bpm", "linear", "quarters a minute"
+        "tempo",
+        MIN_TEMPO,
+        MAX_TEMPO,
+        DEFAULT_TEMPO,
+        "bpm",
+        "linear",
+        "quarters a minute",
+        by_channel=False,
     ),
     # A new engine runs on from where it is told to be: it is told /transport/continue.
     "/transport/start": GlobalEvent("runs from beat 0", moment=True),
@@ -152,6 +213,7 @@ GLOBAL_EVENTS: Mapping[str, GlobalEvent] = {
     "/transport/continue": GlobalEvent("runs on", moment=True, recalled=True),
     "/transport/position": GlobalEvent("goes to a beat", (_POSITION,), recalled=True),
 }
+GLOBAL_EVENTS: Mapping[str, GlobalEvent] = _with_channels(_EVENTS)
 GLOBAL_VALUES: Mapping[str, Control] = {
     address: event.control for address, event in GLOBAL_EVENTS.items() if event.value
 }

@@ -23,7 +23,10 @@ from realtime.namespace.global_addresses import (
     IDENT,
     QUESTIONS,
     GlobalEvent,
+    channel_address,
 )
+from realtime.namespace.parts import is_part
+from realtime.namespace.sounds import Sounds
 from realtime.protocol.osc_decode import NotFiniteError, OscArg
 from realtime.protocol.osc_pattern import AddressBook
 from synth.contract import ConfigError, Control, ProtocolError
@@ -64,6 +67,7 @@ class Namespace:
 
     Args:
         plugins: for each plugin's name its controls, in the order of the rack.
+        sounds: names of the sounds of those that have any, by plugin.
 
     `counters` holds `clamped` (values brought into their range) and `refused` (values that are
     not finite). They are exact when one thread resolves.
@@ -72,7 +76,12 @@ class Namespace:
         ConfigError: a plugin's name can't be an address, or is taken by a global one.
     """
 
-    def __init__(self, plugins: Mapping[str, Sequence[Control]]) -> None:
+    def __init__(
+        self,
+        plugins: Mapping[str, Sequence[Control]],
+        sounds: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        self.sounds = Sounds(sounds or {})
         self._controls: dict[str, Control] = {}
         for plugin, controls in plugins.items():
             if not is_plugin_name(plugin) or plugin in RESERVED:
@@ -89,6 +98,7 @@ class Namespace:
         """A namespace with further controls, of the control process itself: `/<first>/<name>` for
         every control of every first word. Its counters begin at 0."""
         made = Namespace({})
+        made.sounds = self.sounds
         made._controls = dict(self._controls)
         for first, controls in own.items():
             made._controls.update({str(Address(first, c.name)): c for c in controls})
@@ -99,6 +109,14 @@ class Namespace:
     def controls(self) -> Mapping[str, Control]:
         """The plugins' controls by address `/<plugin>/<control>`, in order."""
         return self._controls
+
+    def with_role(self, plugin: str, role: str) -> list[str]:
+        """The addresses of a plugin's controls of a role: one, or none."""
+        return [
+            address
+            for address, control in self._controls.items()
+            if control.role == role and Address.parse(address).plugin == plugin
+        ]
 
     @functools.cached_property
     def value_addresses(self) -> frozenset[bytes]:
@@ -127,13 +145,15 @@ class Namespace:
 
         Args:
             address: `/<plugin>/<control>`, `/<plugin>/<control>/<i>` (i from 0) or a global one.
-            args: numbers (True and False are 1 and 0). Values out of range are clamped and
-                counted; whole numbers are rounded to.
+            args: numbers (True and False are 1 and 0), or the name of a sound where one is
+                chosen. Values out of range are clamped and counted; whole numbers are rounded to.
 
         Raises:
             ProtocolError: unknown address, wrong type or wrong count. The text names what is
                 allowed. `NotFiniteError` (counted) for NaN and infinities.
         """
+        if args and isinstance(args[0], str):
+            args = self._sound_as_number(address, args)
         event = GLOBAL_EVENTS.get(address)
         if event is not None:
             return self._resolve_global(address, event, args)
@@ -197,7 +217,7 @@ class Namespace:
             if len(numbers) > 1:
                 raise ProtocolError(f"needs no argument, got {len(numbers)}")
             return Event(NOW, address)
-        if address == "/note/on" and len(numbers) == 1:
+        if event.base == "/note/on" and len(numbers) == 1:
             numbers = (numbers[0], *specs[1].default)
         if event.note and len(numbers) == len(specs) + 1:
             specs = (*specs, IDENT)
@@ -209,8 +229,11 @@ class Namespace:
                 f"key {numbers[0]:g} is not a whole number in {_range(specs[0], 0)}"
             )
         values = tuple(self._bounded(s, 0, v) for s, v in zip(specs, numbers, strict=True))
-        if address == "/note/on" and values[1] == 0:
-            return Event(NOW, "/note/off", values[:1] + values[2:])
+        if event.base == "/program":
+            self.sounds.require_program(values[0])
+        if event.base == "/note/on" and values[1] == 0:
+            off = channel_address(event.channel, "/note/off")
+            return Event(NOW, off, values[:1] + values[2:])
         return Event(NOW, address, values)
 
     def _resolve_glide(self, address: str, args: Sequence[OscArg]) -> Event:
@@ -228,7 +251,8 @@ class Namespace:
         """`…/pressure depth`, `…/timbre depth` or `…/sync beats [low high]`."""
         parsed = Address.match(address)
         found = self.find(parsed.modulated) if parsed is not None and parsed.modulation else None
-        if parsed is None or found is None or (found[1] is None and found[0].size > 1):
+        whole = found is not None and found[1] is None and found[0].size > 1
+        if parsed is None or found is None or whole or is_part(parsed.plugin):
             raise self._unknown(address)
         control, element = found[0], found[1] or 0
         low, high = control.minimum[element], control.maximum[element]
@@ -246,6 +270,15 @@ class Namespace:
         values = tuple(min(max(n, b[0]), b[1]) for n, b in zip(numbers, bounds, strict=True))
         self.counters["clamped"] += sum(v != n for v, n in zip(values, numbers, strict=True))
         return Event(NOW, parsed.text, values)
+
+    def _sound_as_number(self, address: str, args: Sequence[OscArg]) -> Sequence[OscArg]:
+        """The name of a sound as its number, where a sound is chosen."""
+        event, control = GLOBAL_EVENTS.get(address), self._controls.get(address)
+        if event is not None and event.base == "/program":
+            return [self.sounds.number(str(args[0])), *args[1:]]
+        if control is not None and control.role == "sound":
+            return [self.sounds.number(str(args[0]), Address.parse(address).plugin), *args[1:]]
+        return args
 
     def _numbers(self, address: str, args: Sequence[OscArg]) -> tuple[float, ...]:
         numbers = []

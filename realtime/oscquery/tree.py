@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from realtime.namespace.address import element_of, split_last
+from realtime.namespace.address import Address, element_of, split_last
 from realtime.namespace.elements import element as part_of
 from realtime.namespace.global_addresses import GLOBAL_EVENTS, signature_of
 from realtime.namespace.namespace import Namespace
@@ -90,10 +90,15 @@ class Tree:
         self._whole: dict[str, bool] = {}
         self._children: dict[str, dict[str, str]] = {"/": {}}
         for address, control in namespace.controls.items():
+            names = namespace.sounds.names(Address.parse(address).plugin)
+            if control.role == "sound" and names:
+                listed = ", ".join(f"{i} {name}" for i, name in enumerate(names))
+                control = replace(control, description=f"{control.description}: {listed}")
             self._add_control(address, control)
         for address, event in GLOBAL_EVENTS.items():
             access = WRITE | READ if event.value else WRITE
-            self._add(address, event.arguments, access, ["global"], event.description)
+            tags = ["global", *(["channel"] if event.channel else [])]
+            self._add(address, event.arguments, access, tags, event.description)
         for address in meters:
             self._add(address, (_METER,), READ, ["meter"])
             del self._nodes[address]["RANGE"], self._nodes[address]["CLIPMODE"]

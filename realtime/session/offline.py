@@ -19,9 +19,11 @@ from realtime.mapping.file import read_mapping
 from realtime.mapping.mapper import Mapper, is_own
 from realtime.namespace.event import Event
 from realtime.namespace.namespace import Namespace
+from realtime.namespace.parts import channel_events, with_parts
 from realtime.plugins.bundled import instrument_path
 from realtime.plugins.rack import build_engine
 from realtime.session.score import demo_score, read_log, read_midi, say_nothing
+from realtime.session.unplayed import unplayed
 from synth.contract import ConfigError, DataError, read_audio, require_within, write_audio
 
 MAX_SECONDS = 4 * 3600
@@ -37,7 +39,7 @@ class Rendered:
 
 
 def render_files(
-    instrument: str | Path | None,
+    instruments: Sequence[str | Path],
     out: str | Path,
     *,
     midi: str | Path | None = None,
@@ -49,12 +51,15 @@ def render_files(
     tail_s: float = 2.0,
     block: int = 1024,
     trust: bool = False,
+    channels: Sequence[str] = (),
     say: Callable[[str], None] = say_nothing,
 ) -> Rendered:
     """What `synth render` does; without a score or input, the demo score is played.
 
     Args:
-        say: hears what of a MIDI file was skipped.
+        instruments: files or names of bundled ones, in series; none: the default one.
+        channels: which MIDI channels they hear, see `channel_events`.
+        say: hears what of a MIDI file was skipped, and which of its notes nobody played.
 
     Raises:
         ConfigError: a number is out of its range, or audio is given to an instrument without input.
@@ -66,7 +71,7 @@ def render_files(
     check_place(Path(out))
     source = None if audio is None else _input(audio, sample_rate)
     settings = EngineSettings(
-        (str(instrument_path(instrument)),),
+        tuple(str(instrument_path(path)) for path in (instruments or (None,))),
         sample_rate=sample_rate,
         voices=voices,
         trust=trust,
@@ -74,13 +79,15 @@ def render_files(
     engine = build_engine(settings)
     if source is not None and not engine.channels_in:
         raise ConfigError("--input: this instrument plays notes and takes no audio; leave it out")
-    events = _score(engine, midi, osc, mapping, say, demo=source is None)
+    events = _score(engine, midi, osc, mapping, channels, say, demo=source is None)
     last = max((e.time for e in events), default=0)
     frames = max(last, 0 if source is None else source.shape[1]) + round(tail_s * sample_rate)
     require_within("seconds to render", frames / sample_rate, 0.0, MAX_SECONDS)
     started = time.perf_counter()
     sound = render_events(engine, events, frames, block, source)
     spent = time.perf_counter() - started
+    for text in unplayed(engine.stats()):
+        say(text)
     engine.close()
     write_audio(out, sound, sample_rate)
     peak = float(np.abs(sound).max(initial=0.0))
@@ -115,7 +122,15 @@ def render_events(
 
 def engine_namespace(engine: Engine) -> Namespace:
     """The addresses of an engine's rack."""
-    return Namespace({name: strip.manifest.controls for name, strip in engine.strips.items()})
+    return Namespace(
+        with_parts(
+            {
+                name: (strip.manifest.kind, strip.manifest.controls)
+                for name, strip in engine.strips.items()
+            }
+        ),
+        {name: strip.manifest.sounds for name, strip in engine.strips.items()},
+    )
 
 
 def _score(
@@ -123,6 +138,7 @@ def _score(
     midi: str | Path | None,
     osc: str | Path | None,
     mapping: str | Path | None,
+    channels: Sequence[str],
     say: Callable[[str], None],
     *,
     demo: bool,
@@ -130,7 +146,8 @@ def _score(
     namespace = engine_namespace(engine)
     chosen = default_mapping(namespace) if mapping is None else read_mapping(mapping, namespace)
     mapper = Mapper(chosen, namespace)
-    events = [event._replace(time=0) for event in chosen.settings]
+    heard = channel_events(channels, [n for n, s in engine.strips.items() if s.is_generator])
+    events = [event._replace(time=0) for event in (*chosen.settings, *heard)]
     if midi is not None:
         events += read_midi(midi, engine.sample_rate, chosen, chosen.mpe, say)
     if osc is not None:

@@ -11,6 +11,7 @@ import heapq
 import json
 import math
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 from realtime.mapping.control_map import ControlMap
 from realtime.midi.decoder import MidiDecoder
 from realtime.namespace.event import Event
+from realtime.namespace.global_addresses import GLOBAL_EVENTS
 from realtime.namespace.namespace import Namespace
 from realtime.namespace.sources import Mover
 from realtime.protocol.midi_file import MidiFile, MidiFileError, parse_midi_file
@@ -179,26 +181,35 @@ def _load(path: str | Path) -> MidiFile:
     return file
 
 
+def _meaning(event: Event) -> tuple[str, tuple[int, float]]:
+    """The address without its channel; the channel, and the key where it is about one."""
+    known = GLOBAL_EVENTS.get(event.target)
+    base, channel = (known.base, known.channel) if known is not None else ("", 0)
+    return base, (channel, event.value[0] if event.value else 0.0)
+
+
 def _hanging(events: Iterable[Event]) -> int:
     """How many keys are down after all events."""
-    down: set[float] = set()
+    down: Counter[tuple[int, float]] = Counter()
     for event in events:
-        if event.target == "/note/on":
-            down.add(event.value[0])
-        elif event.target == "/note/off":
-            down.discard(event.value[0])
-        elif event.target in ("/all_notes_off", "/panic"):
-            down.clear()
-    return len(down)
+        base, note = _meaning(event)
+        if base == "/note/on":
+            down[note] += 1
+        elif base == "/note/off":
+            down[note] -= down[note] > 0
+        elif base in ("/all_notes_off", "/panic"):
+            down = Counter({n: times for n, times in down.items() if note[0] not in (0, n[0])})
+    return sum(times > 0 for times in down.values())
 
 
 def _judge_sound(path: str | Path, file: MidiFile, events: Sequence[Event]) -> None:
     """Raise `DataError` where no note of the file has a length."""
-    begun: dict[float, int] = {}
+    begun: dict[tuple[int, float], int] = {}
     for event in events:
-        if event.target == "/note/on":
-            begun.setdefault(event.value[0], event.time)
-        elif event.target == "/note/off" and event.time > begun.pop(event.value[0], event.time):
+        base, note = _meaning(event)
+        if base == "/note/on":
+            begun.setdefault(note, event.time)
+        elif base == "/note/off" and event.time > begun.pop(note, event.time):
             return
     if begun:
         return
@@ -207,7 +218,7 @@ def _judge_sound(path: str | Path, file: MidiFile, events: Sequence[Event]) -> N
         reason = "there is nothing in its tracks" if file.tracks else "it has no tracks"
     elif any(timed.message == 0 for track in file.tracks for timed in track):
         reason = "its tempo of 0 leaves no time between its notes"
-    elif not any(event.target == "/note/on" for event in events):
+    elif not any(_meaning(event)[0] == "/note/on" for event in events):
         reason = "it has no notes"
     raise DataError(f"{path}: nothing would sound: {reason}; export it again")
 

@@ -18,17 +18,19 @@ from realtime.device.listing import list_devices
 from realtime.engine.settings import EngineSettings
 from realtime.mapping.mapper import is_own
 from realtime.midi.session import MidiSettings, SessionMidi
+from realtime.namespace.address import Address
 from realtime.namespace.commands import Commands
 from realtime.namespace.event import NOW, Event
-from realtime.namespace.global_addresses import DRIVER_METERS, ENGINE_METERS
+from realtime.namespace.global_addresses import DRIVER_METERS, ENGINE_METERS, GLOBAL_EVENTS
 from realtime.namespace.namespace import Namespace
+from realtime.namespace.parts import channel_events, part_name, with_parts
 from realtime.namespace.values import Values
 from realtime.osc.server import OscServer
 from realtime.plugins.bundled import instrument_path
 from realtime.protocol.osc_decode import OscArg
 from realtime.session.score import demo_score
 from realtime.supervisor.supervisor import ENDS, Status, Supervisor
-from synth.contract import ConfigError, Control, DeviceError
+from synth.contract import Control, DeviceError
 
 if TYPE_CHECKING:
     from realtime.oscquery.service import OscQuery
@@ -56,6 +58,7 @@ class SessionSettings:
         timetags: what a bundle's time means: "trust", "clamp" or "immediate".
         mapping: YAML file of what moves which control, the name of a saved one, or None for the
             default.
+        channels: which MIDI channels instruments hear, see `channel_events`.
         record: file to record to from the first sample on, or None.
         snapshots, recordings: folders; "" for those in the user's data folder.
         trust: whether TorchScript files may be opened.
@@ -72,6 +75,7 @@ class SessionSettings:
     osc_reply_port: int = 0
     timetags: str = "trust"
     mapping: str | None = None
+    channels: tuple[str, ...] = ()
     record: str | None = None
     snapshots: str = ""
     recordings: str = ""
@@ -142,6 +146,7 @@ class Session:
             self.desk = self._make_desk()
             self._publish()
             self.take_all(self.desk.mapper.mapping.settings, "map")
+            self.take_all(channel_events(settings.channels, self._generators()), "start")
             self.midi = SessionMidi(
                 settings.midi,
                 self.desk.mapper,
@@ -183,6 +188,29 @@ class Session:
         self.supervisor.send_group([event for event in events if not is_own(event)])
         for event in events:
             self.values.observe(event, source)
+            for chosen in self._chosen_sounds(event):
+                self.values.observe(chosen, source)
+
+    def _chosen_sounds(self, event: Event) -> list[Event]:
+        """A program change, as the controls that it moves, so that everybody sees what plays."""
+        known = GLOBAL_EVENTS.get(event.target)
+        if known is None or known.base != "/program" or self.desk is None:
+            return []
+        namespace = self.desk.mapper.namespace
+        moved = []
+        for plugin in namespace.sounds.having(event.value[0]):
+            hears = self.values.get(str(Address(part_name(plugin), "channels", known.channel)))
+            if not known.channel or (hears is not None and hears[0] > 0.5):
+                moved += [Event(NOW, a, event.value) for a in namespace.with_role(plugin, "sound")]
+        return moved
+
+    def sound_of(self, plugin: str) -> str:
+        """The name of the sound that an instrument plays, or "" where it has no names."""
+        namespace = self.namespace()
+        for address in namespace.with_role(plugin, "sound"):
+            value = self.values.get(address)
+            return namespace.sounds.name(plugin, value[0]) if value else ""
+        return ""
 
     def perform(self, score: Sequence[Event], sample_rate: int) -> None:
         """Play a score from now on, beside whatever else comes in; returns at once."""
@@ -214,7 +242,13 @@ class Session:
     def _engine_namespace(self) -> Namespace:
         plugins: Sequence[Mapping[str, Any]] = self.status().engine.get("plugins", ())
         return Namespace(
-            {p["name"]: tuple(Control.from_dict(c) for c in p["controls"]) for p in plugins}
+            with_parts(
+                {
+                    p["name"]: (p["kind"], tuple(Control.from_dict(c) for c in p["controls"]))
+                    for p in plugins
+                }
+            ),
+            {p["name"]: p["sounds"] for p in plugins},
         )
 
     def osc_status(self) -> dict[str, float | int]:
@@ -267,6 +301,11 @@ class Session:
             self._device_losses = losses
         if self.midi is not None:
             self.midi.look(returned)
+
+    def _generators(self) -> list[str]:
+        """The names of the instruments that take notes."""
+        plugins = self.status().engine.get("plugins", ())
+        return [p["name"] for p in plugins if p["kind"] == "generator"]
 
     def _make_desk(self) -> Desk:
         """All that is asked for in words; listens to OSC from now on."""
@@ -371,13 +410,11 @@ def demo_instead(settings: SessionSettings, reason: NoOutputError, out: Path) ->
     """Render the demo score through the same engine to `out`; returns the sentence to print."""
     from realtime.session.offline import render_files
 
-    if len(settings.instruments) > 1:
-        raise ConfigError(f"{reason}; without a device, a rack of one instrument can be rendered")
     started = time.perf_counter()
-    instrument = settings.instruments[0] if settings.instruments else None
     done = render_files(
-        instrument,
+        settings.instruments,
         out,
+        channels=settings.channels,
         sample_rate=settings.driver.sample_rate or DEMO_RATE,
         voices=settings.voices,
         trust=settings.trust,

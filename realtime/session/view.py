@@ -14,6 +14,7 @@ from rich.text import Text
 
 from realtime.namespace.event import Event
 from realtime.session.session import Session, late_blocks, latency_ms
+from realtime.session.unplayed import unplayed
 from realtime.supervisor.supervisor import ENDS, Status
 
 if TYPE_CHECKING:
@@ -60,8 +61,7 @@ def render_view(session: Session) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", justify="right")
     table.add_column()
-    names = ", ".join(p["name"] for p in status.engine.get("plugins", ()))
-    table.add_row("playing", f"{names}  ({status.phase})")
+    table.add_row("playing", Text(f"{_instruments(session)}  ({status.phase})"))
     table.add_row(
         "device",
         f"{status.device}  {driver.get('sample_rate', 0)} Hz, block {driver.get('block', 0)},"
@@ -87,10 +87,19 @@ def render_view(session: Session) -> RenderableType:
         table.add_row("midi", midi.input.name)
     if midi is not None and midi.output is not None:
         table.add_row("midi out", midi.output.name)
+    for text in unplayed(stats.get("engine", {})):
+        table.add_row("not played", Text(text))
     if status.recording or status.recording_problem:
         table.add_row("recording", _recording(status))
     events = [Text(_event_line(e), style="cyan") for e in list(session.events)]
     return Group(table, Text("last events", style="dim"), *events, Text("Ctrl-C ends", style="dim"))
+
+
+def _instruments(session: Session) -> str:
+    """The instruments, each with the sound that it plays."""
+    plugins = session.status().engine.get("plugins", ())
+    sounds = {p["name"]: session.sound_of(p["name"]) for p in plugins}
+    return ", ".join(f"{name}: {sound}" if sound else name for name, sound in sounds.items())
 
 
 def _recording(status: Status) -> str:

@@ -22,7 +22,7 @@ class Recall:
     def __init__(self) -> None:
         self.forgotten = 0
         self._values: dict[str, tuple[float, ...]] = {}
-        self._held: dict[tuple[float, int], dict[str, tuple[float, ...]]] = {}
+        self._held: dict[tuple[int, float, int], dict[str, tuple[float, ...]]] = {}
         self._running = False
 
     def observe(self, event: Event) -> None:
@@ -30,16 +30,17 @@ class Recall:
         event = landed(event)
         target, value = event.target, event.value
         known = GLOBAL_EVENTS.get(target)  # else it is about a control
-        if target == "/note/on":
-            self._begin(value)
-        elif target == "/note/off":
-            for note in self._named(value[:1], value[1:]):
+        base, channel = (known.base, known.channel) if known is not None else ("", 0)
+        if base == "/note/on":
+            self._begin(target, channel, value)
+        elif base == "/note/off":
+            for note in self._named(channel, value[:1], value[1:]):
                 del self._held[note]
         elif known is not None and known.note:
-            for note in self._named(value[:1], value[2:]):
-                self._held[note][target] = (*value[:2], float(note[1]))
-        elif target in ("/panic", "/all_notes_off"):
-            self._held.clear()
+            for note in self._named(channel, value[:1], value[2:]):
+                self._held[note][target] = (*value[:2], float(note[2]))
+        elif base in ("/panic", "/all_notes_off"):
+            self._held = {note: v for note, v in self._held.items() if channel not in (0, note[0])}
         elif target in _RUNNING:
             self._running = _RUNNING[target]
         elif value and (known is None or known.recalled):
@@ -53,26 +54,28 @@ class Recall:
         notes = [Event(NOW, t, v) for note in self._held.values() for t, v in note.items()]
         return values + notes
 
-    def _begin(self, value: tuple[float, ...]) -> None:
+    def _begin(self, target: str, channel: int, value: tuple[float, ...]) -> None:
         if not value:
             return
         ident = int(value[2]) if len(value) > 2 else 0
         if len(value) > 1 and value[1] <= 0:
-            for note in self._named(value[:1], value[2:]):
+            for note in self._named(channel, value[:1], value[2:]):
                 del self._held[note]
             return
-        self._held.pop((value[0], ident), None)
+        self._held.pop((channel, value[0], ident), None)
         if len(self._held) < MAX_HELD:
-            self._held[value[0], ident] = {"/note/on": value}
+            self._held[channel, value[0], ident] = {target: value}
 
-    def _named(self, key: tuple[float, ...], ident: tuple[float, ...]) -> list[tuple[float, int]]:
-        """The held notes of a key: that of an id, or all where none is given."""
+    def _named(
+        self, channel: int, key: tuple[float, ...], ident: tuple[float, ...]
+    ) -> list[tuple[int, float, int]]:
+        """The held notes of a key on a channel: that of an id, or all where none is given."""
         if not key:
             return []
         if ident and ident[0]:
-            note = (key[0], int(ident[0]))
+            note = (channel, key[0], int(ident[0]))
             return [note] if note in self._held else []
-        return [note for note in self._held if note[0] == key[0]]
+        return [note for note in self._held if note[:2] == (channel, key[0])]
 
     def _set(self, target: str, value: tuple[float, ...]) -> None:
         self._values.pop(target, None)

@@ -52,6 +52,9 @@ import click
 @click.option("--seconds", type=float, default=None, help="Stop after this time.")
 @click.option("--demo-out", default="synth-demo.wav", show_default=True, type=click.Path(),
               help="File for the demo if there is no device.")  # fmt: skip
+@click.option("--channel", "channels", multiple=True, metavar="[NAME=]CHANNELS",
+              help="MIDI channels that an instrument hears, such as 1 or bass=2-4; may be given"
+              " for each.  [default: all but 10, drums]")  # fmt: skip
 @click.option("--trust", is_flag=True, help="Open TorchScript files (they are programs).")
 def play(**options: Any) -> None:
     """Play INSTRUMENTS (in series) from MIDI and OSC.

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("instrument", required=False, type=click.Path())
+@click.argument("instruments", nargs=-1, type=click.Path())
 @click.option("--midi", type=click.Path(), help="MIDI file to play.")
 @click.option("--osc", type=click.Path(), help="Event log (JSON lines) to play.")
 @click.option("--session", type=click.Path(), help="Recording, or its log, to replay.")
@@ -26,9 +26,13 @@ if TYPE_CHECKING:
     "--tail", default=2.0, show_default=True, help="Seconds to render after the last event."
 )
 @click.option("--block", default=1024, show_default=True, help="Frames per block.")
+@click.option("--channel", "channels", multiple=True, metavar="[NAME=]CHANNELS",
+              help="MIDI channels that an instrument hears, such as 1 or bass=2-4; may be given"
+              " for each.  [default: all but 10, drums]")  # fmt: skip
 @click.option("--trust", is_flag=True, help="Open TorchScript files (they are programs).")
 def render(
-    instrument: str | None,
+    instruments: tuple[str, ...],
+    channels: tuple[str, ...],
     midi: str | None,
     osc: str | None,
     session: str | None,
@@ -41,7 +45,7 @@ def render(
     block: int,
     trust: bool,
 ) -> None:
-    """Render a score through INSTRUMENT (by default the bundled one) into a file.
+    """Render a score through INSTRUMENTS (by default the bundled one) into a file.
 
     It uses the live engine; the same input gives the same bytes, whatever the block size.
     --session replays a recording of `synth play` to the same samples, with the settings of the
@@ -56,12 +60,15 @@ def render(
                 "--session brings events and input of its own; leave out --midi, --osc, --input"
                 " and --map"
             )
-        done = replay_files(session, out, instrument=instrument, trust=trust)
+        done = replay_files(
+            session, out, instrument=instruments[0] if instruments else None, trust=trust
+        )
         _report(out, done)
         return
     done = render_files(
-        instrument,
+        instruments,
         out,
+        channels=channels,
         midi=midi,
         osc=osc,
         audio=audio,

@@ -5,6 +5,7 @@ Made by hand from ONNX operators: what is heard is what the player's messages me
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,7 @@ _NUMBERS = {
 }  # fmt: skip
 
 
-def write_sine(folder: Path) -> Path:
+def write_sine(folder: Path, name: str = "sine") -> Path:
     """Its file in `folder`."""
     constants = [numpy_helper.from_array(np.float32([v]), k) for k, v in _NUMBERS.items()]
     ramp = np.arange(1, HOP + 1, dtype=np.float32)[None]
@@ -74,7 +75,7 @@ def write_sine(folder: Path) -> Path:
     ]
     graph = helper.make_graph(nodes, "sine", inputs, outputs, constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    helper.set_model_props(model, {METADATA_KEY: MANIFEST.to_json()})
+    helper.set_model_props(model, {METADATA_KEY: replace(MANIFEST, name=name).to_json()})
     path = folder / "sine.onnx"
     onnx.save(model, str(path))
     return path

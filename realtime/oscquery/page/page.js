@@ -79,7 +79,8 @@ function addNode(place, node) {
   if (node.ACCESS === 3 && node.RANGE && node.TYPE.length <= MOST_FADERS) {
     const shows = node.RANGE.map((_, index) => addFader(place, node, index));
     faders.set(node.FULL_PATH, values => values.forEach((v, i) => shows[i] && shows[i](v)));
-  } else if (node.ACCESS === 2 && node.TYPE === "I" && !node.TAGS.includes("command")) {
+  } else if (node.ACCESS === 2 && node.TYPE === "I" && !node.TAGS.includes("command")
+             && !node.TAGS.includes("channel")) { // the buttons without a channel do for all
     const button = document.createElement("button");
     button.textContent = node.FULL_PATH;
     button.title = node.DESCRIPTION || "";

@@ -56,15 +56,15 @@ def test_default_gives_the_wheel_the_first_axis_and_no_controller_twice(
     assert says(mapping, 1, 127) == 3.0
     assert numbers(mapping)[74] == "/codec/latent/1"
     assert (says(mapping, 74, 0), says(mapping, 74, 127)) == (-2.0, 3.0)
-    assert {"/codec/position", "/codec/cutoff", "/codec/levels", "/gain"} <= set(addresses)
+    assert {"/codec/position", "/codec/cutoff", "/codec/levels"} <= set(addresses)
     assert "/codec/gate" not in addresses  # notes move it
     assert sum(a.startswith("/codec/latent/") for a in addresses) == 8
-    assert not {0, 6, 10, 11, 32, 38, 64} & set(numbers(mapping))  # they mean something else
+    assert not {0, 6, 7, 10, 11, 32, 38, 64} & set(numbers(mapping))  # they mean something else
 
 
-def test_default_volume_is_general_midi_s(namespace: Namespace) -> None:
-    mapping = default_mapping(namespace)
-    assert numbers(mapping)[7] == "/gain"
+def test_the_curve_volume_is_general_midi_s(namespace: Namespace) -> None:
+    assert not {7, 11} & set(numbers(default_mapping(namespace)))  # they are their channels'
+    mapping = ControlMap((Binding(Source("cc", 7), "/gain", -80.0, 0.0, "volume"),))
     values = [says(mapping, 7, value) for value in range(128)]
     assert values[127] == 0.0
     assert values[64] == pytest.approx(-11.9, abs=0.05)  # 40 log10(64 / 127)
@@ -76,7 +76,7 @@ def test_default_of_many_controls_and_of_none() -> None:
     many = Namespace({"p": [Control(f"c{i}") for i in range(200)]})
     mapping = default_mapping(many)
     assert all(0 <= int(number) < 120 for number in numbers(mapping))
-    assert list(numbers(default_mapping(Namespace({})))) == [7]
+    assert list(numbers(default_mapping(Namespace({})))) == []
 
 
 def test_every_default_value_is_in_its_control_s_range(namespace: Namespace) -> None:

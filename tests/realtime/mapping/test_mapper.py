@@ -211,7 +211,7 @@ def test_a_score_moves_macros_too(tmp_path: Path) -> None:
         '{"time": 0.5, "address": "/macro/tone", "args": [0]}\n'
     )
     out = tmp_path / "out.wav"
-    render_files(instrument, out, osc=log, mapping=path, tail_s=0.5)
+    render_files([instrument], out, osc=log, mapping=path, tail_s=0.5)
     sound, rate = soundfile.read(out)
     assert np.abs(sound[: rate // 2]).max() > 1e-3
     assert np.abs(sound[rate * 6 // 10 :]).max() < 1e-4

@@ -103,6 +103,6 @@ def test_a_map_makes_a_file_without_configuration_mpe(tmp_path: Path) -> None:
     file.save(song)
     mapping.write_text("mpe: 15\nset: {/sine/pressure/pressure: 0.5}\n")
     instrument = write_sine(tmp_path)
-    render_files(instrument, out, midi=song, mapping=mapping, tail_s=0.1)
+    render_files([instrument], out, midi=song, mapping=mapping, tail_s=0.1)
     heard = soundfile.read(out)[0][12_000:36_000, 0]
     assert np.abs(heard).max() == pytest.approx(1.5 * LEVEL, rel=0.02)

@@ -82,23 +82,23 @@ def test_plays_what_the_port_sends(new_keyboard: Callable[..., Keyboard]) -> Non
     with MidiInput("KEYBOARD", events.put, MAPPING) as midi:
         assert (midi.name, midi.api, midi.virtual) == ("keyboard:keys", "jack", False)
         for message, event in (
-            ("903c64", Event(NOW, "/note/on", (60.0, 100.0))),
+            ("903c64", Event(NOW, "/channel/1/note/on", (60.0, 100.0))),
             ("b0017f", Event(NOW, "/codec/position", (1.0,))),
-            ("e00000", Event(NOW, "/pitch_bend", (-2.0,))),
-            ("b0407f", Event(NOW, "/sustain", (1.0,))),
-            ("903c00", Event(NOW, "/note/off", (60.0,))),
-            ("c003", Event(NOW, "/program", (3.0,))),
-            ("b07b00", Event(NOW, "/all_notes_off")),
+            ("e00000", Event(NOW, "/channel/1/pitch_bend", (-2.0,))),
+            ("b0407f", Event(NOW, "/channel/1/sustain", (1.0,))),
+            ("903c00", Event(NOW, "/channel/1/note/off", (60.0,))),
+            ("c003", Event(NOW, "/channel/1/program", (3.0,))),
+            ("b07b00", Event(NOW, "/channel/1/all_notes_off")),
         ):
             assert hear(keyboard.play, events, message) == event
         midi.mapping = Map(bend_range=12.0)
-        assert hear(keyboard.play, events, "e07f7f") == Event(NOW, "/pitch_bend", (12.0,))
+        assert hear(keyboard.play, events, "e07f7f") == Event(NOW, "/channel/1/pitch_bend", (12.0,))
         assert midi.counters["messages"] >= 8
         assert midi.counters["malformed"] == midi.counters["ignored"] == 0
     assert take(events, 3) == [  # whatever was held
-        Event(NOW, "/pitch_bend", (0.0,)),
-        Event(NOW, "/sustain", (0.0,)),
-        Event(NOW, "/all_notes_off"),
+        Event(NOW, "/channel/1/pitch_bend", (0.0,)),
+        Event(NOW, "/channel/1/sustain", (0.0,)),
+        Event(NOW, "/channel/1/all_notes_off"),
     ]
     midi.close()
     assert events.empty()
@@ -122,7 +122,7 @@ def test_without_ports_a_virtual_one_waits(new_keyboard: Callable[..., Keyboard]
         assert (midi.name, midi.virtual) == ("synth", True)
         with Keyboard("player", target="synth") as player:
             heard = hear(player.play, events, "903c64")
-            assert heard == Event(NOW, "/note/on", (60.0, 100.0))
+            assert heard == Event(NOW, "/channel/1/note/on", (60.0, 100.0))
             assert midi.check()
 
 
@@ -140,15 +140,15 @@ def test_unplugged_ends_notes_and_plugged_in_again_plays(
         keyboard.leave()
         wait_until(lambda: not midi.check())
         assert take(events, 3) == [
-            Event(NOW, "/pitch_bend", (0.0,)),
-            Event(NOW, "/sustain", (0.0,)),  # or the pedal would hold what is ended
-            Event(NOW, "/all_notes_off"),
+            Event(NOW, "/channel/1/pitch_bend", (0.0,)),
+            Event(NOW, "/channel/1/sustain", (0.0,)),  # or the pedal would hold what is ended
+            Event(NOW, "/channel/1/all_notes_off"),
         ]
         assert not midi.check()
         keyboard = new_keyboard()
         wait_until(midi.check)
         heard = hear(keyboard.play, events, "903e64")
-        assert heard == Event(NOW, "/note/on", (62.0, 100.0))
+        assert heard == Event(NOW, "/channel/1/note/on", (62.0, 100.0))
 
 
 @pytest.mark.peers
@@ -172,10 +172,12 @@ def test_a_library_that_hangs_or_crashes_is_replaced(
         ]
         process.send_signal(signal.Signals[fault])
         wait_until(lambda: not midi.check())
-        assert take(events, 1) == [Event(NOW, "/all_notes_off")]
+        assert take(events, 1) == [Event(NOW, "/channel/1/all_notes_off")]
         assert not process.is_running()
         wait_until(midi.check)
-        assert hear(keyboard.play, events, "903e64") == Event(NOW, "/note/on", (62.0, 100.0))
+        assert hear(keyboard.play, events, "903e64") == Event(
+            NOW, "/channel/1/note/on", (62.0, 100.0)
+        )
 
 
 @pytest.mark.peers
@@ -193,13 +195,13 @@ def test_a_failing_sink_costs_events_not_the_port(new_keyboard: Callable[..., Ke
     events: Queue[Event] = Queue()
 
     def sink(event: Event) -> None:
-        if event.target == "/panic":
+        if event.target == "/channel/1/panic":
             raise RuntimeError("queue is full")
         events.put(event)
 
     with MidiInput("keyboard", sink, MAPPING) as midi:
         wait_until(lambda: keyboard.play("b07800") or midi.counters["dropped"])
-        assert hear(keyboard.play, events, "803c40") == Event(NOW, "/note/off", (60.0,))
+        assert hear(keyboard.play, events, "803c40") == Event(NOW, "/channel/1/note/off", (60.0,))
         assert "queue is full" in midi.last_error
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from realtime.midi.decoder import MidiDecoder
 from realtime.protocol.midi_parser import MidiParser
+from tests.realtime.midi.channel_events import Said, on
 from tests.realtime.midi_maps import Map
 
 
@@ -14,7 +15,7 @@ def bind(*bound: tuple[str, int]) -> Map:
     return Map({source: f"/{source[0]}/{source[1]}" for source in bound})
 
 
-def decode(stream: str, *bound: tuple[str, int]) -> list[tuple[str, tuple[float, ...]]]:
+def decode(stream: str, *bound: tuple[str, int]) -> Said:
     """Targets and values of a stream in hexadecimal."""
     parser, decoder = MidiParser(), MidiDecoder(bind(*bound))
     events = [e for m in parser.feed(bytes.fromhex(stream)) for e in decoder.decode(m)]
@@ -58,7 +59,7 @@ def test_seven_bits_are_enough_where_no_pair_is_bound() -> None:
 )
 def test_bank_and_program(stream: str, index: int) -> None:
     """ "Bank select MSB, LSB, then program change": 16 384 banks of 128 sounds."""
-    assert decode(stream) == [("/program", (float(index),))]
+    assert decode(stream) == [on(1, "/program", float(index))]
 
 
 @pytest.mark.parametrize(
@@ -83,43 +84,43 @@ def test_bend_range(stream: str, semitones: float | None) -> None:
     if semitones is None:
         assert events == []
     else:
-        assert events[-1][0] == "/pitch_bend"
+        assert events[-1][0] == "/channel/1/pitch_bend"
         assert events[-1][1] == pytest.approx((semitones,))
 
 
 def test_null_function_shuts_data_entry_off() -> None:
     """ "RPN 7F 7F disables data entry, increment and decrement until a new one is selected"."""
-    assert decode("b06500 b06400 b0657f b0647f b0060c b0607f e07f7f") == [("/pitch_bend", (2.0,))]
+    assert decode("b06500 b06400 b0657f b0647f b0060c b0607f e07f7f") == [on(1, "/pitch_bend", 2.0)]
 
 
 def test_no_parameter_is_selected_at_the_start_or_after_reset() -> None:
     """Recommended practice RP-015: reset all controllers sets RPN and NRPN to null."""
-    assert decode("b0060c e07f7f") == [("/pitch_bend", (2.0,))]
-    assert decode("b06500 b06400 b07900 b0060c e07f7f")[-1] == ("/pitch_bend", (2.0,))
+    assert decode("b0060c e07f7f") == [on(1, "/pitch_bend", 2.0)]
+    assert decode("b06500 b06400 b07900 b0060c e07f7f")[-1] == on(1, "/pitch_bend", 2.0)
 
 
 def test_reset_leaves_the_range() -> None:
     """RP-015: it doesn't reset what parameters have set."""
-    assert decode("b06500 b06400 b0060c b07900 e07f7f")[-1] == ("/pitch_bend", (12.0,))
+    assert decode("b06500 b06400 b0060c b07900 e07f7f")[-1] == on(1, "/pitch_bend", 12.0)
 
 
 def test_a_range_is_its_channel_s() -> None:
-    assert decode("b06500 b06400 b0060c e17f7f") == [("/pitch_bend", (2.0,))]
+    assert decode("b06500 b06400 b0060c e17f7f") == [on(2, "/pitch_bend", 2.0)]
 
 
 def test_a_new_range_bends_what_is_bent() -> None:
     assert decode("e07f7f b06500 b06400 b0060c") == [
-        ("/pitch_bend", (2.0,)),
-        ("/pitch_bend", (12.0,)),
+        on(1, "/pitch_bend", 2.0),
+        on(1, "/pitch_bend", 12.0),
     ]
 
 
 def test_tuning_adds_to_the_wheel() -> None:
     """ "RPN 00 01: fine tuning, 100/8192 cents a step; RPN 00 02: coarse, 100 cents a step"."""
-    assert decode("b06500 b06402 b00641") == [("/pitch_bend", (1.0,))]
-    assert decode("b06500 b06401 b00600") == [("/pitch_bend", (-1.0,))]
-    assert decode("b06500 b06402 b0063f e07f7f")[-1] == ("/pitch_bend", (1.0,))
-    assert decode("b06500 b06402 b0607f") == [("/pitch_bend", (1.0,))]
+    assert decode("b06500 b06402 b00641") == [on(1, "/pitch_bend", 1.0)]
+    assert decode("b06500 b06401 b00600") == [on(1, "/pitch_bend", -1.0)]
+    assert decode("b06500 b06402 b0063f e07f7f")[-1] == on(1, "/pitch_bend", 1.0)
+    assert decode("b06500 b06402 b0607f") == [on(1, "/pitch_bend", 1.0)]
 
 
 def test_other_parameters_are_sources() -> None:
@@ -136,7 +137,7 @@ def test_other_parameters_are_sources() -> None:
 
 def test_the_kind_that_was_selected_last_gets_the_data() -> None:
     moves = decode("b06500 b06400 b06301 b06200 b0060c e07f7f", ("nrpn", 128))
-    assert moves == [("/nrpn/128", (0x600 / 16383,)), ("/pitch_bend", (2.0,))]
+    assert moves == [("/nrpn/128", (0x600 / 16383,)), on(1, "/pitch_bend", 2.0)]
 
 
 def test_what_is_bound_goes_before_its_usual_meaning() -> None:
@@ -144,13 +145,13 @@ def test_what_is_bound_goes_before_its_usual_meaning() -> None:
     assert decode("d07f a03c7f 903c7f 803c00", ("pressure", 0), ("key_pressure", 60)) == [
         ("/pressure/0", (1.0,)),
         ("/key_pressure/60", (1.0,)),
-        ("/note/on", (60.0, 127.0)),
-        ("/note/off", (60.0,)),
+        on(1, "/note/on", 60.0, 127.0),
+        on(1, "/note/off", 60.0),
     ]
     assert decode("903c7f 803c00 903d7f", ("note", 60)) == [
         ("/note/60", (1.0,)),
         ("/note/60", (0.0,)),
-        ("/note/on", (61.0, 127.0)),
+        on(1, "/note/on", 61.0, 127.0),
     ]
 
 

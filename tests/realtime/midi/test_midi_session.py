@@ -23,12 +23,17 @@ needs_jack = pytest.mark.skipif(
 )
 
 
-def settings(folder: Path, midi: MidiSettings) -> SessionSettings:
+VOLUME = "bindings:\n- {source: cc 7, target: /gain, curve: volume, max: 0}\n"
+
+
+def settings(folder: Path, midi: MidiSettings, mapping: str = "") -> SessionSettings:
+    (folder / "map.yaml").write_text(mapping)
     return SessionSettings(
         (str(write_sine(folder)),),
         driver=DriverSettings(kind="null", sample_rate=48_000, block=512),
         osc_port=None,
         midi=midi,
+        mapping=str(folder / "map.yaml") if mapping else None,
         snapshots=str(folder / "snapshots"),
         recordings=str(folder / "recordings"),
     )
@@ -45,7 +50,7 @@ def test_a_desk_plays_and_is_shown_what_moves(
     with (
         Keyboard() as keyboard,
         Desk() as desk,
-        Session(settings(tmp_path, MidiSettings("keyboard", "desk", mpe=True))) as session,
+        Session(settings(tmp_path, MidiSettings("keyboard", "desk", mpe=True), VOLUME)) as session,
     ):
 
         def voices() -> int:
@@ -59,7 +64,7 @@ def test_a_desk_plays_and_is_shown_what_moves(
 
         assert wait_until(both, PATIENCE_S)
         last = session.events[-1]
-        assert last.target == "/note/on"
+        assert last.target == "/channel/1/note/on"  # that of the zone's manager
         assert last.value[2] in (2.0, 3.0)
         assert last.time != NOW  # the clock of the engine is known by then
 

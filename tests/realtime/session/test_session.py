@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 from builders import write_effect, write_sampler
@@ -18,7 +19,7 @@ from realtime.device.driver import DriverSettings
 from realtime.midi.session import MidiSettings
 from realtime.namespace.event import NOW, Event
 from realtime.session.session import NoOutputError, Session, SessionSettings, demo_instead
-from synth.contract import ConfigError, DeviceError, ModelFileError
+from synth.contract import ConfigError, DeviceError, ModelFileError, read_audio
 from tests.conftest import JackServer
 from tests.realtime.jack_peers import Keyboard, wait_until
 
@@ -163,13 +164,25 @@ def test_only_a_machine_without_output_says_so(
             assert not isinstance(caught.value, NoOutputError)
 
 
-def test_the_demo_is_of_one_instrument(tmp_path: Path) -> None:
+def test_the_demo_is_of_the_whole_rack(tmp_path: Path) -> None:
+    """An effect after the instrument is heard."""
     reason = NoOutputError("no output here")
     instrument, effect = str(write_sampler(tmp_path)), str(write_effect(tmp_path))
-    out = tmp_path / "demo.wav"
-    with pytest.raises(ConfigError, match=r"no output here; .*one instrument"):
-        demo_instead(SessionSettings((instrument, effect)), reason, out)
-    assert not out.exists()
+    heard = []
+    for number, rack in enumerate(((instrument,), (instrument, effect))):
+        out = tmp_path / f"demo{number}.wav"
+        assert "no output here" in demo_instead(SessionSettings(rack), reason, out)
+        heard.append(read_audio(out)[0])
+    dry, wet = heard
+    assert np.abs(dry).max() > 0.01
+    assert np.abs(wet).max() > 0.01
+    assert not np.array_equal(dry, wet)
+
+
+def test_the_demo_takes_the_channels_of_its_session(tmp_path: Path) -> None:
+    settings = SessionSettings((str(write_sampler(tmp_path)),), channels=("nobody=3",))
+    with pytest.raises(ConfigError, match="no instrument 'nobody' takes notes"):
+        demo_instead(settings, NoOutputError("no output here"), tmp_path / "demo.wav")
 
 
 def plays(keyboard: Keyboard, session: Session) -> bool:

@@ -1,0 +1,88 @@
+"""`VoiceMixer`: hops of all voices become one signal, each voice from the very sample it began at.
+
+All voices are stepped together, a hop at a time. A voice that begins within a hop is stepped once
+by itself at that moment: what falls into the rest of the hop is added there, and the remainder is
+carried over. From then on the voice is ahead of the others by that remainder:
+
+    hop of the others   |---------|---------|
+    hops of the voice        |---------|---------|
+                             ^ its event
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from realtime.engine.dc_block import DcBlock
+from realtime.engine.plugin import Array, Rows
+
+
+class VoiceMixer:
+    """The sum of voices, without what is constant.
+
+    Args:
+        channels: of a voice's audio; hop: samples; sample_rate: Hz.
+    """
+
+    def __init__(self, channels: int, hop: int, sample_rate: int) -> None:
+        self._hop = hop
+        self._dc = DcBlock(channels, hop, sample_rate)
+        self._waiting = np.zeros((channels, 0), np.float32)  # made, but not taken yet
+        self._carried: dict[int, Array] = {}
+        self._fade = np.linspace(1, 0, hop, dtype=np.float32)
+
+    @property
+    def waiting(self) -> int:
+        """Samples that are left of the hop that was made last."""
+        return self._waiting.shape[1]
+
+    def begin(self, rows: Rows, hops: Array) -> None:
+        """Add the first hop of voices that begin now.
+
+        Args:
+            rows: their slots; hops: `[voices, channels, hop]`.
+        """
+        room = self.waiting
+        self._waiting = self._waiting + hops[:, :, :room].sum(axis=0)
+        for row, hop in zip(rows.tolist(), hops, strict=True):
+            self._carried[row] = hop[:, room:]
+
+    def push(self, rows: Rows, hops: Array, last: Sequence[int] = ()) -> None:
+        """Append the next hop of all voices.
+
+        Args:
+            rows: their slots; hops: `[voices, channels, hop]`, which is overwritten.
+            last: slots of those that end with this hop: they fade out in it.
+        """
+        for index, row in enumerate(rows.tolist()):
+            carried = self._carried.get(row)
+            if carried is not None:
+                whole = np.concatenate([carried, hops[index]], axis=1)
+                hops[index], self._carried[row] = whole[:, : self._hop], whole[:, self._hop :]
+            if row in last:
+                hops[index] *= self._fade
+                self.forget(row)
+        self._append(hops.sum(axis=0))
+
+    def push_silence(self) -> None:
+        """Append a hop without any voice."""
+        self._append(np.zeros((self._waiting.shape[0], self._hop), np.float32))
+
+    def take(self, count: int) -> Array:
+        """The oldest `count` samples, `[channels, count]`; at most `waiting`."""
+        taken, self._waiting = self._waiting[:, :count], self._waiting[:, count:]
+        return self._dc.process(taken)
+
+    def forget(self, row: int) -> None:
+        """Nothing more comes of a voice."""
+        self._carried.pop(row, None)
+
+    def reset(self) -> None:
+        """Forget constants and what is carried."""
+        self._carried.clear()
+        self._dc.reset()
+
+    def _append(self, hop: Array) -> None:
+        self._waiting = np.concatenate([self._waiting, hop], axis=1) if self.waiting else hop

@@ -1,0 +1,52 @@
+"""`Ramp`: a gain that glides to a new value, a function of the sample and nothing else."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from realtime.engine.plugin import Array
+
+
+class Ramp:
+    """A gain in straight lines of one length; how the signal is cut into blocks doesn't matter.
+
+    Args:
+        samples: that a glide takes, at least 1; value: linear gain at the start.
+
+    Attributes:
+        target: the gain it goes to, or has.
+    """
+
+    def __init__(self, samples: int, value: float = 1.0) -> None:
+        self.samples = samples
+        self.target = self._from = value
+        self._at = samples  # since the glide began
+
+    def go(self, target: float) -> None:
+        """Glide to a linear gain."""
+        self._from, self.target, self._at = self.now, target, 0
+
+    def restart(self) -> None:
+        """Come from silence once more."""
+        self._from, self._at = 0.0, 0
+
+    @property
+    def now(self) -> float:
+        """The gain of the next sample."""
+        share = min(self._at / self.samples, 1.0)
+        return self._from + (self.target - self._from) * share
+
+    @property
+    def still(self) -> float | None:
+        """The gain where it doesn't move, else None."""
+        return self.target if self._at >= self.samples else None
+
+    def process(self, block: Array) -> Array:
+        """`[channels, n]` in, the same shape out; the block itself where the gain is 1."""
+        if self._at >= self.samples:
+            return block if self.target == 1.0 else block * np.float32(self.target)
+        count = block.shape[1]
+        share = np.minimum((self._at + np.arange(count)) / self.samples, 1.0)
+        self._at += count
+        gain = self._from + (self.target - self._from) * share
+        return block * gain.astype(np.float32)

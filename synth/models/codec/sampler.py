@@ -30,8 +30,11 @@ from synth.nn import State
 from synth.nn.convolution import fold_weight_norm
 from synth.nn.streaming import remember
 
+FRAME = 1 << 16  # positions in the bank are whole numbers of 1/65536 frame: no cut of a passage
+# into steps can bring a voice to another place
 FALL_60_DB = 6.9078  # ln(1000): time constants in a fall by 60 dB
 END_FADE_S = 0.05
+NEVER = -1e4  # the exponential of which is 0
 
 
 @dataclass(frozen=True)
@@ -101,11 +104,10 @@ class CodecSampler(Instrument):
         self.controls = (*_voice_controls(len(bank.sounds)), latent_control(axes))
 
     def init_state(self, voices: int) -> State:
-        float_row = self.axes.new_zeros(voices, 1)
         return {
             "unread": torch.zeros(voices, 1, dtype=torch.int64),
-            "phase": float_row,
-            "envelope": float_row.clone(),
+            "phase": torch.zeros(voices, 1, dtype=torch.int64),
+            "envelope": self.axes.new_zeros(voices, 1),
             "tail": self.axes.new_zeros(voices, self.channels_out, self.kept),
         } | {f"decoder.{k}": v for k, v in self.decoder.init_state(voices).items()}
 
@@ -120,12 +122,14 @@ class CodecSampler(Instrument):
         rate = increment(shift)  # [voices, 1]
 
         unread = state["unread"]
-        wanted = samples * rate + HALF * ONE - unread
         frame = self.hop * ONE
-        needed = torch.div(wanted + frame - 1, frame, rounding_mode="floor").clamp_min(0)
+        # Frames decoded after each hop of the step, and after the last one.
+        ends = (1 + _up_to(feed[0])) * self.hop * rate + HALF * ONE - unread
+        taken = torch.div(ends + frame - 1, frame, rounding_mode="floor").clamp_min(0)
+        needed = taken[:, -1:]
         most = needed.max().clamp_min(1)  # runtimes refuse a convolution over nothing
 
-        at, phase, ended = self._trajectory(controls, state["phase"], entry, needed, most)
+        at, phase, ended = self._trajectory(controls, state["phase"], entry, taken, most)
         latent = self._latents(entry, at, controls) + (controls["latent"] @ self.axes)[:, None]
         decoded, decoder = self.decoder.step(
             latent.transpose(1, 2), part_of(state, "decoder"), needed[:, 0]
@@ -134,7 +138,7 @@ class CodecSampler(Instrument):
         count = _up_to(samples[0])
         audio = read_at(buffer, self.kept * ONE - unread + count * rate, self.table)
         gain, envelope = _envelope(
-            controls, state["envelope"], ended, count, samples, self.sample_rate
+            controls, state["envelope"], ended, feed[0], self.hop, self.sample_rate
         )
         new = {
             "unread": unread + needed * frame - samples * rate,
@@ -149,45 +153,50 @@ class CodecSampler(Instrument):
         controls: Mapping[str, Tensor],
         phase: Tensor,
         entry: Tensor,
-        needed: Tensor,
+        taken: Tensor,
         most: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Frame positions `[voices, most]`, the next phase `[voices, 1]`, whether it has ended."""
-        length = self.length[entry][:, None].float()
-        origin = controls["position"] * (length - 1)
-        steps = _up_to(most)[None]
-        at = self._wrap(origin + phase + controls["speed"] * steps, entry, controls["loop"])
-        after = origin + phase + controls["speed"] * needed
-        after = self._wrap(after, entry, controls["loop"])
-        ended = (after > length - 1) | (after < 0)
-        return at, after - origin, ended
+        """Positions of `most` frames `[voices, most]`, the next phase `[voices, 1]`, and after each
+        hop, when `taken` `[voices, hops]` frames are read, whether the sound has ended."""
+        last = (self.length[entry][:, None] - 1) * FRAME
+        origin = torch.round(controls["position"] * last.float()).long() + phase
+        speed = torch.round(controls["speed"] * FRAME).long()
+        at = self._wrap(origin + speed * _up_to(most)[None], entry, controls["loop"])
+        after = self._wrap(origin + speed * taken, entry, controls["loop"])
+        ended = (after > last) | (after < 0)
+        return at, phase + after[:, -1:] - origin, ended
 
     def _wrap(self, at: Tensor, entry: Tensor, loop: Tensor) -> Tensor:
-        """Fold positions into the loop where the entry has one and the control asks for it."""
-        first = self.loop_start[entry][:, None].float()
-        size = (self.loop_end - self.loop_start)[entry][:, None].float()
-        whole = self.length[entry][:, None].float()
+        """Fold positions into the loop where the entry has one and the control wants it.
+
+        Forwards, what has passed the loop's end goes round in the loop. Backwards, what has passed
+        the sound's beginning comes again from the loop's end, through all that lies before it. Both
+        are remainders, so folding twice is folding once.
+        """
+        first = self.loop_start[entry][:, None] * FRAME
+        end = self.loop_end[entry][:, None] * FRAME
+        whole = self.length[entry][:, None] * FRAME
         # loop 1: the sustained part; loop 2: sounds without one go round as a whole.
-        all_of_it = (loop > 1.5) & (size < 1)
+        all_of_it = (loop > 1.5) & (end <= first)
         first = torch.where(all_of_it, torch.zeros_like(first), first)
-        size = torch.where(all_of_it, whole, size)
-        looping = (loop > 0.5) & (size >= 1)
-        size = size.clamp_min(1)
-        past = (at >= first + size) | (at < torch.where(at < 0, first, at))
-        folded = first + torch.remainder(at - first, size)
-        return torch.where(looping & past, folded, at)
+        end = torch.where(all_of_it, whole, end)
+        looping = (loop > 0.5) & (end > first)
+        size = (end - first).clamp_min(FRAME)
+        onwards = torch.where(at >= end, first + torch.remainder(at - first, size), at)
+        folded = torch.where(at < 0, torch.remainder(at, end.clamp_min(FRAME)), onwards)
+        return torch.where(looping, folded, at)
 
     def _latents(self, entry: Tensor, at: Tensor, controls: Mapping[str, Tensor]) -> Tensor:
         """Latent frames at fractional positions, `[voices, frames, dim]`, linearly interpolated."""
-        last = (self.length[entry] - 1)[:, None]
-        at = torch.minimum(at.clamp_min(0), last.float())
-        low = torch.floor(at)
-        high = self._wrap(low + 1, entry, controls["loop"])
-        high = torch.minimum(high, last.float()).long()
+        last = (self.length[entry][:, None] - 1) * FRAME
+        at = torch.minimum(at.clamp_min(0), last)
+        low = torch.div(at, FRAME, rounding_mode="floor")
+        high = torch.minimum(self._wrap((low + 1) * FRAME, entry, controls["loop"]), last)
         base = self.start[entry][:, None]
-        below = self.bank[base + low.long()].float()
-        above = self.bank[base + high].float()
-        return below + (at - low)[:, :, None] * (above - below)
+        below = self.bank[base + low].float()
+        above = self.bank[base + torch.div(high, FRAME, rounding_mode="floor")].float()
+        share = (at - low * FRAME).float() / FRAME
+        return below + share[:, :, None] * (above - below)
 
 
 def _up_to(end: Tensor) -> Tensor:
@@ -200,20 +209,36 @@ def _envelope(
     controls: Mapping[str, Tensor],
     level: Tensor,
     ended: Tensor,
-    count: Tensor,
-    samples: Tensor,
+    hops: Tensor,
+    hop: int,
     sample_rate: int,
 ) -> tuple[Tensor, Tensor]:
-    """Gain `[voices, samples]` and the level after it: exponential towards the gate."""
+    """Gain `[voices, samples]` and the level after it: in each hop exponential towards the gate.
+
+    After a hop the level is y' = a·y + (1 - a)·target, with an a and a target of its own for each
+    hop, because a sound may end in any of them. Unrolled, hop k reaches the level after hop h by
+    the product of all a between, whose logarithm is a difference of sums and never positive.
+
+    Args:
+        level: `[voices, 1]` before the step; ended: `[voices, hops]`; hops: how many, a number.
+        hop: samples of one; sample_rate: Hz.
+    """
     gate = (controls["gate"] > 0.5) & ~ended
-    release = torch.where(ended, controls["release"].clamp_max(END_FADE_S), controls["release"])
+    release = controls["release"]
+    release = torch.where(ended, release.clamp_max(END_FADE_S), release)
     seconds = torch.where(gate, controls["attack"], release)
-    decay = -FALL_60_DB / (seconds * sample_rate)  # [voices, 1], per sample
+    decay = -FALL_60_DB / (seconds * sample_rate)  # [voices, hops], per sample
     target = gate.to(level.dtype)
-    velocity = controls["velocity"].square()
-    gain = target + (level - target) * torch.exp(decay * (count + 1))
-    after = target + (level - target) * torch.exp(decay * samples)
-    return gain * velocity, after
+    total = torch.cumsum(decay * hop, 1)  # of the logarithm, since the step began
+    number = _up_to(hops)
+    before = number[:, None] >= number  # [after hop, of hop]
+    between = torch.where(before, total[:, :, None] - total[:, None], NEVER)
+    share = (1 - torch.exp(decay * hop)) * target
+    after = torch.exp(total) * level + (torch.exp(between) * share[:, None]).sum(2)
+    start = torch.cat([level, after[:, :-1]], 1)  # of each hop
+    passed = torch.arange(1, hop + 1, device=level.device)
+    gain = target[:, :, None] + (start - target)[:, :, None] * torch.exp(decay[:, :, None] * passed)
+    return gain.flatten(1) * controls["velocity"].square(), after[:, -1:]
 
 
 def _voice_controls(sounds: int) -> tuple[Control, ...]:

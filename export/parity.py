@@ -19,6 +19,7 @@ from synth.models.instrument import Instrument
 from synth.nn import State
 
 PARITY_LIMIT = 1e-4
+SPREAD_ROWS = 3  # voices at the defaults and anywhere in the ranges
 Run = Callable[[Mapping[str, NDArray[Any]]], list[NDArray[Any]]]
 
 
@@ -54,9 +55,9 @@ def largest_difference(instrument: Instrument, run: Run, hops: int = 24, seed: i
         the difference as a share of full scale or, where the model is louder than that (an
         untrained one can be), of its peak; infinite where a sample is not a number.
     """
-    rows = 3
+    rows = SPREAD_ROWS + len(instrument.ends)
     generator = np.random.default_rng(seed)
-    controls = _spread_controls(instrument, rows, generator)
+    controls = _spread_controls(instrument, generator)
     feed = example_feed(instrument, rows, hops, generator)
     with torch.inference_mode():
         torch_controls = {k: torch.from_numpy(v) for k, v in controls.items()}
@@ -116,15 +117,23 @@ def _play(
 
 
 def _spread_controls(
-    instrument: Instrument, rows: int, generator: np.random.Generator
+    instrument: Instrument, generator: np.random.Generator
 ) -> dict[str, NDArray[np.float32]]:
-    """Row 0 at the defaults, the others anywhere in the ranges; gates open, so that they sound."""
+    """Row 0 at the defaults, the next anywhere in the ranges, then a row for each of the
+    instrument's `ends`; gates open, so that they sound."""
     controls = {}
     for control in instrument.controls:
         values = [control.default_array]
-        for _ in range(rows - 1):
+        for _ in range(SPREAD_ROWS - 1):
             values.append(control.from_unit(generator.random(control.size).astype(np.float32)))
+        for end in instrument.ends:
+            wanted = end.get(control.name)
+            values.append(
+                control.default_array
+                if wanted is None
+                else np.full(control.size, wanted, np.float32)
+            )
         controls[control.name] = np.stack(values)
-    if "gate" in controls:
-        controls["gate"][:] = 1.0
+        if control.role == "gate":
+            controls[control.name][:] = 1.0
     return controls

@@ -24,6 +24,8 @@ class Instrument(nn.Module):
         channels_in, channels_out: audio channels; latency: samples.
         controls: in the order of the graph inputs; random: noise inputs; sounds, key_range: as in
             the manifest.
+        ends: settings of controls, by name, with which a held sound comes to its end soon; the
+            proof of an export plays these, too. Controls left out stand at their defaults.
     """
 
     kind: str = "effect"
@@ -34,6 +36,7 @@ class Instrument(nn.Module):
     latency: int = 0
     controls: tuple[Control, ...] = ()
     random: tuple[TensorSpec, ...] = ()
+    ends: tuple[Mapping[str, float], ...] = ()
     sounds: tuple[str, ...] = ()
     key_range: tuple[int, int] | None = None
 

@@ -9,7 +9,7 @@ from builders import small_codec, tone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from export.bank import Entry, build_bank
+from export.codec.sound_bank import Entry, build_bank
 from synth.models.codec.sampler import CodecSampler
 from synth.nn import State
 

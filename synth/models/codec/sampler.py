@@ -103,6 +103,8 @@ class CodecSampler(Instrument):
         self.sounds, self.key_range = bank.sounds, bank.key_range
         self.controls = (*_voice_controls(len(bank.sounds)), latent_control(axes))
 
+        self.ends = _ends(bank)
+
     def init_state(self, voices: int) -> State:
         return {
             "unread": torch.zeros(voices, 1, dtype=torch.int64),
@@ -197,6 +199,18 @@ class CodecSampler(Instrument):
         above = self.bank[base + torch.div(high, FRAME, rounding_mode="floor")].float()
         share = (at - low * FRAME).float() / FRAME
         return below + share[:, :, None] * (above - below)
+
+
+def _ends(bank: SoundBank) -> tuple[dict[str, float], ...]:
+    """The shortest sound to its end, and backwards to its beginning; the same in its loop."""
+    sound, key = (bank.zone_entry == bank.length.argmin()).nonzero()[0].tolist()
+    shortest = {"sound": float(sound), "key": float(key)}
+    return (
+        {**shortest, "loop": 0.0},
+        {**shortest, "loop": 0.0, "position": 0.9, "release": 4.0},
+        {**shortest, "loop": 0.0, "position": 0.1, "speed": -1.0},
+        {**shortest, "loop": 2.0, "position": 0.1, "speed": -1.5},
+    )
 
 
 def _up_to(end: Tensor) -> Tensor:

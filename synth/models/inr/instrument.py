@@ -89,6 +89,13 @@ class Start(NamedTuple):
     changed: Tensor
 
 
+# How a held sound comes to its end, and backwards to its beginning, within the proof of an export.
+ENDS: tuple[dict[str, float], ...] = (
+    {"loop": 0.0, "position": 0.97},
+    {"loop": 0.0, "position": 0.03, "speed": -1.0},
+)
+
+
 class INRInstrument(Instrument):
     """Plays the sounds of an `INR`, and sounds between them, from keys.
 
@@ -127,6 +134,7 @@ class INRInstrument(Instrument):
         timbres, axes = timbres_of(config), principal_axes(model.latents, AXES_VARIANCE)
         self.sounds, self.key_range = timbres.names, timbres.key_range
         self.controls = controls_of(len(timbres.names), axes)
+        self.ends = ENDS
         keys = config.keys or (-1.0,) * config.sounds
         grains = [playhead.freeze_length(key, self.length, self.sound_rate) for key in keys]
         self.register_buffer("latents", model.latents.detach().float().clone())

@@ -31,6 +31,7 @@ class VoiceMixer:
         self._dc = DcBlock(channels, hop, sample_rate)
         self._waiting = np.zeros((channels, 0), np.float32)  # made, but not taken yet
         self._carried: dict[int, Array] = {}
+        self._silence = np.zeros((channels, hop), np.float32)
         self._fade = np.linspace(1, 0, hop, dtype=np.float32)
 
     @property
@@ -45,7 +46,7 @@ class VoiceMixer:
             rows: their slots; hops: `[voices, channels, hop]`.
         """
         room = self.waiting
-        self._waiting = self._waiting + hops[:, :, :room].sum(axis=0)
+        self._waiting = self._waiting + self._dc.add(hops[:, :, :room].sum(axis=0))
         for row, hop in zip(rows.tolist(), hops, strict=True):
             self._carried[row] = hop[:, room:]
 
@@ -56,7 +57,7 @@ class VoiceMixer:
             rows: their slots; hops: `[voices, channels, hop]`, which is overwritten.
             last: slots of those that end with this hop: they fade out in it.
         """
-        for index, row in enumerate(rows.tolist()):
+        for index, row in enumerate(rows.tolist()) if self._carried or last else ():
             carried = self._carried.get(row)
             if carried is not None:
                 whole = np.concatenate([carried, hops[index]], axis=1)
@@ -64,16 +65,16 @@ class VoiceMixer:
             if row in last:
                 hops[index] *= self._fade
                 self.forget(row)
-        self._append(hops.sum(axis=0))
+        self._append(self._dc.process(hops.sum(axis=0)))
 
     def push_silence(self) -> None:
         """Append a hop without any voice."""
-        self._append(np.zeros((self._waiting.shape[0], self._hop), np.float32))
+        self._append(self._silence if self._dc.at_rest else self._dc.process(self._silence))
 
     def take(self, count: int) -> Array:
         """The oldest `count` samples, `[channels, count]`; at most `waiting`."""
         taken, self._waiting = self._waiting[:, :count], self._waiting[:, count:]
-        return self._dc.process(taken)
+        return taken
 
     def forget(self, row: int) -> None:
         """Nothing more comes of a voice."""

@@ -31,6 +31,7 @@ class Part:
     def __init__(self, sample_rate: int, channels: int) -> None:
         self.values = {name: list(control.default) for name, control in _CONTROLS.items()}
         self.clamped = self.refused = 0
+        self._flat = True  # nothing has moved level or place
         self._gains = [Ramp(max(1, round(FADE_S * sample_rate))) for _ in range(channels)]
 
     def find(self, name: str) -> tuple[Control, Sequence[float]] | None:
@@ -93,7 +94,7 @@ class Part:
 
     def mix(self, audio: Array) -> Array:
         """Level and place of `[channels, n]`, in 10 ms after they were moved."""
-        if all(gain.still == 1.0 for gain in self._gains):
+        if self._flat:
             return audio
         rows = [g.process(audio[i : i + 1]) for i, g in enumerate(self._gains)]
         return np.concatenate(rows) if len(rows) > 1 else rows[0]
@@ -103,6 +104,7 @@ class Part:
         silent = self.values["mute"][0] > 0.5 or gain_db <= _CONTROLS["gain"].minimum[0]
         level = 0.0 if silent else 10 ** (gain_db / 20)
         # Equal power, 1 in the middle: what goes to one side alone is 3 dB louder there.
+        self._flat = False
         angle = (pan + 1) * math.pi / 4
         sides = (math.sqrt(2) * math.cos(angle), math.sqrt(2) * math.sin(angle))
         for number, ramp in enumerate(self._gains):

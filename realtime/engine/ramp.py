@@ -36,11 +36,6 @@ class Ramp:
         share = min(self._at / self.samples, 1.0)
         return self._from + (self.target - self._from) * share
 
-    @property
-    def still(self) -> float | None:
-        """The gain where it doesn't move, else None."""
-        return self.target if self._at >= self.samples else None
-
     def process(self, block: Array) -> Array:
         """`[channels, n]` in, the same shape out; the block itself where the gain is 1."""
         if self._at >= self.samples:

@@ -101,6 +101,7 @@ class Strip:
         self._beginning: list[int] = []  # rows of notes that begin at the next sample
         self._levels = np.ones(CHANNELS, np.float32)  # of channels, linear
         self._level_of = np.ones(slots, np.float32)  # of rows, so far
+        self._levels_rest = True  # nobody has moved one
         self._silence = np.zeros((width, manifest.hop), np.float32)
         self._counting = False  # whether some voice has been quiet
         self.muted = self.errors = 0
@@ -114,6 +115,8 @@ class Strip:
         needed = self._needed(count)
         while self._mixer.waiting < needed:
             self._make_hop()
+        if self._out_rate is None:
+            return self.part.mix(self._to_device(self._mixer.take(needed)))
         if needed:
             self._used += needed
             self._emit(self._mixer.take(needed))
@@ -122,9 +125,11 @@ class Strip:
     def _needed(self, count: int) -> int:
         """How many more samples of the model it takes until `count` of the device are there: no
         more, so that a note that begins next begins there."""
+        if self._out_rate is None:
+            return count
         missing = count - len(self._out)
-        if missing <= 0 or self._out_rate is None:
-            return max(missing, 0)
+        if missing <= 0:
+            return 0
         up, down = self._out_rate.up, self._out_rate.down
         made = -(-self._used * up // down)
         return (made + missing - 1) * down // up + 1 - self._used
@@ -219,6 +224,8 @@ class Strip:
     def _weighed(self, rows: Rows, hops: Array) -> Array:
         """Voices `[r, channels, hop]` at the levels of their channels, in a straight line from
         where each was."""
+        if self._levels_rest:
+            return hops
         wanted = self._levels[self.expression.channel_of(rows)]
         before, self._level_of[rows] = self._level_of[rows], wanted
         if (before == 1.0).all() and (wanted == 1.0).all():
@@ -314,6 +321,7 @@ class Strip:
         """Glide to a linear level of the notes of a channel (0: of those without one), within a
         hop."""
         self._levels[channel] = level
+        self._levels_rest = False
 
     def silence(self, channel: int) -> None:
         """End all notes of a channel at once, without their release; its pedals are let go of."""

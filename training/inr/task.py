@@ -67,13 +67,13 @@ class INRTask(Task):
 
     @property
     def epochs(self) -> int:
-        """Number of epochs in the whole run."""
-        return -(-self.settings.steps // self._deck.batches)
+        """Number of epochs that the schedules are made for."""
+        return -(-self.pace.steps // self._deck.batches)
 
-    def learning_rate(self, step: int) -> float:
+    def learning_rate(self, step: float) -> float:
         """The rate by the schedule; that of plateaus is the optimiser's own state."""
         if self._plateau is None:
-            return rate_at(step, self.settings)
+            return rate_at(step, self.pace.steps, self.settings)
         return float(self._plateau.optimizer.param_groups[0]["lr"])
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -155,7 +155,7 @@ class INRTask(Task):
         if epoch == self._epoch:
             return
         self._epoch = epoch
-        self.model.open_gates(epoch, self.epochs)
+        self.model.open_gates(int(self.pace.at(self.step) // self._deck.batches), self.epochs)
         if self._optimizer is not None:
             decay = weight_decay_at(epoch, self.settings)
             self._optimizer.param_groups[0]["weight_decay"] = decay

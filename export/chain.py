@@ -14,6 +14,7 @@ from export.bank import build_bank, encode_files
 from export.checkpoint import load_package
 from export.graph import describe, export_onnx
 from export.inr import export_inr
+from export.inr_sounds import encoded_sounds
 from export.samplernn import WEIGHTS, export_live, live_instrument
 from export.torchscript import export_torchscript
 from synth.contract import (
@@ -76,8 +77,8 @@ def export_model(
         out: folder, by default that of the model; created if missing.
         name: of the instrument and its files (letters, digits, spaces, '.', '_', '-'; at most 64),
             by default that of the run's folder.
-        sounds: recordings of a sampler, or that a samplernn's notes start from (file or folder), by
-            default what the model was trained on.
+        sounds: recordings of a sampler, or that a samplernn's notes start from, or that an inr's
+            encoder encodes (file or folder), by default what the model was trained on.
         max_seconds: how much of each recording is used, 0.1 … 600; by default 10 s for a sampler,
             all 600 s for a samplernn.
         weights: of a generator, "fp32" or "int8".
@@ -96,6 +97,8 @@ def export_model(
     _check_family(package, form, format, weights, sample_rate)
     if form != "effect" and package.family != "inr" and sounds is None:
         sounds = _training_data(package)
+    if package.family == "inr" and sounds is not None:
+        package = encoded_sounds(package, sounds)
     package = replace(package, provenance=_public(package.provenance))
     folder = Path(out) if out is not None else Path(model).resolve().parent
     name = name or Path(model).resolve().parent.name or package.family

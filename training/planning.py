@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,10 @@ def resolve_configs(
     # A file may be the config.yaml of another run, whose recordings decided these.
     foreign = names & TRAINING[family].hidden
     said = {k: v for k, v in _flat(read_yaml(file) if file else {}).items() if k not in foreign}
-    values = _merged((base or {}, start, said, flags), TRAINING[family].instead)
+    stored = base or {}
+    fitted = TRAINING[family].fitting(start, {**start, **stored, **said, **flags})
+    start = {name: v for name, v in fitted.items() if name in start or name not in stored}
+    values = _merged((stored, start, said, flags), TRAINING[family].instead)
     training = {k: v for k, v in values.items() if k not in names}
     settings = TRAINING[family].config
     known = names | {f.name for f in fields(settings)}
@@ -92,7 +95,21 @@ def plan_run(
     data = data or stored.get("data") or TRAINING[family].data or None
     if data is None:
         raise ConfigError("no data given; name an audio file or a folder of them")
-    return make_plan(family, model, training, data, cache=cache, on_file=on_file)
+    plan = make_plan(family, model, training, data, cache=cache, on_file=on_file)
+    typed = _typed(family, file, flags or {})
+    idle = TRAINING[family].parts().idle(plan.model, plan.training)
+    notes = [f"{name} changes nothing: {why}" for name, why in idle.items() if name in typed]
+    return replace(plan, notes=(*plan.notes, *notes))
+
+
+def _typed(family: str, file: str | Path | None, flags: Mapping[str, Any]) -> set[str]:
+    """Names of the settings that somebody gave: flags, and lines of a file that aren't defaults."""
+    usual = {
+        f.name: f.default for cls in (FAMILIES[family].config, TRAINING[family].config)
+        for f in fields(cls)
+    }  # fmt: skip
+    lines = _flat(read_yaml(file)) if file else {}
+    return {*flags, *(name for name, value in lines.items() if value != usual.get(name))}
 
 
 def stored_run(out: Path) -> dict[str, Any]:

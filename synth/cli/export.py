@@ -14,7 +14,8 @@ import click
 @click.option("--out", type=click.Path(), help="Folder for the files.  [default: the model's]")
 @click.option("--name", help="Name of the instrument.  [default: the run's]")
 @click.option("--sounds", type=click.Path(),
-              help="Recordings: a sampler's bank, or what a samplernn's notes start from."
+              help="Recordings: a sampler's bank, what a samplernn's notes start from, or"
+              " sounds for an inr's encoder."
               "  [default: the training data]")  # fmt: skip
 @click.option("--max-seconds", type=float,
               help="Of each recording.  [default: 10; samplernn: 600]")  # fmt: skip

@@ -37,7 +37,8 @@ class INRTrainConfig(TrainConfig):
         use_multi_gpu: use all GPUs.
         double: compute in float64.
         latent_descent_steps: steps of a latent's descent within a step of training.
-        latent_lr: rate of the latents' descent; its k-th step has the rate latent_lr / k.
+        latent_lr: rate of the latents' descent, whose k-th step has the rate latent_lr / k; 0.00001
+            unless given where latents are joined to sine layers (`siren`, `pi-gan_concat_…`).
         second_order: whether the network's gradient goes through the latents' descent.
         samples_per_datapoint: points of a sound per step, at most all of them.
         sample_even: whether points lie on a comb with a random phase, otherwise anywhere.

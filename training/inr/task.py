@@ -110,11 +110,19 @@ class INRTask(Task):
                 objective,
                 self.model.latents[batch.items],
                 steps=self.settings.latent_descent_steps,
-                rate=self.settings.latent_lr,
+                rate=self._latent_rate(len(batch.items)),
                 second_order=self.settings.second_order,
             )
         self._found, self._measured = (batch.items, z), found
         return total, {"loss": total, **found}
+
+    def _latent_rate(self, rows: int) -> float:
+        """The rate at which latents descend the loss of a batch, which is a mean over its rows.
+
+        So a latent moves by its own gradient / batch_size, whether the batch is full or there are
+        fewer sounds than that.
+        """
+        return self.settings.latent_lr * rows / self.settings.batch_size
 
     def _between(self, batch: Batch) -> list[Tensor]:
         """The latents of mixtures, between those of their two sounds."""
@@ -167,7 +175,7 @@ class INRTask(Task):
         self._found = None
         if self.model.encoder is None:
             s = self.settings
-            z = last_step(z, steps=s.latent_descent_steps, rate=s.latent_lr)
+            z = last_step(z, steps=s.latent_descent_steps, rate=self._latent_rate(len(index)))
         table = self.model.latents
         index, z = index.to(table.device), z.detach().to(table.dtype)
         if self.trainer.world_size > 1:

@@ -69,7 +69,7 @@ def test_latents_are_those_of_the_encoder(tmp_path: Path, recordings: Path) -> N
 def test_an_instrument_of_them(tmp_path: Path, recordings: Path) -> None:
     model = write_model(tmp_path / "run")
     (file,) = export_model(model, sounds=recordings, name="others", out=tmp_path)
-    manifest = read_instrument(file.path)[0]
+    manifest = read_instrument(file.path)[1]
     assert manifest.provenance["encoded"]["files"] == 3
     assert set(manifest.sounds) == {"flute", "pipe"}
 

@@ -46,9 +46,11 @@ def resolve_configs(
     start: dict[str, Any] = {}
     if preset:
         start = {**config_to_dict(row.presets[preset]), **TRAINING[family].presets.get(preset, {})}
-    layers = (base or {}, start, _flat(read_yaml(file) if file else {}), flags)
-    values = _merged(layers, TRAINING[family].instead)
     names = {f.name for f in fields(row.config)}
+    # A file may be the config.yaml of another run, whose recordings decided these.
+    foreign = names & TRAINING[family].hidden
+    said = {k: v for k, v in _flat(read_yaml(file) if file else {}).items() if k not in foreign}
+    values = _merged((base or {}, start, said, flags), TRAINING[family].instead)
     training = {k: v for k, v in values.items() if k not in names}
     settings = TRAINING[family].config
     known = names | {f.name for f in fields(settings)}

@@ -3,7 +3,9 @@
 - `errors`: `SynthError` and its branches; errors as one line, and from another process.
 - `control`: `Control`, one thing that can be moved.
 - `manifest`: `Manifest`, what an instrument file says of itself.
-- `audio`: audio files in and out; `reading`: mixed and resampled as a model takes them.
+- `audio`: audio files in and out; `reading`: mixed and resampled as a model takes them;
+  `recordings`: read in blocks and judged, so that all parts leave out the same files.
+- `naming`: sound and key out of a file's name.
 - `files`: files that are whole or absent.
 - `config`: checked dataclass configs from defaults, YAML and flags.
 """
@@ -29,6 +31,7 @@ from synth.contract.errors import (
 )
 from synth.contract.files import remove_leftovers, write_bytes
 from synth.contract.manifest import FORMAT_VERSION, METADATA_KEY, Manifest, TensorSpec
+from synth.contract.naming import NoteName, parse_name
 
 __all__ = [
     "FORMAT_VERSION",
@@ -40,6 +43,7 @@ __all__ = [
     "DeviceError",
     "Manifest",
     "ModelFileError",
+    "NoteName",
     "ProtocolError",
     "SynthError",
     "TensorSpec",
@@ -49,6 +53,7 @@ __all__ = [
     "error_named",
     "find_audio",
     "one_line",
+    "parse_name",
     "read_audio",
     "read_yaml",
     "remove_leftovers",

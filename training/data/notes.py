@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from synth.contract import parse_name
 from synth.dsp import pitch_track
 from training.data.library import Array, Clip
 
 UNKNOWN = -1.0
-# `vibraphone_60_100` as the recipe writes it, and `guitar_acoustic_010-060-100` of NSynth.
-_NAMES = (
-    re.compile(r"(?P<name>.+)_(?P<key>\d{1,3})_(?P<velocity>\d{1,3})"),
-    re.compile(r"(?P<name>.+_\d{3})-(?P<key>\d{3})-(?P<velocity>\d{3})"),
-)
 _MOMENTS_PER_SECOND = 20
 _STEADY = 0.5  # semitones at most between the quartiles of a note's pitch
 _VOICED = 0.3  # share of the moments that need a pitch: a note may die away early
@@ -45,11 +40,8 @@ def label_of(clip: Clip, sample_rate: int) -> Label:
 
 def named(path: Path) -> Label | None:
     """The label that the name of a file tells; None where it tells no key."""
-    for pattern in _NAMES:
-        found = pattern.fullmatch(path.stem)
-        if found and max(int(found["key"]), int(found["velocity"])) <= 127:
-            return Label(found["name"], float(found["key"]))
-    return None
+    sound, key = parse_name(path.stem)
+    return None if key is None else Label(sound, float(key))
 
 
 def heard(audio: Array, sample_rate: int) -> float:

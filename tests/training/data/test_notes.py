@@ -60,3 +60,9 @@ def test_only_where_the_name_is_silent_is_a_sound_listened_to(tmp_path: Path) ->
     name, key = label_of(unnamed, RATE)
     assert name == "bell"
     assert key == pytest.approx(69, abs=0.02)
+
+
+def test_the_sampler_and_the_coordinate_network_read_names_alike() -> None:
+    """Three notes of one sound are one timbre, as they are one sound over the sampler's keys."""
+    labels = [named(Path(f"cello_{note}.wav")) for note in ("A2", "A3", "A4")]
+    assert labels == [("cello", 45), ("cello", 57), ("cello", 69)]

@@ -155,9 +155,10 @@ def _open_run(folder: Path, cache: Path | None) -> _Run:
         raise ModelFileError(
             f"{path}: can't be read ({one_line(error, 100)}); train on with --resume"
         ) from None
-    found, learned = plan.library.fingerprint(), package.provenance.get("data", {})
+    learned = package.provenance.get("data", {}).get("fingerprint")
     sounds = reporting.sounds(package.config)
-    if len(plan.learned) != sounds or learned.get("fingerprint", found) != found:
+    known = learned is None or plan.library.is_known_as(str(learned))
+    if len(plan.learned) != sounds or not known:
         raise DataError(
             f"{folder}: the recordings in {plan.data} are not those that it learned; put them back"
         )

@@ -41,7 +41,7 @@ def open_folder(plan: AnyPlan, out: Path, resume: bool, console: Console) -> Che
         require_same_run(
             found, plan.family, summary["model"], summary["training"], plan.training.RESUMABLE
         )
-        if found.data != plan.library.fingerprint():
+        if not plan.library.is_known_as(found.data):
             raise ConfigError(f"data: {plan.data} is not what the run in {out} learned from")
         if found.step >= plan.training.steps:
             raise ConfigError(

@@ -50,7 +50,8 @@ def plan_as_dict(plan: AnyPlan) -> dict[str, Any]:
 
 
 def data_summary(plan: AnyPlan) -> dict[str, Any]:
-    """The recordings, JSON-ready: files, seconds, held-out files, rejected ones and why."""
+    """The recordings, JSON-ready: files, seconds, held-out files, rejected ones and why, and kinds
+    of audio that were skipped."""
     rate = plan.library.sample_rate
     return {
         "path": plan.data,
@@ -60,5 +61,6 @@ def data_summary(plan: AnyPlan) -> dict[str, Any]:
         "held_out_seconds": round(sum(c.frames for c in plan.held_out) / rate, 2),
         "held_out_files": [c.source.name for c in plan.held_out],
         "rejected": [{"file": f, "reason": r} for f, r in plan.library.rejected],
+        "skipped": plan.library.skipped,
         "fingerprint": plan.library.fingerprint(),
     }

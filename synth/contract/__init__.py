@@ -5,6 +5,7 @@
 - `manifest`: `Manifest`, what an instrument file says of itself.
 - `audio`: audio files in and out; `reading`: mixed and resampled as a model takes them;
   `recordings`: read in blocks and judged, so that all parts leave out the same files.
+- `places`: of recordings, written down in one run and found again in another.
 - `naming`: sound and key out of a file's name.
 - `files`: files that are whole or absent.
 - `config`: checked dataclass configs from defaults, YAML and flags.

@@ -42,7 +42,10 @@ def open_folder(plan: AnyPlan, out: Path, resume: bool, console: Console) -> Che
             found, plan.family, summary["model"], summary["training"], plan.training.RESUMABLE
         )
         if not plan.library.is_known_as(found.data):
-            raise ConfigError(f"data: {plan.data} is not what the run in {out} learned from")
+            raise ConfigError(
+                f"data: {plan.data} is not what the run in {out} learned from; name its recordings"
+                " as DATA, or choose another --out"
+            )
         if found.step >= plan.training.steps:
             raise ConfigError(
                 f"steps is {plan.training.steps}; the run in {out} has done"

@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from synth.contract import ConfigError, find_audio, parse_name
-from synth.contract.reading import read_audio_as
+from synth.contract import ConfigError, find_audio, parse_name, read_recording
 from synth.dsp import steady_key
 from synth.models.inr import INR
 from synth.models.inr.unheard import with_sounds
@@ -45,7 +44,7 @@ def encoded_sounds(package: Package, sounds: str | Path) -> Package:
     table = np.zeros((len(files), length), np.float32)
     names, keys = [], []
     for row, file in zip(table, files, strict=True):
-        audio = read_audio_as(file, rate, allow_silence=False)[0]
+        audio = read_recording(file, rate, 1, seconds=length / rate)[0]
         row[: min(length, len(audio))] = audio[:length]
         name, key = parse_name(file.stem)
         names.append(name)

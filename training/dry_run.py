@@ -77,6 +77,7 @@ def as_text(report: dict[str, Any]) -> str:
         f" {data['held_out_seconds']:.1f} s held out)",
     ]
     lines += [f"  rejected: {r['reason']}" for r in data["rejected"]]
+    lines += [f"  skipped: {data['skipped']}"] if data["skipped"] else []
     lines += [f"  {note}" for note in report["notes"]]
     lines += [
         f"parameters: {report['parameters']}",

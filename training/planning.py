@@ -9,7 +9,7 @@ from typing import Any
 
 from synth.contract import ConfigError, config_from_dict, config_to_dict, read_yaml
 from synth.models import FAMILIES
-from training.data.datasets.place import locate
+from training.data.datasets.place import found_again_data, locate, written
 from training.data.library import build_library
 from training.families import TRAINING
 from training.run.config import TrainConfig
@@ -88,11 +88,13 @@ def plan_run(
 
     Raises:
         ConfigError: see `resolve_configs`; no data given; nothing to resume in `resume_from`.
-        DataError: see `make_plan`.
+        DataError: see `make_plan`; or the data of the run that is resumed were moved.
     """
     stored = stored_run(resume_from) if resume_from else {}
     model, training = resolve_configs(family, preset, file, flags or {}, _flat(stored))
-    data = data or stored.get("data") or TRAINING[family].data or None
+    if data is None and resume_from is not None and stored.get("data"):
+        data = found_again_data(str(stored["data"]), resume_from)
+    data = data or TRAINING[family].data or None
     if data is None:
         raise ConfigError("no data given; name an audio file or a folder of them")
     plan = make_plan(family, model, training, data, cache=cache, on_file=on_file)
@@ -144,12 +146,13 @@ def make_plan(
     library = build_library(
         locate(data), model.sample_rate, model.audio_channels, cache=cache, on_file=on_file
     )
-    found = TRAINING[family].parts().arrange(model, training, str(data), library)
+    data = written(data)
+    found = TRAINING[family].parts().arrange(model, training, data, library)
     return Plan(
         family,
         found.model,
         found.training or training,
-        str(data),
+        data,
         found.library,
         found.learned,
         found.held_out,

@@ -224,6 +224,8 @@ def _run(
         return 0
     for file, reason in plan.library.rejected:
         click.echo(f"left out: {reason if file in reason else f'{file}: {reason}'}", err=True)
+    if plan.library.skipped:
+        click.echo(f"left out: {plan.library.skipped}", err=True)
     folder = TRAINING[family].folder
     out = out or (folder(plan) if folder else None)
     assert out is not None  # noqa: S101 - judged above

@@ -28,7 +28,7 @@ class Checkpoint:
         step: steps done.
         family: key of the table of families.
         model, training: configs as plain data.
-        data: fingerprint of the recordings.
+        data: fingerprint of the recordings, see `Library.is_known_as`.
         weights: state dictionary of the model; optimizer: that of the optimiser.
         best: lowest score of an evaluation so far, infinite before the first one.
         unimproved: number of evaluations since then.

@@ -125,8 +125,11 @@ def _require_fitting(plan: AnyPlan, resumed: Resumed, found: Checkpoint) -> None
     require_same_run(
         found, plan.family, summary["model"], summary["training"], plan.training.RESUMABLE
     )
-    if found.data != plan.library.fingerprint():
-        raise ConfigError(f"data: {plan.data} is not what the run in {out} learned from")
+    if not plan.library.is_known_as(found.data):
+        raise ConfigError(
+            f"data: {plan.data} is not what the run in {out} learned from; name its recordings as"
+            " DATA, or choose another --out"
+        )
     if found.step >= plan.training.steps:
         raise ConfigError(
             f"steps is {plan.training.steps}; the run in {out} has done"

@@ -23,7 +23,7 @@ def test_each_flag_is_explained_beside_its_default(family: str) -> None:
         if isinstance(option, click.Option):
             said, _, default = (option.help or "").partition("  [")
             assert re.search(r"[A-Za-z]{3}.*\S", said), f"{option.opts[0]} is not explained"
-            assert not re.match(r"(Of|Between|By) ", said) or " " in said[3:], option.opts[0]
+            assert not re.match(r"(Of|Between|By|See) ", said), f"{option.opts[0]}: {said}"
             if default:
                 assert re.fullmatch(r"(run|model); .+\]", default), option.opts[0]
     helped = CliRunner().invoke(family_command(family), ["--help"])

@@ -55,7 +55,7 @@ class INRTrainConfig(TrainConfig):
             without progress; "cosine", half a cosine down to `final_rate` of it at the last step;
             "constant".
         final_rate: share of the learning rate at the end of the schedule "cosine".
-        prog_weight_decay_factor: by which the weight decay is divided every
+        prog_weight_decay_factor: number by which the weight decay is divided every
             `prog_weight_decay_every` epochs.
         prog_weight_decay_every: epochs after which the weight decay is divided by
             `prog_weight_decay_factor`, 0: never.

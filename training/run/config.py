@@ -21,9 +21,9 @@ class TrainConfig:
         batch_size: clips per step and device.
         seed: seed of weights, batches and the held-out split.
         learning_rate: the highest learning rate of the run.
-        beta1: share that AdamW's mean of the gradients keeps at a step.
-        beta2: share that AdamW's mean of the squared gradients keeps at a step.
-        weight_decay: weight decay of AdamW.
+        beta1: share that the optimiser's mean of the gradients keeps at a step.
+        beta2: share that the optimiser's mean of the squared gradients keeps at a step.
+        weight_decay: share by which AdamW shrinks the weights at a step, times the learning rate.
         clip_norm: largest norm of the whole gradient; a longer one is scaled down to it.
         held_out: share of the files that is kept for evaluation; of an only file, its end.
         eval_every: steps between evaluations; there is one after the last step in any case.
@@ -32,8 +32,8 @@ class TrainConfig:
         patience: number of evaluations in a row, none better than the best, after which the run
             ends; 0: never.
         keep_checkpoints: number of checkpoints, the newest, that stay in the folder, 0: all.
-        precision: of the products in a step: "32", "bf16-mixed", or "auto", which is bf16-mixed on
-            a CPU that multiplies bfloat16 and 32 elsewhere.
+        precision: format of the products in a step: "32", "bf16-mixed", or "auto", which is
+            bf16-mixed on a CPU that multiplies bfloat16 and 32 elsewhere.
         fast: compute a step in the way that suits the device, not layer by layer.
         accelerator: where it is computed: "cpu", "gpu", "mps" or "auto", the fastest there is.
         devices: number of accelerators on each node, 0: all.

@@ -16,7 +16,7 @@ class CodecConfig:
     """Shape of a SoundStream-like codec. Every field changes the model.
 
     Args:
-        sample_rate: of the audio in Hz, 16000 … 48000.
+        sample_rate: samples per second of the audio, in Hz, 16000 … 48000.
         audio_channels: 1 (mono) or 2 (stereo).
         channels: width of the first level; doubles at each stride, up to `max_channels`.
         strides: downsampling of each level, encoder order; their product is the hop, at most 16384.

@@ -22,7 +22,7 @@ class INRConfig:
             "wavegan", see `ARCHITECTURES`.
         meta_architecture: where latents come from: "autodecoder" (descent, into a table) or
             "autoencoder" (an encoder).
-        sample_rate: Hz of the sounds, 8000 … 48000.
+        sample_rate: samples per second of the sounds, in Hz, 8000 … 48000.
         audio_length: samples of one sound, 256 … 480000; `wavegan` makes exactly 16000.
         num_latent: size of a latent, 1 … 4096.
         first_omega_0: frequency scale of the first layer, 0.001 … 1000000; `wavegan` and `im-net`

@@ -17,7 +17,7 @@ class SampleRNNConfig:
     """Shape of a SampleRNN. Every field changes the model or what it is fed with.
 
     Args:
-        sample_rate: of the audio in Hz, 8000 … 48000.
+        sample_rate: samples per second of the audio, in Hz, 8000 … 48000.
         quantization: levels of a sample, 3 … 4096.
         encoding: spacing of the levels: "linear", "mu-law" or "a-law".
         frame_sizes: one number per tier, lowest tier first: the first counts samples, each further

@@ -190,9 +190,9 @@ class Keeper(L.Callback):
                 )
 
     def _save(self) -> None:
+        self._require_finite()
         if self._optimizer is None:
             return
-        self._require_finite()
         plan = self._plan
         checkpoint = Checkpoint(
             step=self._task.step,

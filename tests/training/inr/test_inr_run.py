@@ -306,3 +306,11 @@ def test_pictures_reach_every_logger(sines: Path, tmp_path: Path) -> None:
     names = {f"{kind}_{row}" for kind in ("reconstruction", "overlay") for row in (0, 2)}
     assert {step: set(pictures) for step, pictures in shown.items()} == {3: names, 4: names}
     assert all(head == b"\x89PNG" for p in shown.values() for head in p.values())
+
+
+def test_the_last_evaluation_is_in_the_figures(sines: Path, tmp_path: Path) -> None:
+    given = rig.arguments(sines, tmp_path / "run", steps="5", log_every="50")
+    done = training_rig.run(given, tmp_path / "log")
+    assert done.wait() == 0, done.said
+    rows = training_rig.rows(tmp_path / "run")
+    assert [step for step, row in rows.items() if row["eval_mse"] and row["loss"]] == [3, 5]

@@ -126,7 +126,16 @@ EXPORT: dict[str, FamilyExport] = {
             Form(
                 "generator",
                 {"onnx": _inr_generator, "torchscript": _inr_generator_script},
-                (replace(WEIGHTS, formats=("onnx",)), SAMPLE_RATE),
+                (
+                    replace(
+                        SOUNDS,
+                        help="recordings that an autoencoder encodes (file or folder)",
+                        default_help="the sounds it has learned",
+                        from_package=None,
+                    ),
+                    replace(WEIGHTS, formats=("onnx",)),
+                    SAMPLE_RATE,
+                ),
             ),
         )
     ),

@@ -15,7 +15,13 @@ from training.run.config import TrainConfig
 from training.run.family import Span
 from training.run.plan import AnyPlan, data_summary, plan_as_dict
 from training.run.task import Task
-from training.run.trainer import build_task, fit, make_trainer, step_precision
+from training.run.trainer import (
+    build_task,
+    fit,
+    make_trainer,
+    require_devices,
+    step_precision,
+)
 
 MEASURED_STEPS = 2
 LONG = 16
@@ -27,11 +33,15 @@ def dry_run_report(plan: AnyPlan) -> dict[str, Any]:
     Args:
         plan: of the run.
 
+    Raises:
+        DeviceError: the accelerator that is asked for isn't there.
+
     Returns:
         `config`, `data`, `notes`, `parameters`, `parameter_bytes`, and `step` with `seconds`,
         `audio_seconds`, `total_hours`, `device`, `precision`.
     """
     settings = plan.training
+    require_devices(settings)
     if settings.threads:
         torch.set_num_threads(settings.threads)
     parts = TRAINING[plan.family].parts()
@@ -67,6 +77,7 @@ def as_text(report: dict[str, Any]) -> str:
         f" {data['held_out_seconds']:.1f} s held out)",
     ]
     lines += [f"  rejected: {r['reason']}" for r in data["rejected"]]
+    lines += [f"  skipped: {data['skipped']}"] if data["skipped"] else []
     lines += [f"  {note}" for note in report["notes"]]
     lines += [
         f"parameters: {report['parameters']}",

@@ -9,17 +9,25 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from training.codec.config import CodecTrainConfig
 from training.inr.config import INRTrainConfig, run_folder
 from training.inr.presets import PRESETS as INR_PRESETS
+from training.inr.presets import fitting as inr_fitting
 from training.run.config import TrainConfig
 from training.samplernn.config import SampleRNNTrainConfig
 
 if TYPE_CHECKING:
     from training.run.family import Parts, Reporting
     from training.run.plan import Plan
+
+
+Fitting: TypeAlias = Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]]
+
+
+def _as_it_is(preset: Mapping[str, Any], values: Mapping[str, Any]) -> Mapping[str, Any]:
+    return preset
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,8 @@ class FamilyTraining:
             reported.
         aliases: further names of flags by field, of DATA by "data".
         presets: settings of the run that belong to a preset of the model.
+        fitting: (preset, all settings so far) -> what of the preset the settings have a use for,
+            and values that suit them where nobody gives others.
         hidden: fields of the two configs that have no flag: the data decide them, or nothing does.
         instead: settings that stand for another one: a value for the first, given later than one
             for the second, takes its place.
@@ -47,6 +57,7 @@ class FamilyTraining:
     report: Callable[[], Reporting[Any, Any]] | None = None
     aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    fitting: Fitting = _as_it_is
     hidden: frozenset[str] = frozenset()
     instead: Mapping[str, str] = field(default_factory=dict)
     data: str = ""
@@ -98,6 +109,7 @@ TRAINING: dict[str, FamilyTraining] = {
             "multiscale_stft": ("multiscale_STFT",),
         },
         presets=INR_PRESETS,
+        fitting=inr_fitting,
         hidden=frozenset({"sounds", "names", "keys", "held_out", "fast"}),
         instead={"num_epochs": "steps"},
         data="SPEECHCOMMANDS",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from synth.contract import ConfigError, config_from_dict, config_to_dict, read_yaml
 from synth.models import FAMILIES
-from training.data.datasets.place import locate
+from training.data.datasets.place import found_again_data, locate, written
 from training.data.library import build_library
 from training.families import TRAINING
 from training.run.config import TrainConfig
@@ -46,9 +46,14 @@ def resolve_configs(
     start: dict[str, Any] = {}
     if preset:
         start = {**config_to_dict(row.presets[preset]), **TRAINING[family].presets.get(preset, {})}
-    layers = (base or {}, start, _flat(read_yaml(file) if file else {}), flags)
-    values = _merged(layers, TRAINING[family].instead)
     names = {f.name for f in fields(row.config)}
+    # A file may be the config.yaml of another run, whose recordings decided these.
+    foreign = names & TRAINING[family].hidden
+    said = {k: v for k, v in _flat(read_yaml(file) if file else {}).items() if k not in foreign}
+    stored = base or {}
+    fitted = TRAINING[family].fitting(start, {**start, **stored, **said, **flags})
+    start = {name: v for name, v in fitted.items() if name in start or name not in stored}
+    values = _merged((stored, start, said, flags), TRAINING[family].instead)
     training = {k: v for k, v in values.items() if k not in names}
     settings = TRAINING[family].config
     known = names | {f.name for f in fields(settings)}
@@ -83,14 +88,30 @@ def plan_run(
 
     Raises:
         ConfigError: see `resolve_configs`; no data given; nothing to resume in `resume_from`.
-        DataError: see `make_plan`.
+        DataError: see `make_plan`; or the data of the run that is resumed were moved.
     """
     stored = stored_run(resume_from) if resume_from else {}
     model, training = resolve_configs(family, preset, file, flags or {}, _flat(stored))
-    data = data or stored.get("data") or TRAINING[family].data or None
+    if data is None and resume_from is not None and stored.get("data"):
+        data = found_again_data(str(stored["data"]), resume_from)
+    data = data or TRAINING[family].data or None
     if data is None:
         raise ConfigError("no data given; name an audio file or a folder of them")
-    return make_plan(family, model, training, data, cache=cache, on_file=on_file)
+    plan = make_plan(family, model, training, data, cache=cache, on_file=on_file)
+    typed = _typed(family, file, flags or {})
+    idle = TRAINING[family].parts().idle(plan.model, plan.training)
+    notes = [f"{name} changes nothing: {why}" for name, why in idle.items() if name in typed]
+    return replace(plan, notes=(*plan.notes, *notes))
+
+
+def _typed(family: str, file: str | Path | None, flags: Mapping[str, Any]) -> set[str]:
+    """Names of the settings that somebody gave: flags, and lines of a file that aren't defaults."""
+    usual = {
+        f.name: f.default for cls in (FAMILIES[family].config, TRAINING[family].config)
+        for f in fields(cls)
+    }  # fmt: skip
+    lines = _flat(read_yaml(file)) if file else {}
+    return {*flags, *(name for name, value in lines.items() if value != usual.get(name))}
 
 
 def stored_run(out: Path) -> dict[str, Any]:
@@ -125,12 +146,13 @@ def make_plan(
     library = build_library(
         locate(data), model.sample_rate, model.audio_channels, cache=cache, on_file=on_file
     )
-    found = TRAINING[family].parts().arrange(model, training, str(data), library)
+    data = written(data)
+    found = TRAINING[family].parts().arrange(model, training, data, library)
     return Plan(
         family,
         found.model,
         found.training or training,
-        str(data),
+        data,
         found.library,
         found.learned,
         found.held_out,

@@ -1,13 +1,12 @@
 """A folder of recordings becomes the `SoundBank` of a sampler.
 
-Files named `<sound>_<pitch>.wav` make one sound over the keyboard. The pitch is a note name (`C4`,
-`F#3`, `Bb2`) or a MIDI key of three digits (`060`; in `take_2` the number belongs to the name). A
-file without a pitch is a sound of its own, played as recorded at key 60 and transposed around it.
+The name of a file says its sound and its key (see `parse_name`); files of one sound are laid over
+the keyboard. A file whose name says no key is a sound of its own, played as recorded at key 60 and
+transposed around it.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from torch import Tensor
 
 from export.codec.pitch_deviation import measure_cents
 from export.recordings import to_channels
-from synth.contract import ConfigError, DataError, read_audio
+from synth.contract import ConfigError, DataError, parse_name, read_audio
 from synth.models.codec import Codec
 from synth.models.codec.sampler import SoundBank
 
@@ -27,8 +26,6 @@ NEUTRAL_KEY = 60
 IN_TUNE_CENTS = 2.0
 LOOP_SEARCH = 2048  # frames that are compared with each other, at most
 REACH = 6  # semitones that an entry is transposed beyond the lowest and highest recorded key
-_NOTE = re.compile(r"^(?P<sound>.+?)[_\-\s](?:(?P<note>[A-Ga-g][#b]?-?\d)|(?P<number>\d{3}))$")
-_STEPS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 
 
 @dataclass(frozen=True)
@@ -46,28 +43,6 @@ class Entry:
     key: int | None
     latents: Tensor
     cents: float = 0.0
-
-
-def parse_name(stem: str) -> tuple[str, int | None]:
-    """Sound and MIDI key (C4 = 60) out of a file name.
-
-    Args:
-        stem: the name without its suffix.
-
-    >>> parse_name("violin_F#3"), parse_name("gong_048"), parse_name("door")
-    (('violin', 54), ('gong', 48), ('door', None))
-    """
-    match = _NOTE.match(stem)
-    if not match:
-        return stem, None
-    if match["number"]:
-        key = int(match["number"])
-        return (match["sound"], key) if key <= 127 else (stem, None)
-    note = match["note"]
-    accidental = {"#": 1, "b": -1}.get(note[1], 0)
-    octave = int(note[2:] if accidental else note[1:])
-    key = _STEPS[note[0].lower()] + accidental + 12 * (octave + 1)
-    return (match["sound"], key) if 0 <= key <= 127 else (stem, None)
 
 
 def encode_files(model: Codec, files: Sequence[Path], max_seconds: float) -> list[Entry]:

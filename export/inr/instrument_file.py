@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from export.inr.torchscript import export_script
+from export.inr.unheard_sounds import encoded_sounds
 from export.manifest import describe
 from export.onnx.instrument_graph import export_onnx
 from export.onnx.int8 import integer_weights
@@ -33,13 +34,16 @@ def generator_onnx(
     Args:
         package: of the family inr.
         name: of the instrument.
-        options: `sample_rate` of the output in Hz, None: that of the training; `weights`, "fp32" or
-            "int8", of which the manifest says how far the sounds are from fp32 (`snr_db`).
+        options: `sounds`, recordings that an autoencoder encodes in place of those it has learned,
+            or None; `sample_rate` of the output in Hz, None: that of the training; `weights`,
+            "fp32" or "int8", of which the manifest says how far the sounds are from fp32
+            (`snr_db`).
 
     Raises:
         ConfigError: the architecture can't be played, or not in int8.
         ModelFileError: the file plays something else.
     """
+    package = _with_sounds(package, options)
     instrument = _instrument(package, options)
     manifest = describe(instrument, name, package.family, package.provenance)
     if options["weights"] != "int8":
@@ -58,14 +62,20 @@ def generator_torchscript(
 
     Args:
         package, name: as for `generator_onnx`.
-        options: `sample_rate`.
+        options: `sounds` and `sample_rate`.
 
     Raises:
         ConfigError: the architecture can't be played.
         ModelFileError: the file plays something else.
     """
+    package = _with_sounds(package, options)
     instrument = _instrument(package, options)
     return export_script(instrument, describe(instrument, name, package.family, package.provenance))
+
+
+def _with_sounds(package: Package, options: Mapping[str, Any]) -> Package:
+    sounds = options["sounds"]
+    return package if sounds is None else encoded_sounds(package, sounds)
 
 
 def _instrument(package: Package, options: Mapping[str, Any]) -> INRInstrument:

@@ -75,11 +75,26 @@ class Request:
             require_within("length", self.length, 0.01, 3600.0)
             require_within("num times length", self.rows * self.length, 0.0, MAX_SECONDS)
         require_within("prime_offset", self.prime_offset, 0.0, 24 * 3600.0)
+        self._require_use()
         require_one_of("device", self.device, DEVICES)
         if len(self.drawing.temperature) not in (1, self.rows):
             raise ConfigError(
                 f"{len(self.drawing.temperature)} temperatures for {self.rows} sounds; give one,"
                 " or one for each"
+            )
+
+    def _require_use(self) -> None:
+        """Raise `ConfigError` for settings that change nothing without another one."""
+        if self.prime_offset and self.prime is None:
+            raise ConfigError(
+                f"--prime-offset is {self.prime_offset} and there is no --prime; name the recording"
+                " to go on from, or leave it out"
+            )
+        drawing = self.drawing
+        if not any(drawing.temperature) and (drawing.top_k, drawing.top_p) != (0, 1.0):
+            raise ConfigError(
+                f"--top-k is {drawing.top_k} and --top-p {drawing.top_p}; at a --temperature of 0"
+                " the most likely sample is taken anyway, leave them out"
             )
 
     @property

@@ -21,6 +21,8 @@ class ReportCommand(click.Command):
 
 @click.command(cls=ReportCommand)
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--data", type=click.Path(path_type=Path),
+              help="Their recordings, if moved.  [default: where each found them]")  # fmt: skip
 @click.option("--sounds", default=0, type=click.IntRange(min=0),
               help="At most so many sounds of each run; 0 is all.")  # fmt: skip
 @click.option("--cdpam/--no-cdpam", default=None,
@@ -30,6 +32,7 @@ class ReportCommand(click.Command):
 @click.option("--markdown", is_flag=True, help="Print tables of Markdown.")
 def report(
     runs: tuple[Path, ...],
+    data: Path | None,
     sounds: int,
     cdpam: bool | None,
     cache: Path | None,
@@ -49,7 +52,12 @@ def report(
     if as_json and markdown:
         raise click.UsageError("--json and --markdown are two forms of the same; leave one out")
     rows = measure(
-        runs, sounds=sounds, cdpam=cdpam, cache=cache, say=lambda text: click.echo(text, err=True)
+        runs,
+        data=data,
+        sounds=sounds,
+        cdpam=cdpam,
+        cache=cache,
+        say=lambda text: click.echo(text, err=True),
     )
     if as_json:
         click.echo(json.dumps(as_data(rows), indent=2))

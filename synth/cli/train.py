@@ -12,6 +12,8 @@ from typing import Any
 
 import click
 
+from synth.cli.descriptions import descriptions
+
 
 class FamilyGroup(click.Group):
     """One sub-command per family, built when asked for, so that `synth --help` needs no torch."""
@@ -65,7 +67,12 @@ def family_command(family: str) -> click.Command:
         ),
         click.Option(["-o", "--out"], type=click.Path(path_type=Path), help="Folder of the run."),
         click.Option(["--config"], type=click.Path(path_type=Path), help="YAML file of settings."),
-        click.Option(["--resume"], is_flag=True, help="Go on with the run in --out, exactly."),
+        click.Option(
+            ["--resume"],
+            metavar="[RUN]",
+            help="Go on with the run in --out, exactly, or with RUN: its folder, or one of its"
+            " checkpoints, which with --out is continued there.",
+        ),
         click.Option(["--dry-run"], is_flag=True, help="Show what would be done, train nothing."),
         click.Option(["--json", "as_json"], is_flag=True, help="With --dry-run: print JSON."),
         click.Option(["--cache"], type=click.Path(path_type=Path), help="Folder of decoded audio."),
@@ -82,7 +89,8 @@ def family_command(family: str) -> click.Command:
 
 
 class _FamilyCommand(click.Command):
-    """Takes 0 and 1 after a switch, too: `--weight_norm 0` is `--no-weight-norm`."""
+    """Takes 0 and 1 after a switch, too: `--weight_norm 0` and `--weight_norm=0` are
+    `--no-weight-norm`. A word after --resume is the run if it can be one, otherwise DATA."""
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
         switches = {
@@ -92,14 +100,28 @@ class _FamilyCommand(click.Command):
             for name in option.opts
             for no in option.secondary_opts
         }
+        placed = any(word.startswith(("-o", "--out")) for word in args)
         given: list[str] = []
         for word in args:
             last = _dashes(given[-1]) if given else ""
+            name, equals, value = word.partition("=")
             if word in ("0", "1") and last in switches:
                 given[-1] = switches[last] if word == "0" else last
+            elif equals and value in ("0", "1") and _dashes(name) in switches:
+                given.append(switches[_dashes(name)] if value == "0" else name)
+            elif last == "--resume" and not word.startswith("-"):
+                given[-1:] = ["--resume=" + word] if not placed or _is_run(word) else [last, word]
             else:
                 given.append(word)
+        # A bare --resume gets its empty value here, so that no other word becomes its value.
+        given = ["--resume=" if word == "--resume" else word for word in given]
         return super().parse_args(context, given)
+
+
+def _is_run(word: str) -> bool:
+    """Whether a word names the folder of a run or a checkpoint."""
+    path = Path(word)
+    return path.suffix == ".pt" or (path / "config.yaml").is_file()
 
 
 def _flags(names: Iterable[str]) -> list[str]:
@@ -114,7 +136,7 @@ def _dashes(token: str) -> str:
 def _options(
     cls: type[Any], label: str, aliases: Mapping[str, tuple[str, ...]], hidden: frozenset[str]
 ) -> list[click.Parameter]:
-    hints = typing.get_type_hints(cls)
+    hints, told = typing.get_type_hints(cls), descriptions(cls)
     return [
         click.Option(
             [
@@ -124,7 +146,7 @@ def _options(
             ],
             type=_kind(hints[f.name]),
             default=None,
-            help=f"[{label}; {_default(f)}]",
+            help=f"{told.get(f.name, '')}  [{label}; {_default(f)}]",
         )
         for f in fields(cls)
         if f.name not in hidden
@@ -141,7 +163,9 @@ def _kind(hint: Any) -> Any:
 
 def _default(field: Field[Any]) -> str:
     value = "" if field.default is MISSING else field.default
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return (",".join(map(str, value)) if isinstance(value, tuple) else str(value)) or "none"
 
 
 class _List(click.ParamType[tuple[Any, ...]]):
@@ -169,7 +193,7 @@ def _run(
     preset: str | None,
     out: Path | None,
     config: Path | None,
-    resume: bool,
+    resume: str | None,
     dry_run: bool,
     as_json: bool,
     cache: Path | None,
@@ -178,18 +202,21 @@ def _run(
     from training.dry_run import as_text, dry_run_report
     from training.families import TRAINING
     from training.planning import plan_run
+    from training.run.folder import find_resumed
     from training.train import train as train_plan
 
     if as_json and not dry_run:
         raise click.UsageError("--json goes with --dry-run")
     if data is not None and data_flag is not None:
         raise click.UsageError(f"DATA is given twice: {data} and --in {data_flag}; leave one out")
+    source = None if resume is None else find_resumed(resume, out)
+    out = out or (source.folder if source else None)
     needed = TRAINING[family].folder is None
-    if out is None and (resume or (needed and not dry_run)):
+    if out is None and needed and not dry_run:
         raise click.UsageError("--out is missing: the folder that the run is to be written to")
     plan = plan_run(
         family, data or data_flag, preset=preset, file=config, flags=flags, cache=cache,
-        resume_from=out if resume else None, on_file=_show_decoding,
+        resume_from=source.folder if source else None, on_file=_show_decoding,
     )  # fmt: skip
     if dry_run:
         report = dry_run_report(plan)
@@ -197,10 +224,12 @@ def _run(
         return 0
     for file, reason in plan.library.rejected:
         click.echo(f"left out: {reason if file in reason else f'{file}: {reason}'}", err=True)
+    if plan.library.skipped:
+        click.echo(f"left out: {plan.library.skipped}", err=True)
     folder = TRAINING[family].folder
     out = out or (folder(plan) if folder else None)
     assert out is not None  # noqa: S101 - judged above
-    stopped = train_plan(plan, out, resume=resume).stopped_by
+    stopped = train_plan(plan, out, resumed=source).stopped_by
     return {"SIGINT": 130, "SIGTERM": 143}.get(stopped, 0)
 
 

@@ -3,12 +3,23 @@
 - `errors`: `SynthError` and its branches; errors as one line, and from another process.
 - `control`: `Control`, one thing that can be moved.
 - `manifest`: `Manifest`, what an instrument file says of itself.
-- `audio`: audio files in and out; `reading`: mixed and resampled as a model takes them.
+- `audio`: audio files in and out; `reading`: mixed and resampled as a model takes them;
+  `recordings`: read in blocks and judged, so that all parts leave out the same files.
+- `places`: of recordings, written down in one run and found again in another.
+- `naming`: sound and key out of a file's name.
 - `files`: files that are whole or absent.
 - `config`: checked dataclass configs from defaults, YAML and flags.
 """
 
-from synth.contract.audio import AudioInfo, audio_info, find_audio, read_audio, write_audio
+from synth.contract.audio import (
+    AudioInfo,
+    FoundAudio,
+    audio_info,
+    find_audio,
+    read_audio,
+    search_audio,
+    write_audio,
+)
 from synth.contract.config import (
     config_from_dict,
     config_to_dict,
@@ -29,6 +40,8 @@ from synth.contract.errors import (
 )
 from synth.contract.files import remove_leftovers, write_bytes
 from synth.contract.manifest import FORMAT_VERSION, METADATA_KEY, Manifest, TensorSpec
+from synth.contract.naming import NoteName, parse_name
+from synth.contract.recordings import read_recording
 
 __all__ = [
     "FORMAT_VERSION",
@@ -38,8 +51,10 @@ __all__ = [
     "Control",
     "DataError",
     "DeviceError",
+    "FoundAudio",
     "Manifest",
     "ModelFileError",
+    "NoteName",
     "ProtocolError",
     "SynthError",
     "TensorSpec",
@@ -49,11 +64,14 @@ __all__ = [
     "error_named",
     "find_audio",
     "one_line",
+    "parse_name",
     "read_audio",
+    "read_recording",
     "read_yaml",
     "remove_leftovers",
     "require_one_of",
     "require_within",
+    "search_audio",
     "write_audio",
     "write_bytes",
 ]

@@ -6,6 +6,7 @@ Arrays are `[channels, frames]`, float32, nominal range -1 … 1.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,12 @@ from synth.contract.errors import DataError, one_line
 Audio = NDArray[np.float32]
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".w64", ".caf")
+# Audio by its suffix that is not read: it is counted and named, so that nobody misses it silently.
+OTHER_SUFFIXES = (
+    ".m4a", ".m4b", ".mp4", ".aac", ".aifc", ".au", ".snd", ".wma", ".mp2", ".mpc", ".ape", ".wv",
+    ".tta", ".tak", ".alac", ".amr", ".3gp", ".ac3", ".dts", ".mka", ".webm", ".weba", ".spx",
+    ".rf64", ".bwf", ".dsf", ".dff", ".voc", ".sd2", ".gsm", ".sph",
+)  # fmt: skip
 MAX_CHANNELS = 32
 MIN_RATE_HZ, MAX_RATE_HZ = 8_000, 192_000
 MAX_SECONDS = 24 * 3600
@@ -115,19 +122,73 @@ def write_audio(path: str | Path, audio: Audio, sample_rate: int, subtype: str =
         temporary.unlink(missing_ok=True)
 
 
+@dataclass(frozen=True)
+class FoundAudio:
+    """The audio under a folder.
+
+    Attributes:
+        files: that can be read, by suffix, sorted.
+        skipped: number of files of each other kind of audio, by suffix.
+    """
+
+    files: tuple[Path, ...]
+    skipped: dict[str, int]
+
+    def skipped_in_words(self) -> str:
+        """The kinds that were skipped, as one line; "" where there are none.
+
+        >>> FoundAudio((), {".au": 1, ".m4a": 12}).skipped_in_words()
+        '13 files of kinds that are not read (1 .au, 12 .m4a); convert them to .wav or .flac'
+        """
+        if not self.skipped:
+            return ""
+        total = sum(self.skipped.values())
+        kinds = ", ".join(f"{count} {suffix}" for suffix, count in sorted(self.skipped.items()))
+        files, them = ("file", "it") if total == 1 else ("files", "them")
+        kind = "a kind that is" if len(self.skipped) == 1 else "kinds that are"
+        return f"{total} {files} of {kind} not read ({kinds}); convert {them} to .wav or .flac"
+
+
 def find_audio(root: str | Path) -> list[Path]:
     """All audio files (by suffix) under a folder, sorted, or the file itself.
 
     Raises:
-        DataError: nothing there.
+        DataError: as `search_audio`.
+    """
+    return list(search_audio(root).files)
+
+
+def search_audio(root: str | Path) -> FoundAudio:
+    """The audio files under a folder, or the file itself, and what was skipped.
+
+    Raises:
+        DataError: nothing there that can be read; the message counts the kinds that can't.
     """
     root = Path(root)
     if root.is_file():
-        return [root]
+        return FoundAudio((root,), {})
     if not root.exists():
         raise DataError(f"{root}: no such file or folder")
-    named = (p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES)
-    found = sorted(p for p in named if not p.name.startswith(".") and p.is_file())
-    if not found:
-        raise DataError(f"{root}: no audio files ({', '.join(SUFFIXES)}) in this folder")
+    found = FoundAudio(*_sorted_out(root))
+    if not found.files:
+        skipped = found.skipped_in_words()
+        raise DataError(
+            f"{root}: no audio files ({', '.join(SUFFIXES)}) in this folder"
+            + (f", but {skipped}" if skipped else "")
+        )
     return found
+
+
+def _sorted_out(root: Path) -> tuple[tuple[Path, ...], dict[str, int]]:
+    files: list[Path] = []
+    skipped: Counter[str] = Counter()
+    for path in root.rglob("*"):
+        suffix = path.suffix.lower()
+        if suffix not in SUFFIXES + OTHER_SUFFIXES or path.name.startswith("."):
+            continue
+        if path.is_file():
+            if suffix in SUFFIXES:
+                files.append(path)
+            else:
+                skipped[suffix] += 1
+    return tuple(sorted(files)), dict(skipped)

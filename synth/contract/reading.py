@@ -15,16 +15,13 @@ import soxr
 from synth.contract.audio import Audio, read_audio
 
 
-def read_audio_as(
-    path: str | Path, sample_rate: int, channels: int = 1, *, allow_silence: bool = True
-) -> Audio:
+def read_audio_as(path: str | Path, sample_rate: int, channels: int = 1) -> Audio:
     """Read a whole file at another rate and with another number of channels.
 
     Args:
         path: audio file.
         sample_rate: Hz, of the result.
         channels: of the result, at least 1.
-        allow_silence: whether a file with a peak under -100 dBFS may be read.
 
     Returns:
         Float32 `[channels, frames]`; a file that is very short may leave no frame at a lower rate.
@@ -32,7 +29,7 @@ def read_audio_as(
     Raises:
         DataError: as `read_audio`.
     """
-    audio, rate = read_audio(path, allow_silence=allow_silence)
+    audio, rate = read_audio(path)
     return resampled(mixed(audio, channels), rate, sample_rate)
 
 

@@ -212,3 +212,20 @@ def test_numbers_are_needed(synth: Synth) -> None:
     done = synth("generate", "model.pt", "--temperature", "warm")
     assert done.code == 2
     assert "numbers with commas" in done.err
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        (("--prime-offset", 0.5), "--prime-offset is 0.5 and there is no --prime"),
+        (("--temperature", 0, "--top-k", 5), "--top-k is 5"),
+        (("--temperature", "0,0", "--top-p", 0.5), "--top-p 0.5"),
+    ],
+)
+def test_settings_that_change_nothing_are_refused(
+    synth: Synth, given: tuple[object, ...], named: str
+) -> None:
+    done = synth("generate", "model.pt", "--length", 0.1, *given)
+    assert done.code == 2
+    assert named in done.err
+    assert not Path("generated.wav").exists()

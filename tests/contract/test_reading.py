@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from synth.contract import DataError, write_audio
+from synth.contract import write_audio
 from synth.contract.reading import mixed, read_audio_as, resampled
 
 
@@ -52,10 +52,3 @@ def test_a_file_is_read_mixed_and_resampled(tmp_path: Path) -> None:
     assert made.shape == (1, 12_000)
     np.testing.assert_allclose(made[0, 500:-500], tone(1_000, 24_000)[500:-500] / 2, atol=2e-5)
     assert read_audio_as(tmp_path / "a.wav", 24_000, 2).shape == (2, 12_000)
-
-
-def test_silence_is_refused_where_it_is_not_wanted(tmp_path: Path) -> None:
-    write_audio(tmp_path / "a.wav", np.zeros((1, 16_000), np.float32), 16_000)
-    assert not read_audio_as(tmp_path / "a.wav", 16_000).any()
-    with pytest.raises(DataError, match="silent"):
-        read_audio_as(tmp_path / "a.wav", 16_000, allow_silence=False)

@@ -22,9 +22,11 @@ class CodecTrainConfig(TrainConfig):
         crop_seconds: length of a crop in seconds, rounded up to whole latent frames.
         warmup_steps: number of steps in which the learning rate rises linearly to its highest.
         final_rate: share of the learning rate at the last step, after half a cosine.
-        waveform_weight, mel_weight, commitment_weight: of the losses in the sum that is descended.
-        mel_windows: STFT windows in samples, powers of two, 16 … 16384.
-        mel_bins: bands of the long windows; short ones have window / 4.
+        waveform_weight: weight of the error of the samples in the loss.
+        mel_weight: weight of the mel distance in the loss.
+        commitment_weight: weight of the distance of latents to their codes in the loss.
+        mel_windows: STFT windows of the mel distance in samples, powers of two, 16 … 16384.
+        mel_bins: mel bands of the long windows; short ones have window / 4.
         save_every: steps between checkpoints.
         statistics_seconds: seconds of training audio from which the statistics of the latent space
             are taken.

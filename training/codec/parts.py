@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from synth.models.codec import Codec, CodecConfig
@@ -40,4 +40,9 @@ def _stream(plan: CodecPlan, span: Span) -> Iterable[Any]:
     return CropStream(crops, span.start, span.stop)
 
 
-CODEC = Parts(_arrange, _task, _stream, CodecReview, crop_frames)
+def _idle(model: CodecConfig, settings: CodecTrainConfig) -> Mapping[str, str]:
+    names = () if settings.mel_weight else ("mel_windows", "mel_bins")
+    return dict.fromkeys(names, "mel_weight is 0")
+
+
+CODEC = Parts(_arrange, _task, _stream, CodecReview, crop_frames, idle=_idle)

@@ -17,15 +17,16 @@ from training.run.schedules import half_cosine
 from training.run.task import Task
 
 
-def learning_rate_at(step: int, settings: CodecTrainConfig) -> float:
+def learning_rate_at(step: float, steps: int, settings: CodecTrainConfig) -> float:
     """The learning rate of a step: a linear rise, then half a cosine down to `final_rate` of it.
 
     Args:
-        step: 0 is the first; settings: of the run.
+        step: 0 is the first; steps: number that the schedule is made for.
+        settings: of the run.
     """
     if step < settings.warmup_steps:
         return settings.learning_rate * (step + 1) / settings.warmup_steps
-    rest = settings.steps - settings.warmup_steps
+    rest = steps - settings.warmup_steps
     share = half_cosine(step - settings.warmup_steps, rest, settings.final_rate)
     return settings.learning_rate * share
 
@@ -61,8 +62,8 @@ class CodecTask(Task):
         if self.settings.fast and self.device.type == "cpu":
             self._reconstruct = fast_codec(self.model)
 
-    def learning_rate(self, step: int) -> float:
-        return learning_rate_at(step, self.settings)
+    def learning_rate(self, step: float) -> float:
+        return learning_rate_at(step, self.pace.steps, self.settings)
 
     def measure(self, batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         output = self._reconstruct(batch)

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from synth.contract import DataError, find_audio
-from training.data.decode import Request
-from training.data.decoders import decode_all
+from synth.contract import DataError, search_audio
+from training.data.decode import Decoded, Request, cached_frames
+from training.data.decoders import Result, decode_all
+from training.data.identity import Remembered, fingerprint, former_name, stamp
 
-CACHE_VERSION = 1
+# What a look at recordings may cost where nothing is learned from them.
+GLANCE_SECONDS, GLANCE_AUDIO_SECONDS = 2.0, 30.0
 Array = NDArray[np.float32]
 
 
@@ -52,12 +53,18 @@ class Library:
     Attributes:
         clips: sorted by source; rejected: (file, reason) of those that can't be used.
         sample_rate: Hz; channels: of every clip.
+        skipped: what is to be said of kinds of audio that aren't read; "": there are none.
+        unseen: number of files that a glance had no time for.
+        glance: whether long files may have been read only in part.
     """
 
     clips: tuple[Clip, ...]
     rejected: tuple[tuple[str, str], ...]
     sample_rate: int
     channels: int
+    skipped: str = ""
+    unseen: int = 0
+    glance: bool = False
 
     @property
     def seconds(self) -> float:
@@ -65,9 +72,19 @@ class Library:
         return sum(c.frames for c in self.clips) / self.sample_rate
 
     def fingerprint(self) -> str:
-        """A digest that changes when a file that is used changes, comes or goes."""
-        text = "\n".join(f"{c.cache.stem} {c.frames}" for c in self.clips)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        """A digest that changes when what is in a file changes, or a file comes or goes."""
+        return fingerprint((c.cache.stem, c.frames) for c in self.clips)
+
+    def is_known_as(self, known: str) -> bool:
+        """Whether a run with this fingerprint learned from these recordings.
+
+        Runs used to know files by their place and time; they know them again while the files lie
+        untouched.
+        """
+        if known == self.fingerprint():
+            return True
+        names = (former_name(c.source, self.sample_rate, self.channels) for c in self.clips)
+        return known == fingerprint(zip(names, (c.frames for c in self.clips), strict=True))
 
 
 def default_cache() -> Path:
@@ -84,6 +101,7 @@ def build_library(
     cache: Path | None = None,
     workers: int = 0,
     on_file: Callable[[int, int], None] | None = None,
+    glance: bool = False,
 ) -> Library:
     """Decode everything under `root` that is not cached yet.
 
@@ -93,30 +111,50 @@ def build_library(
         cache: folder for the decoded arrays; None: the user's.
         workers: decoding processes; 0: one per core, at most 8.
         on_file: called with (done, total) after each file.
+        glance: look only at so many files, and so much of each, as takes two seconds; at one
+            usable file at least.
 
     Raises:
         DataError: no audio files there, or every one was rejected; the message has the reason of
             the first.
     """
-    files = find_audio(root)
+    found = search_audio(root)
     cache = cache or default_cache()
     try:
         cache.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"{cache}: can't make the audio cache ({error})") from None
-    requests = [_request(f, cache, sample_rate, channels) for f in files]
-    results = decode_all(requests, workers or min(os.cpu_count() or 1, 8), on_file)
-    clips, rejected = [], []
-    for file, request, result in zip(files, requests, results, strict=True):
-        if isinstance(result, int):
-            clips.append(Clip(file, Path(request.target), 0, result))
-        else:
-            rejected.append((str(file), result))
-    if not clips:
+    remembered = Remembered(cache, Path(root))
+    stamps = {file: stamp(file) for file in found.files}
+    requests = [
+        _request(file, cache, sample_rate, channels, remembered.get(file), glance)
+        for file in found.files
+    ]
+    results = decode_all(
+        requests,
+        workers or min(os.cpu_count() or 1, 8),
+        on_file,
+        seconds=GLANCE_SECONDS if glance else None,
+    )
+    usable, rejected = _sorted_out(requests, results)
+    if not usable:
         raise DataError(
-            f"{root}: none of {len(files)} audio files can be used; the first: {rejected[0][1]}"
+            f"{root}: none of {len(found.files)} audio files can be used; the first:"
+            f" {rejected[0][1]}"
         )
-    return Library(tuple(clips), tuple(rejected), sample_rate, channels)
+    for clip, digest in usable:
+        if not remembered.get(clip.source) and not glance:
+            remembered.put(clip.source, stamps[clip.source], digest)
+    remembered.save()
+    return Library(
+        tuple(clip for clip, _ in usable),
+        tuple(rejected),
+        sample_rate,
+        channels,
+        found.skipped_in_words(),
+        sum(result is None for result in results),
+        glance,
+    )
 
 
 def split(library: Library, share: float, seed: int) -> tuple[tuple[Clip, ...], tuple[Clip, ...]]:
@@ -143,12 +181,26 @@ def split(library: Library, share: float, seed: int) -> tuple[tuple[Clip, ...], 
     return training, tuple(c for i, c in enumerate(clips) if i in held)
 
 
-def _request(file: Path, cache: Path, sample_rate: int, channels: int) -> Request:
-    try:
-        stat = file.stat()
-        identity = f"{stat.st_size} {stat.st_mtime_ns}"
-    except OSError:
-        identity = "gone"  # the decoder reports it
-    text = f"{CACHE_VERSION} {file.resolve()} {identity} {sample_rate} {channels}"
-    name = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
-    return Request(str(file), str(cache / f"{name}.npy"), sample_rate, channels)
+def _sorted_out(
+    requests: Sequence[Request], results: Sequence[Result]
+) -> tuple[list[tuple[Clip, str]], list[tuple[str, str]]]:
+    """Usable recordings with the digests of their files; and (file, reason) of the others."""
+    usable, rejected = [], []
+    for request, result in zip(requests, results, strict=True):
+        if isinstance(result, Decoded):
+            target = replace(request, digest=result.digest).target
+            usable.append((Clip(Path(request.source), target, 0, result.frames), result.digest))
+        elif result is not None:
+            rejected.append((request.source, result))
+    return usable, rejected
+
+
+def _request(
+    file: Path, cache: Path, sample_rate: int, channels: int, digest: str, glance: bool
+) -> Request:
+    whole = Request(str(file), str(cache), sample_rate, channels, digest)
+    if not glance or cached_frames(whole) is not None:
+        return whole
+    # To read all of a long file for its digest would be no glance.
+    place = f"glance {os.path.abspath(file)} {stamp(file)}"
+    return replace(whole, digest=place, glance=GLANCE_AUDIO_SECONDS)

@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
-from synth.dsp import pitch_track
-from training.data.library import Array, Clip
-
-UNKNOWN = -1.0
-# `vibraphone_60_100` as the recipe writes it, and `guitar_acoustic_010-060-100` of NSynth.
-_NAMES = (
-    re.compile(r"(?P<name>.+)_(?P<key>\d{1,3})_(?P<velocity>\d{1,3})"),
-    re.compile(r"(?P<name>.+_\d{3})-(?P<key>\d{3})-(?P<velocity>\d{3})"),
-)
-_MOMENTS_PER_SECOND = 20
-_STEADY = 0.5  # semitones at most between the quartiles of a note's pitch
-_VOICED = 0.3  # share of the moments that need a pitch: a note may die away early
+from synth.contract import parse_name
+from synth.dsp import steady_key
+from training.data.library import Clip
 
 
 class Label(NamedTuple):
@@ -40,29 +28,10 @@ def label_of(clip: Clip, sample_rate: int) -> Label:
     Args:
         clip: of one note; sample_rate: Hz.
     """
-    return named(clip.source) or Label(clip.source.stem, heard(clip.open()[0], sample_rate))
+    return named(clip.source) or Label(clip.source.stem, steady_key(clip.open()[0], sample_rate))
 
 
 def named(path: Path) -> Label | None:
     """The label that the name of a file tells; None where it tells no key."""
-    for pattern in _NAMES:
-        found = pattern.fullmatch(path.stem)
-        if found and max(int(found["key"]), int(found["velocity"])) <= 127:
-            return Label(found["name"], float(found["key"]))
-    return None
-
-
-def heard(audio: Array, sample_rate: int) -> float:
-    """MIDI key of one steady note, to a hundredth, or -1 where no steady pitch is found.
-
-    Args:
-        audio: `[samples]`; sample_rate: Hz.
-    """
-    found = pitch_track(audio, sample_rate, max(1, sample_rate // _MOMENTS_PER_SECOND))
-    if np.mean(found.voiced) < _VOICED:
-        return UNKNOWN
-    keys = 69 + 12 * np.log2(found.hz[found.voiced] / 440)
-    low, middle, high = np.percentile(keys, (25, 50, 75))
-    if high - low > _STEADY or not 0 <= middle <= 127:
-        return UNKNOWN
-    return round(float(middle), 2)
+    sound, key = parse_name(path.stem)
+    return None if key is None else Label(sound, float(key))

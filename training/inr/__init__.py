@@ -1,6 +1,7 @@
 """Training of coordinate networks.
 
-- `config`: its settings; `presets`: values known to suit; `tuner`: omegas found by trying.
+- `config`: its settings; `idle`: those that change nothing; `presets`: values known to suit;
+  `tuner`: omegas found by trying.
 - `sounds`: the recordings, named and brought to one length.
 - `batches`: the sounds, and the points of them, that a step learns from.
 - `task`: a step; `losses`: its loss; `pieces`: squared error with little memory; `descent`: latents

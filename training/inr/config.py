@@ -31,38 +31,50 @@ class INRTrainConfig(TrainConfig):
         clip_norm: largest norm of the whole gradient, 0: any.
         dataset_size: number of sounds that are learned, spread evenly over those found; 0: all.
         autoconfig: use the learning rate and omegas that are known to suit architecture and data.
-        tune: search the two omegas first; tune_steps: steps for which its last pairs are trained.
-        use_gpu: use a GPU if there is one; use_multi_gpu: use all of them.
+        tune: search the two omegas first.
+        tune_steps: steps for which `tune` trains its last pairs.
+        use_gpu: use a GPU if there is one.
+        use_multi_gpu: use all GPUs.
         double: compute in float64.
         latent_descent_steps: steps of a latent's descent within a step of training.
-        latent_lr: rate of that descent; its k-th step has the rate latent_lr / k.
-        second_order: whether the network's gradient goes through that descent.
+        latent_lr: rate of the latents' descent, whose k-th step has the rate latent_lr / k; 0.00001
+            unless given where latents are joined to sine layers (`siren`, `pi-gan_concat_…`).
+        second_order: whether the network's gradient goes through the latents' descent.
         samples_per_datapoint: points of a sound per step, at most all of them.
         sample_even: whether points lie on a comb with a random phase, otherwise anywhere.
         oversample: points per sample at which the sound, band-limited, is learned.
         mixtures: number of mixtures of two sounds for each sound of a step. A mixture is learned at
             the latent as far between theirs as its random proportions say; without mixtures a
             latent between two sounds gives noise.
-        per_sample, deriv_per_sample, cdpam, multiscale_stft: weights of the losses.
+        per_sample: weight of the squared error in the loss.
+        deriv_per_sample: weight of the squared error of the slope in the loss.
+        cdpam: weight of CDPAM, a perceptual distance, in the loss.
+        multiscale_stft: weight of the spectral distance in the loss.
         optimizer: "adabelief" or "adam", both with L2 weight decay.
-        schedule: of the learning rate: "plateau", a twentieth less after a hundred epochs without
-            progress; "cosine", half a cosine down to `final_rate` of it at the last step;
+        schedule: course of the learning rate: "plateau", a twentieth less after a hundred epochs
+            without progress; "cosine", half a cosine down to `final_rate` of it at the last step;
             "constant".
-        final_rate: share of the learning rate, see `schedule`.
-        prog_weight_decay_factor: by which the weight decay is divided every
-            `prog_weight_decay_every` epochs; 0 epochs: never.
+        final_rate: share of the learning rate at the end of the schedule "cosine".
+        prog_weight_decay_factor: number by which the weight decay is divided every
+            `prog_weight_decay_every` epochs.
+        prog_weight_decay_every: epochs after which the weight decay is divided by
+            `prog_weight_decay_factor`, 0: never.
         save_every: steps between checkpoints.
-        save_audio_plots, save_latents, save_audio: the files that an evaluation writes.
+        save_audio_plots: draw sounds at each evaluation.
+        save_latents: write the table of latents at each evaluation.
+        save_audio: write sounds at each evaluation.
         save_model: whether the run writes a `model.pt`.
         eval_samples: number of sounds that are drawn and written at an evaluation.
         eval_seconds: seconds of sound that are measured at an evaluation.
         eval_upscale_ratio: factor by which the sounds that are written are denser than in training;
             above 1 they are written at both rates.
-        max_high_res_batch_size: number of these sounds that are decoded at a time.
+        max_high_res_batch_size: number of sounds that an evaluation decodes at a time.
         save_path: folder of a run without --out; "auto":
             results/<note_general>/<data>/<architecture>/<meta_architecture>.
-        note_general: a part of that path; note: stored with the run.
-        wandb: whether figures go to Weights & Biases too; wandb_project_name: project there.
+        note_general: the first part of the folder of a run without --out, see `save_path`.
+        note: tag of the run at Weights & Biases, and stored with it here.
+        wandb: whether figures and pictures go to Weights & Biases too.
+        wandb_project_name: project at Weights & Biases.
 
     Raises:
         ConfigError: a value is out of its range, or two don't go together.

@@ -28,7 +28,9 @@ def write_originals(folder: Path, index: Sequence[int], sounds: Array, sample_ra
         _write(folder / f"original_{row}.wav", audio, sample_rate)
 
 
-def write_sounds(out: Path, plan: INRPlan, row: int, meant: Array, dense: Array, step: int) -> None:
+def write_sounds(
+    out: Path, plan: INRPlan, row: int, meant: Array, dense: Array, step: int
+) -> dict[str, Path]:
     """Write audio and pictures of one sound, as far as the settings ask for them.
 
     Args:
@@ -38,6 +40,9 @@ def write_sounds(out: Path, plan: INRPlan, row: int, meant: Array, dense: Array,
         dense: the reconstruction, `[samples * eval_upscale_ratio]`, which is written at the
             sound's own rate and, if the ratio is above 1, at the higher one too.
         step: steps done.
+
+    Returns:
+        The pictures by kind and row.
     """
     settings = plan.training
     rate, ratio = plan.model.sample_rate, settings.eval_upscale_ratio
@@ -46,14 +51,18 @@ def write_sounds(out: Path, plan: INRPlan, row: int, meant: Array, dense: Array,
         _write(out / "audio" / f"{name}.wav", made, rate)
         if ratio > 1:
             _write(out / "audio" / f"{name}_x{ratio}.wav", dense, rate * ratio)
-    if settings.save_audio_plots:
-        title = f"{plan.model.names[row]} (row {row}), step {step}"
-        pictures = {
-            name: draw(meant[None], made[None], rate, title),
-            f"overlay_step_{step}_{row}": draw_overlay(meant, made, title),
-        }
-        for file, picture in pictures.items():
-            write_bytes(out / "plots" / f"{file}.png", picture)
+    if not settings.save_audio_plots:
+        return {}
+    title = f"{plan.model.names[row]} (row {row}), step {step}"
+    pictures = {
+        "reconstruction": draw(meant[None], made[None], rate, title),
+        "overlay": draw_overlay(meant, made, title),
+    }
+    written = {}
+    for kind, picture in pictures.items():
+        written[f"{kind}_{row}"] = out / "plots" / f"{kind}_step_{step}_{row}.png"
+        write_bytes(written[f"{kind}_{row}"], picture)
+    return written
 
 
 def write_latents(folder: Path, latents: Tensor, step: int) -> None:

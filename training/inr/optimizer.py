@@ -66,11 +66,16 @@ def make_plateau(optimizer: torch.optim.Optimizer, batches: int) -> ReduceLROnPl
     )
 
 
-def rate_at(step: int, settings: INRTrainConfig) -> float:
-    """Learning rate of a step (0 is the first) for the schedules other than "plateau"."""
+def rate_at(step: float, steps: int, settings: INRTrainConfig) -> float:
+    """Learning rate of a step for the schedules other than "plateau".
+
+    Args:
+        step: 0 is the first; steps: number that the schedule is made for.
+        settings: of the run.
+    """
     if settings.schedule != "cosine":
         return settings.learning_rate
-    return settings.learning_rate * half_cosine(step, settings.steps, settings.final_rate)
+    return settings.learning_rate * half_cosine(step, steps, settings.final_rate)
 
 
 def weight_decay_at(epoch: int, settings: INRTrainConfig) -> float:

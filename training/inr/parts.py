@@ -9,6 +9,7 @@ from synth.models.inr import INR, INRConfig
 from training.inr.batches import Mixtures, Points, SoundStream
 from training.inr.config import INRPlan
 from training.inr.decoding import decoder_of
+from training.inr.idle import idle_settings
 from training.inr.losses import inr_terms
 from training.inr.review import INRReview
 from training.inr.sounds import arrange, load_sounds, make_deck, points_of
@@ -72,7 +73,7 @@ def _short_name(config: INRConfig) -> str:
     return " ".join([config.architecture, *extra])
 
 
-INR_PARTS = Parts(arrange, _task, _stream, INRReview, _window, prepare=_prepare)
+INR_PARTS = Parts(arrange, _task, _stream, INRReview, _window, prepare=_prepare, idle=idle_settings)
 INR_REPORTING = Reporting[INR, INRConfig](
     samples=lambda config: config.audio_length,
     sounds=lambda config: config.sounds,

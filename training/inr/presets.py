@@ -5,6 +5,7 @@ The latter are those of the code of Zuiderveld et al. 2021 (arXiv 2111.08462).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from synth.models.inr import INRConfig
 
 SPEECH, OTHER, PROGRESSIVE = (615.0, 200.0), (1760.0, 245.0), (10_000.0, 300.0)
+
+# Where latents are joined to the inputs of sine layers, omega multiplies them as it does time: at
+# the rates that suit FiLM they go through many turns of phase in a step, and nothing is learned.
+JOINED_LATENT_LR = 1e-5
 
 # By name of the model's preset. "paper" is the list of defaults itself. "small" is for a CPU: many
 # cheap steps, no losses that need all points of a sound, latents that walk as far as such batches
@@ -35,6 +40,25 @@ PRESETS: dict[str, dict[str, Any]] = {
         "num_epochs": 8000,
     },
 }
+
+
+def fitting(preset: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """A preset as far as the architecture has a use for it, and the architecture's own defaults.
+
+    Args:
+        preset: settings of the preset, empty without one.
+        values: all settings that are given, the preset's among them.
+    """
+    from synth.models.inr import ARCHITECTURES, INRConfig
+
+    row = ARCHITECTURES.get(str(values.get("architecture", INRConfig.architecture)))
+    if row is None:
+        return dict(preset)
+    useless = set() if row.resizable else {"width", "depth"}
+    useless |= set() if row.omegas else {"first_omega_0", "hidden_omega_0"}
+    useless |= set() if row.widths else {"oversample"}
+    own = {"latent_lr": JOINED_LATENT_LR} if row.omegas and not row.film else {}
+    return {**{name: v for name, v in preset.items() if name not in useless}, **own}
 
 
 def autoconfigured(

@@ -109,6 +109,7 @@ class INRReview(Review[INR, INRConfig, INRTrainConfig]):
     def _look_closer(self, model: INR, step: int) -> dict[str, float]:
         """Write the sounds that are shown; returns figures of them between their samples."""
         settings, ratio = self._settings, self._settings.eval_upscale_ratio
+        self.pictures = {}
         writes = settings.save_audio or settings.save_audio_plots
         index = self._shown if writes or ratio > 1 else []
         if not index:
@@ -116,7 +117,7 @@ class INRReview(Review[INR, INRConfig, INRTrainConfig]):
         rows = settings.max_high_res_batch_size
         dense = decoded(model, model.latents[index], ratio=ratio, rows=rows)
         for row, meant, high in zip(index, self._load(index), dense.numpy(), strict=True):
-            write_sounds(self.out, self.plan, row, meant, high, step)
+            self.pictures |= write_sounds(self.out, self.plan, row, meant, high, step)
         if ratio == 1:
             return {}
         found = super_resolution(dense, torch.from_numpy(self._load(index, ratio)), ratio)

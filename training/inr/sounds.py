@@ -25,7 +25,8 @@ def arrange(
     """Choose the sounds, name them, and settle the settings that depend on them.
 
     Args:
-        model, settings: configs of the model and of the run.
+        model, settings: configs of the model and of the run. A model that has names and keys for as
+            many sounds is that of a run that is resumed: what was found then still holds.
         data: name or path of the recordings.
         library: all recordings.
 
@@ -37,7 +38,8 @@ def arrange(
     length = model.audio_length
     notes = [*_notes(library, clips, length, settings), *_grid_note(model, settings)]
     clips = tuple(replace(c, end=min(c.end, c.start + length)) for c in clips)
-    if settings.autoconfig:
+    resumed = len(model.names) == len(model.keys) == len(clips)
+    if settings.autoconfig and not resumed:
         model, settings = autoconfigured(model, settings, data)
         notes.append(
             f"autoconfig: omegas {model.first_omega_0:g} and {model.hidden_omega_0:g},"
@@ -45,16 +47,22 @@ def arrange(
         )
     if settings.tune:
         notes.append("tune: the omegas are searched before training")
-    labels = [label_of(clip, library.sample_rate) for clip in clips]
-    model = replace(
+    if not resumed:
+        model = _labelled(model, clips, library.sample_rate)
+    library = replace(library, clips=clips)
+    return Arrangement(
+        model, library, clips, (), training=settled(settings, len(clips)), notes=tuple(notes)
+    )
+
+
+def _labelled(model: INRConfig, clips: Sequence[Clip], sample_rate: int) -> INRConfig:
+    """The model with the name and the key that each recording tells."""
+    labels = [label_of(clip, sample_rate) for clip in clips]
+    return replace(
         model,
         sounds=len(clips),
         names=tuple(label.name for label in labels),
         keys=tuple(label.key for label in labels),
-    )
-    library = replace(library, clips=clips)
-    return Arrangement(
-        model, library, clips, (), training=settled(settings, len(clips)), notes=tuple(notes)
     )
 
 

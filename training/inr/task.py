@@ -67,13 +67,13 @@ class INRTask(Task):
 
     @property
     def epochs(self) -> int:
-        """Number of epochs in the whole run."""
-        return -(-self.settings.steps // self._deck.batches)
+        """Number of epochs that the schedules are made for."""
+        return -(-self.pace.steps // self._deck.batches)
 
-    def learning_rate(self, step: int) -> float:
+    def learning_rate(self, step: float) -> float:
         """The rate by the schedule; that of plateaus is the optimiser's own state."""
         if self._plateau is None:
-            return rate_at(step, self.settings)
+            return rate_at(step, self.pace.steps, self.settings)
         return float(self._plateau.optimizer.param_groups[0]["lr"])
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -110,11 +110,19 @@ class INRTask(Task):
                 objective,
                 self.model.latents[batch.items],
                 steps=self.settings.latent_descent_steps,
-                rate=self.settings.latent_lr,
+                rate=self._latent_rate(len(batch.items)),
                 second_order=self.settings.second_order,
             )
         self._found, self._measured = (batch.items, z), found
         return total, {"loss": total, **found}
+
+    def _latent_rate(self, rows: int) -> float:
+        """The rate at which latents descend the loss of a batch, which is a mean over its rows.
+
+        So a latent moves by its own gradient / batch_size, whether the batch is full or there are
+        fewer sounds than that.
+        """
+        return self.settings.latent_lr * rows / self.settings.batch_size
 
     def _between(self, batch: Batch) -> list[Tensor]:
         """The latents of mixtures, between those of their two sounds."""
@@ -155,7 +163,7 @@ class INRTask(Task):
         if epoch == self._epoch:
             return
         self._epoch = epoch
-        self.model.open_gates(epoch, self.epochs)
+        self.model.open_gates(int(self.pace.at(self.step) // self._deck.batches), self.epochs)
         if self._optimizer is not None:
             decay = weight_decay_at(epoch, self.settings)
             self._optimizer.param_groups[0]["weight_decay"] = decay
@@ -167,7 +175,7 @@ class INRTask(Task):
         self._found = None
         if self.model.encoder is None:
             s = self.settings
-            z = last_step(z, steps=s.latent_descent_steps, rate=s.latent_lr)
+            z = last_step(z, steps=s.latent_descent_steps, rate=self._latent_rate(len(index)))
         table = self.model.latents
         index, z = index.to(table.device), z.detach().to(table.dtype)
         if self.trainer.world_size > 1:

@@ -73,6 +73,7 @@ class _Run:
 def report(
     folders: Sequence[Path],
     *,
+    data: str | Path | None = None,
     sounds: int = 0,
     cdpam: bool | None = None,
     cache: Path | None = None,
@@ -83,6 +84,7 @@ def report(
 
     Args:
         folders: of runs of families that can be reported.
+        data: the recordings of the runs, where these were moved; None: where each run found them.
         sounds: at most so many of each run, spread evenly over them; 0: all.
         cdpam: whether to measure it; None: where it is installed.
         cache: folder of decoded audio; None: the user's.
@@ -97,7 +99,7 @@ def report(
     """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    runs = [_open_run(folder, cache) for folder in folders]
+    runs = [_open_run(folder, data, cache) for folder in folders]
     groups: dict[tuple[str, int], list[_Run]] = {}
     for run in runs:
         groups.setdefault((run.plan.library.fingerprint(), run.samples), []).append(run)
@@ -143,9 +145,9 @@ def _metric(wanted: bool | None, seconds: float, say: Say) -> CDPAMLoss | None:
         return None
 
 
-def _open_run(folder: Path, cache: Path | None) -> _Run:
+def _open_run(folder: Path, data: str | Path | None, cache: Path | None) -> _Run:
     family, reporting = _require_run(folder)
-    plan = plan_run(family, None, resume_from=folder, cache=cache)
+    plan = plan_run(family, data, resume_from=folder, cache=cache)
     path = folder / "model.pt"
     try:
         package = unpack(torch.load(path, map_location="cpu", weights_only=True))
@@ -155,11 +157,13 @@ def _open_run(folder: Path, cache: Path | None) -> _Run:
         raise ModelFileError(
             f"{path}: can't be read ({one_line(error, 100)}); train on with --resume"
         ) from None
-    found, learned = plan.library.fingerprint(), package.provenance.get("data", {})
+    learned = package.provenance.get("data", {}).get("fingerprint")
     sounds = reporting.sounds(package.config)
-    if len(plan.learned) != sounds or learned.get("fingerprint", found) != found:
+    known = learned is None or plan.library.is_known_as(str(learned))
+    if len(plan.learned) != sounds or not known:
         raise DataError(
-            f"{folder}: the recordings in {plan.data} are not those that it learned; put them back"
+            f"{folder}: the recordings in {plan.data} are not those that it learned; put them back,"
+            " or name their place with --data"
         )
     return _Run(folder, plan, package, reporting)
 

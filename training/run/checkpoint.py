@@ -28,11 +28,12 @@ class Checkpoint:
         step: steps done.
         family: key of the table of families.
         model, training: configs as plain data.
-        data: fingerprint of the recordings.
+        data: fingerprint of the recordings, see `Library.is_known_as`.
         weights: state dictionary of the model; optimizer: that of the optimiser.
         best: lowest score of an evaluation so far, infinite before the first one.
         unimproved: number of evaluations since then.
         extra: further state that the task depends on.
+        legs: of the run's `Pace`; empty in files of a run that had one number of steps.
     """
 
     step: int
@@ -45,6 +46,7 @@ class Checkpoint:
     best: float = float("inf")
     unimproved: int = 0
     extra: dict[str, Any] = field(default_factory=dict)
+    legs: tuple[tuple[int, int], ...] = ()
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int = KEPT) -> Path:

@@ -19,23 +19,27 @@ class TrainConfig:
     Args:
         steps: optimiser steps in all.
         batch_size: clips per step and device.
-        seed: of weights, batches and the held-out split.
-        learning_rate: the highest of the run.
-        beta1, beta2, weight_decay: of AdamW.
-        clip_norm: largest norm of the whole gradient.
+        seed: seed of weights, batches and the held-out split.
+        learning_rate: the highest learning rate of the run.
+        beta1: share that the optimiser's mean of the gradients keeps at a step.
+        beta2: share that the optimiser's mean of the squared gradients keeps at a step.
+        weight_decay: share by which AdamW shrinks the weights at a step, times the learning rate.
+        clip_norm: largest norm of the whole gradient; a longer one is scaled down to it.
         held_out: share of the files that is kept for evaluation; of an only file, its end.
-        eval_every: steps between evaluations; log_every: between rows of losses.
+        eval_every: steps between evaluations; there is one after the last step in any case.
+        log_every: steps between rows of losses.
         eval_seconds: seconds of held-out audio per evaluation.
         patience: number of evaluations in a row, none better than the best, after which the run
             ends; 0: never.
-        keep_checkpoints: number of the newest ones that stay in the folder, 0: all.
-        precision: "32", "bf16-mixed", or "auto", which is bf16-mixed on a CPU that multiplies
-            bfloat16 and 32 elsewhere.
+        keep_checkpoints: number of checkpoints, the newest, that stay in the folder, 0: all.
+        precision: format of the products in a step: "32", "bf16-mixed", or "auto", which is
+            bf16-mixed on a CPU that multiplies bfloat16 and 32 elsewhere.
         fast: compute a step in the way that suits the device, not layer by layer.
-        accelerator: "auto", "cpu", "gpu" or "mps".
-        devices: number of them on each node, 0: all; nodes: number of them.
-        threads: of torch on the CPU, 0: torch's own choice.
-        licence: of the recordings; stored with the model.
+        accelerator: where it is computed: "cpu", "gpu", "mps" or "auto", the fastest there is.
+        devices: number of accelerators on each node, 0: all.
+        nodes: number of machines.
+        threads: number of threads of torch on the CPU, 0: torch's own choice.
+        licence: licence of the recordings, which is stored with the model.
 
     The range of each number is in `RANGES`.
 
@@ -85,7 +89,7 @@ class TrainConfig:
         "threads": (0, 1024),
     }
     # Settings that may differ from those of the run that is resumed. None of them changes the steps
-    # still to come, except `steps`, which stretches the rest of the learning-rate curve.
+    # still to come, except `steps`, over which the rest of every schedule is spread (`Pace`).
     RESUMABLE: ClassVar[frozenset[str]] = frozenset(
         {
             "steps", "eval_every", "log_every", "eval_seconds", "patience", "keep_checkpoints",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -50,6 +50,11 @@ class Arrangement(Generic[ModelT, SettingsT]):
     notes: tuple[str, ...] = ()
 
 
+def nothing_idle(model: Any, settings: TrainConfig) -> Mapping[str, str]:
+    """The `idle` of a family whose settings all count, whatever the others are."""
+    return {}
+
+
 def as_planned(plan: Plan[ModelT, SettingsT], say: Say) -> Plan[ModelT, SettingsT]:
     """The plan itself: the `prepare` of a family that has nothing to try out."""
     return plan
@@ -67,6 +72,7 @@ class Parts(Generic[ModelT, SettingsT]):
         review: the evaluations beside the steps.
         window: samples of one row of a batch.
         prepare: trials before a fresh run: (plan, say) -> the plan to follow.
+        idle: (model config, settings) -> settings that change nothing beside the others, and why.
     """
 
     arrange: Callable[[ModelT, SettingsT, str, Library], Arrangement[ModelT, SettingsT]]
@@ -75,6 +81,7 @@ class Parts(Generic[ModelT, SettingsT]):
     review: Callable[[Plan[ModelT, SettingsT], Path, Say], Review[Any, ModelT, SettingsT]]
     window: Callable[[Plan[ModelT, SettingsT]], int]
     prepare: Callable[[Plan[ModelT, SettingsT], Say], Plan[ModelT, SettingsT]] = as_planned
+    idle: Callable[[ModelT, SettingsT], Mapping[str, str]] = nothing_idle
 
 
 @dataclass(frozen=True)

@@ -2,58 +2,139 @@
 
 from __future__ import annotations
 
+import math
 import os
+from dataclasses import dataclass, replace
+from fnmatch import fnmatch
 from pathlib import Path
 
 import yaml
 from rich.console import Console
 
 from synth.contract import ConfigError, DataError, remove_leftovers, write_bytes
-from training.run.checkpoint import Checkpoint, load_newest, require_same_run
+from training.run.checkpoint import Checkpoint, load_checkpoint, load_newest, require_same_run
 from training.run.plan import AnyPlan, plan_as_dict
 
 FOLDERS = ("checkpoints", "audio", "plots")
 
 
-def open_folder(plan: AnyPlan, out: Path, resume: bool, console: Console) -> Checkpoint | None:
+@dataclass(frozen=True)
+class Resumed:
+    """The run to go on with.
+
+    Attributes:
+        folder: of that run.
+        checkpoint: the file to go on from; None: the newest one in the folder that can be read.
+    """
+
+    folder: Path
+    checkpoint: Path | None = None
+
+
+def find_resumed(run: str, out: Path | None) -> Resumed:
+    """The run that is meant.
+
+    Args:
+        run: its folder, or one of its checkpoints; "": the folder `out`.
+        out: folder to write to, or None.
+
+    Raises:
+        ConfigError: there is no such run.
+    """
+    if not run:
+        if out is None:
+            raise ConfigError("--out is missing: the folder of the run; or name it after --resume")
+        return Resumed(out)
+    path = Path(run)
+    if path.is_dir():
+        return Resumed(path)
+    if not path.is_file():
+        raise ConfigError(f"{path}: no run to resume here; name its folder or one of its step-*.pt")
+    if not fnmatch(path.name, "step-*.pt"):
+        raise ConfigError(
+            f"{path}: no checkpoint; a run is resumed from its folder or from one of its"
+            " checkpoints/step-*.pt"
+        )
+    return Resumed(path.resolve().parent.parent, path)
+
+
+def open_folder(
+    plan: AnyPlan, out: Path, resumed: Resumed | None, console: Console
+) -> Checkpoint | None:
     """Make or check the run's folder; returns the checkpoint to go on from, None at step 0.
 
     Args:
         plan: of the run; out: its folder.
-        resume: whether to go on with the run in it.
+        resumed: the run to go on with, which is copied where its folder isn't `out`; None: a new
+            one.
         console: where lines for the user go.
 
     Raises:
-        ConfigError: the folder holds a run and `resume` is not set; or it holds another run, or one
-            that is finished.
+        ConfigError: the folder holds a run that isn't the one to go on with, or one that is
+            finished or further than the checkpoint.
         DataError: it can't be made.
+        ModelFileError: the checkpoint can't be read.
     """
-    if not resume:
+    here = resumed is not None and resumed.folder.resolve() == out.resolve()
+    if not here:
         require_no_run(out)
-    first = _is_first_process()
-    if first:
+    found = None
+    if resumed is not None:
+        _require_newest(resumed, out)
+        found = _load(resumed, console)
+        if found:
+            _require_fitting(plan, resumed, found)
+        elif here:
+            console.print(f"{out}: no checkpoint yet, starting at step 0", highlight=False)
+        else:
+            raise ConfigError(f"{resumed.folder}: no checkpoint to go on from in {out}")
+    if _is_first_process():
         _make_folders(out)
-    found, complaints = load_newest(out / "checkpoints") if resume else (None, [])
-    for complaint in complaints:
-        console.print(complaint, highlight=False, markup=False, soft_wrap=True)
-    if found:
-        summary = plan_as_dict(plan)
-        require_same_run(
-            found, plan.family, summary["model"], summary["training"], plan.training.RESUMABLE
-        )
-        if found.data != plan.library.fingerprint():
-            raise ConfigError(f"data: {plan.data} is not what the run in {out} learned from")
-        if found.step >= plan.training.steps:
-            raise ConfigError(
-                f"steps is {plan.training.steps}; the run in {out} has done"
-                f" {found.step} already; ask for more"
-            )
-    elif resume:
-        console.print(f"{out}: no checkpoint yet, starting at step 0", highlight=False)
-    if first:
         text = yaml.safe_dump(plan_as_dict(plan), sort_keys=False, allow_unicode=True)
         write_bytes(out / "config.yaml", text.encode())
-    return found
+    # The best model of a copied run stays with the original.
+    return found if here or not found else replace(found, best=math.inf, unimproved=0)
+
+
+def _load(resumed: Resumed, console: Console) -> Checkpoint | None:
+    """The checkpoint to go on from, None where there is none yet."""
+    folder = resumed.folder / "checkpoints"
+    if resumed.checkpoint is None:
+        found, complaints = load_newest(folder)
+        for complaint in complaints:
+            console.print(complaint, highlight=False, markup=False, soft_wrap=True)
+        return found
+    return load_checkpoint(resumed.checkpoint)
+
+
+def _require_newest(resumed: Resumed, out: Path) -> None:
+    """Raise `ConfigError` where a checkpoint is named that the run in `out` has left behind."""
+    if resumed.checkpoint is None or resumed.folder.resolve() != out.resolve():
+        return
+    newest = max((file.name for file in (out / "checkpoints").glob("step-*.pt")), default="")
+    if resumed.checkpoint.name < newest:
+        raise ConfigError(
+            f"{resumed.checkpoint.name} is older than {newest} of the same run; go on from it with"
+            f" another --out, or from the newest with --resume {out}"
+        )
+
+
+def _require_fitting(plan: AnyPlan, resumed: Resumed, found: Checkpoint) -> None:
+    """Raise `ConfigError` where the plan isn't that of the checkpoint's run, or is done."""
+    summary, out = plan_as_dict(plan), resumed.folder
+    require_same_run(
+        found, plan.family, summary["model"], summary["training"], plan.training.RESUMABLE
+    )
+    if not plan.library.is_known_as(found.data):
+        raise ConfigError(
+            f"data: {plan.data} is not what the run in {out} learned from; name its recordings as"
+            " DATA, or choose another --out"
+        )
+    if found.step >= plan.training.steps:
+        raise ConfigError(
+            f"steps is {plan.training.steps}; the run in {out} has done"
+            f" {found.step} already; ask for more"
+        )
 
 
 def require_no_run(out: Path) -> None:

@@ -52,7 +52,6 @@ class Keeper(L.Callback):
         self._start = self._saved = found.step if found else 0
         self._best = found.best if found else float("inf")
         self._unimproved = found.unimproved if found else 0
-        self._evaluated = -1
         self._figures: dict[str, float] = {}
         self._averages = Averages()
         self._bar: Bar | None = None
@@ -81,7 +80,8 @@ class Keeper(L.Callback):
         self, trainer: L.Trainer, task: L.LightningModule, outputs: Any, batch: Any, index: int
     ) -> None:
         step, settings = self._task.step, self._plan.training
-        evaluating = step % settings.eval_every == 0
+        due = step % settings.eval_every == 0
+        evaluating = due or step == settings.steps
         if trainer.is_global_zero:
             self._averages.add(self._task.losses)
             if self._bar:
@@ -92,6 +92,7 @@ class Keeper(L.Callback):
         if evaluating:
             # Only the first process evaluates; all of them follow its verdict.
             self._unimproved = trainer.strategy.broadcast(self._unimproved)
+        if due:  # what comes at the end is out of turn
             self._task.judge(self._unimproved)
         stop = trainer.strategy.reduce_boolean_decision(bool(self._wish.name), all=False)
         if trainer.is_global_zero:
@@ -111,12 +112,14 @@ class Keeper(L.Callback):
     def finish(self) -> None:
         """Write the last checkpoint and `model.pt`, and tell where they are."""
         step, out = self._task.step, self._out
+        if self._bar:
+            self._bar.close()
         if self._wish.name:
+            if not self._averages.empty:
+                self._log(step, self._task.rate, {})
             self._write_model()
             self._say(f"{self._wish.name}: stopped after step {step}, saved; go on with --resume")
             return
-        if self._evaluated != step:
-            self._evaluate()
         if self._saved != step:
             self._save()
         if step < self._plan.training.steps:
@@ -144,7 +147,8 @@ class Keeper(L.Callback):
         self._require_finite()
         model = self._plain_copy()
         self._figures = review.evaluate(model, step)
-        self._evaluated = step
+        if self._journal:
+            self._journal.show(step, review.pictures)
         package = self._write_model(model)
         score = review.score(self._figures)
         better = score < self._best
@@ -186,9 +190,9 @@ class Keeper(L.Callback):
                 )
 
     def _save(self) -> None:
+        self._require_finite()
         if self._optimizer is None:
             return
-        self._require_finite()
         plan = self._plan
         checkpoint = Checkpoint(
             step=self._task.step,
@@ -201,6 +205,7 @@ class Keeper(L.Callback):
             best=self._best,
             unimproved=self._unimproved,
             extra=self._task.extra_state(),
+            legs=self._task.pace.legs,
         )
         save_checkpoint(self._out / "checkpoints", checkpoint, plan.training.keep_checkpoints)
         self._saved = self._task.step

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from synth.contract import config_to_dict
+from training.data.datasets.place import locate
 from training.data.library import Clip, Library
 from training.run.config import TrainConfig
 
@@ -20,7 +22,7 @@ class Plan(Generic[ModelT_co, SettingsT_co]):
     Attributes:
         family: key of the tables of families.
         model, training: configs of the model and of the run, each of the family's class.
-        data: folder or file of recordings, or the name of a fetched set.
+        data: absolute path of the folder or file of recordings, or the name of a fetched set.
         library: the recordings found there that can be used.
         learned, held_out: the two parts of it.
         notes: lines about them for the user.
@@ -50,15 +52,17 @@ def plan_as_dict(plan: AnyPlan) -> dict[str, Any]:
 
 
 def data_summary(plan: AnyPlan) -> dict[str, Any]:
-    """The recordings, JSON-ready: files, seconds, held-out files, rejected ones and why."""
+    """The recordings, JSON-ready: files, seconds, held-out files, rejected ones and why, and kinds
+    of audio that were skipped."""
     rate = plan.library.sample_rate
     return {
-        "path": plan.data,
+        "path": os.path.abspath(locate(plan.data)),
         "files": len(plan.library.clips),
         "seconds": round(plan.library.seconds, 2),
         "training_seconds": round(sum(c.frames for c in plan.learned) / rate, 2),
         "held_out_seconds": round(sum(c.frames for c in plan.held_out) / rate, 2),
         "held_out_files": [c.source.name for c in plan.held_out],
         "rejected": [{"file": f, "reason": r} for f, r in plan.library.rejected],
+        "skipped": plan.library.skipped,
         "fingerprint": plan.library.fingerprint(),
     }

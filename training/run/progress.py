@@ -27,6 +27,9 @@ class Logger(Protocol):
     def write(self, step: int, figures: Mapping[str, float]) -> None:
         """Write the figures of a step, by name."""
 
+    def show(self, step: int, pictures: Mapping[str, Path]) -> None:
+        """Show the pictures of a step, PNG files by name."""
+
     def close(self) -> None:
         """End the log."""
 
@@ -65,6 +68,11 @@ class Journal:
         for logger in self._loggers:
             logger.write(step, figures)
 
+    def show(self, step: int, pictures: Mapping[str, Path]) -> None:
+        """Hand the pictures of a step, files by name, to the loggers that show any."""
+        for logger in self._loggers if pictures else ():
+            logger.show(step, pictures)
+
     def close(self) -> None:
         """Flush and close."""
         self._board.close()
@@ -90,6 +98,11 @@ class Averages:
         for name, value in losses.items():
             self._sums[name] = self._sums.get(name, torch.zeros_like(value)) + value
         self._count += 1
+
+    @property
+    def empty(self) -> bool:
+        """Whether no step was added since the last `take`."""
+        return self._count == 0
 
     def take(self) -> dict[str, float]:
         """The means so far; the next ones start from nothing."""

@@ -27,12 +27,14 @@ class Review(Generic[NetworkT, ModelT, SettingsT]):
 
     Attributes:
         columns: names of the held-out figures, in the order of metrics.csv.
+        pictures: PNG files of the last evaluation, by a name that stays the same over a run.
     """
 
     columns: tuple[str, ...] = ()
 
     def __init__(self, plan: Plan[ModelT, SettingsT], out: Path, say: Say) -> None:
         self.plan, self.out, self.say = plan, out, say
+        self.pictures: dict[str, Path] = {}
 
     def begin(self, training: dict[str, Any] | None, model: Callable[[], NetworkT]) -> None:
         """Prepare the run's folder, before the first step.

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from synth.contract import DataError
 from training.run.config import TrainConfig
+from training.run.schedules import Pace
 
 
 def seed_step(seed: int, step: int, rank: int = 0) -> None:
@@ -36,6 +37,7 @@ class Task(L.LightningModule):
         columns: names of `losses`, in the order of metrics.csv: those that `measure` gives, and
             "gradient_norm", before clipping.
         step: steps done.
+        pace: of the schedules over the run.
         losses: of the last step by name, detached.
         rate: learning rate of the last step.
         optimizer_state: of a resumed run; loaded and forgotten when the optimiser is made.
@@ -48,6 +50,7 @@ class Task(L.LightningModule):
         self.model = model
         self.settings = settings
         self.step = step
+        self.pace = Pace.of(settings.steps)
         self.losses: dict[str, Tensor] = {}
         self.rate = 0.0
         self.optimizer_state: dict[str, Any] | None = None
@@ -58,8 +61,8 @@ class Task(L.LightningModule):
         """The loss to descend, a scalar, and the losses to log, by name."""
         raise NotImplementedError
 
-    def learning_rate(self, step: int) -> float:
-        """The learning rate of a step; 0 is the first."""
+    def learning_rate(self, step: float) -> float:
+        """The learning rate at a step of the schedules, see `pace`; 0 is the first."""
         raise NotImplementedError
 
     def judge(self, unimproved: int) -> None:
@@ -113,7 +116,7 @@ class Task(L.LightningModule):
     def _descend(self, total: Tensor) -> Tensor:
         """Take one optimiser step; returns the norm of the gradient before it was clipped."""
         optimizer = cast(LightningOptimizer, self.optimizers())
-        self.rate = self.learning_rate(self.step)
+        self.rate = self.learning_rate(self.pace.at(self.step))
         for group in optimizer.param_groups:
             group["lr"] = self.rate
         optimizer.zero_grad(set_to_none=True)

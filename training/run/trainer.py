@@ -11,9 +11,11 @@ from typing import Any, TypeVar
 import lightning as L
 import torch
 
+from synth.contract import DeviceError
 from training.run.checkpoint import Checkpoint
 from training.run.config import TrainConfig
 from training.run.plan import AnyPlan
+from training.run.schedules import Pace
 from training.run.task import Task
 
 PlanT = TypeVar("PlanT", bound=AnyPlan)
@@ -35,8 +37,27 @@ def build_task(
     if found:
         task.model.load_state_dict(found.weights)
         task.step, task.optimizer_state = found.step, found.optimizer
+        before = Pace(found.legs) if found.legs else Pace.of(found.training["steps"])
+        task.pace = before.resumed(found.step, plan.training.steps)
         task.load_extra_state(found.extra)
     return task
+
+
+def require_devices(settings: TrainConfig) -> None:
+    """Raise `DeviceError` where this machine lacks the accelerators that the settings ask for."""
+    asked, mps = settings.accelerator, torch.backends.mps.is_available()
+    there = {"gpu": torch.cuda.is_available() or mps, "mps": mps}
+    if not there.get(asked, True):
+        raise DeviceError(
+            f"accelerator is {asked}, and torch finds none on this machine; choose --accelerator"
+            " cpu, or auto for the fastest there is"
+        )
+    found = 0 if asked == "cpu" else torch.accelerator.device_count()
+    if found and settings.devices > found:
+        raise DeviceError(
+            f"devices is {settings.devices}; this machine has {found}, 1 … {found} is allowed, or"
+            " 0 for all"
+        )
 
 
 def make_trainer(settings: TrainConfig, *callbacks: L.Callback) -> L.Trainer:

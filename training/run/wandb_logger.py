@@ -33,7 +33,7 @@ class WandbLogger:
     """
 
     def __init__(self, plan: AnyPlan, folder: Path, project: str, note: str) -> None:
-        wandb = import_wandb()
+        self._wandb = wandb = import_wandb()
         try:
             self._run = wandb.init(
                 project=project, name=folder.name, tags=[note[:TAG_LENGTH]],
@@ -48,6 +48,11 @@ class WandbLogger:
     def write(self, step: int, figures: Mapping[str, float]) -> None:
         """Send the figures of a step."""
         self._run.log(dict(figures), step=step)
+
+    def show(self, step: int, pictures: Mapping[str, Path]) -> None:
+        """Send the pictures of a step, PNG files by name."""
+        images = {name: self._wandb.Image(str(path)) for name, path in pictures.items()}
+        self._run.log(images, step=step)
 
     def close(self) -> None:
         """Send what is left and end the run at W&B."""

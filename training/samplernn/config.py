@@ -24,21 +24,23 @@ class SampleRNNTrainConfig(TrainConfig):
 
     Args:
         num_frames: frames of the top tier in a window, over which gradients flow.
-        schedule: of the learning rate: "constant"; "cosine", half a cosine from the highest rate at
-            the first step to `final_rate` of it at the last; "plateau", halved whenever `plateau`
-            evaluations in a row were no better, down to `final_rate` of the highest.
-        final_rate: share of the learning rate, see `schedule`.
-        plateau: number of evaluations, see `schedule`.
+        schedule: course of the learning rate: "constant"; "cosine", half a cosine from the highest
+            rate at the first step to `final_rate` of it at the last; "plateau", halved whenever
+            `plateau` evaluations in a row were no better, down to `final_rate` of the highest.
+        final_rate: share of the learning rate at the end of the schedules "cosine" and "plateau".
+        plateau: number of evaluations without progress after which the schedule "plateau" halves
+            the learning rate.
         carry_state: whether the windows of a row follow each other in the recording and carry the
             state along (truncated back-propagation through time), which is fresh where a recording
             begins. Otherwise windows lie anywhere and start with a fresh state.
         label_by: source of a sound's class: "folder", the name of the folder that its file is in;
             "csv", the columns file and label of labels.csv in the folder of recordings; "", no
             classes.
-        generate_every, checkpoint_every: steps between generated audio, between checkpoints.
-        length: of generated audio in seconds.
+        generate_every: steps between generated sounds.
+        checkpoint_every: steps between checkpoints.
+        length: seconds of each generated sound.
         num_generated: number of sounds that are generated at a time.
-        temperature: of their drawing; 0 takes the most likely code.
+        temperature: temperature at which generated sounds are drawn; 0 takes the most likely code.
 
     Raises:
         ConfigError: a value is out of its range.

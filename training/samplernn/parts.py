@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from synth.models.samplernn import SampleRNNConfig
 from training.run.family import Parts, Span
-from training.samplernn.config import SampleRNNPlan
+from training.samplernn.config import SampleRNNPlan, SampleRNNTrainConfig
 from training.samplernn.recordings import (
     arrange,
     make_layout,
@@ -33,4 +34,15 @@ def _stream(plan: SampleRNNPlan, steps: Span) -> Iterable[Any]:
     return WindowStream(plan.learned, layout, plan.model.context, _window(plan), steps, steering)
 
 
-SAMPLERNN = Parts(arrange, _task, _stream, SampleRNNReview, _window)
+def _idle(model: SampleRNNConfig, settings: SampleRNNTrainConfig) -> Mapping[str, str]:
+    found = {}
+    if settings.schedule == "constant":
+        found["final_rate"] = "schedule is constant"
+    if settings.schedule != "plateau":
+        found["plateau"] = f"schedule is {settings.schedule}"
+    if not model.features:
+        found["feature_hop"] = "no features are given"
+    return found
+
+
+SAMPLERNN = Parts(arrange, _task, _stream, SampleRNNReview, _window, idle=_idle)

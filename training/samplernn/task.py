@@ -18,16 +18,19 @@ from training.samplernn.fast import predict
 from training.samplernn.windows import Batch
 
 
-def learning_rate_at(step: int, settings: SampleRNNTrainConfig, factor: float = 1.0) -> float:
+def learning_rate_at(
+    step: float, steps: int, settings: SampleRNNTrainConfig, factor: float = 1.0
+) -> float:
     """The learning rate of a step.
 
     Args:
-        step: 0 is the first; settings: of the run.
+        step: 0 is the first; steps: number that the schedule is made for.
+        settings: of the run.
         factor: share that the plateaus so far have left of it.
     """
     share = factor
     if settings.schedule == "cosine":
-        share = half_cosine(step, settings.steps, settings.final_rate)
+        share = half_cosine(step, steps, settings.final_rate)
     return settings.learning_rate * share
 
 
@@ -52,8 +55,8 @@ class SampleRNNTask(Task):
         self._carried: State | None = None
         self._factor = 1.0
 
-    def learning_rate(self, step: int) -> float:
-        return learning_rate_at(step, self.settings, self._factor)
+    def learning_rate(self, step: float) -> float:
+        return learning_rate_at(step, self.pace.steps, self.settings, self._factor)
 
     def judge(self, unimproved: int) -> None:
         s = self.settings

@@ -16,27 +16,26 @@ class CodecConfig:
     """Shape of a SoundStream-like codec. Every field changes the model.
 
     Args:
-        sample_rate: Hz, 16000 … 48000.
-        audio_channels: 1 or 2.
-        channels: width of the first level, 1 … 1024; doubles at each stride, up to `max_channels`.
-        strides: downsampling of each level, encoder order, 1 to 8 of 1 … 16; their product is the
-            hop, at most 16384.
-        dilations: of the residual units of each level, up to 8 of 1 … 81.
+        sample_rate: samples per second of the audio, in Hz, 16000 … 48000.
+        audio_channels: 1 (mono) or 2 (stereo).
+        channels: width of the first level; doubles at each stride, up to `max_channels`.
+        strides: downsampling of each level, encoder order; their product is the hop, at most 16384.
+        dilations: dilations of the residual units of each level, one unit each.
         compress: how much narrower the inside of a residual unit is, 1 … 16.
-        kernel: taps of the residual units and of the outermost convolutions, 1 … 63.
-        latent_dim: size of a latent frame, 1 … 1024.
-        max_channels: width of the widest level, `channels` … 4096.
-        activation: "elu", "leaky_relu" or "snake".
+        kernel: taps of the residual units and of the outermost convolutions.
+        latent_dim: size of a latent frame.
+        max_channels: width of the widest level.
+        activation: nonlinearity: "elu", "leaky_relu" or "snake".
         weight_norm: weight-normed convolutions.
-        bottleneck: "rvq".
+        bottleneck: what latents go through: "rvq", a residual vector quantiser.
         levels: quantiser levels, 1 … 32.
         codebook_size: codes per level, 2 … 65536.
-        codebook_decay: of the moving averages that are the codes, 0.5 … 0.9999.
-        stale_usage: a code used less than this share (0 … 1) of the mean usage is re-seeded from
-            the batch.
-        level_dropout: share of training clips that use a random number of levels, 0 … 1.
-        bypass: share of training clips decoded from the unquantised latent, 0 … 1, so that the
-            decoder also serves continuous latents.
+        codebook_decay: decay of the moving averages that are the codes, 0 … 1 (exclusive).
+        stale_usage: a code that takes less than this share of what equal use would give it is
+            re-seeded from the batch.
+        level_dropout: share of training clips that use a random number of levels.
+        bypass: share of training clips decoded from the unquantised latent, so that the decoder
+            also serves continuous latents.
 
     Raises:
         ConfigError: a value is out of its range.

@@ -18,20 +18,25 @@ class INRConfig:
     """Shape of an `INR`. Every field changes the model or how it is used.
 
     Args:
-        architecture: key of `ARCHITECTURES`.
-        meta_architecture: source of the latents: "autodecoder" (gradient descent into a table) or
+        architecture: kind of the decoder: "pi-gan" or a variant of it, "siren", "im-net" or
+            "wavegan", see `ARCHITECTURES`.
+        meta_architecture: where latents come from: "autodecoder" (descent, into a table) or
             "autoencoder" (an encoder).
-        sample_rate: Hz of the sounds, 8000 … 48000.
+        sample_rate: samples per second of the sounds, in Hz, 8000 … 48000.
         audio_length: samples of one sound, 256 … 480000; `wavegan` makes exactly 16000.
         num_latent: size of a latent, 1 … 4096.
-        first_omega_0, hidden_omega_0: frequency scales of the first layer and of those after it,
-            0.001 … 1000000; `wavegan` and `im-net` have none.
+        first_omega_0: frequency scale of the first layer, 0.001 … 1000000; `wavegan` and `im-net`
+            have none.
+        hidden_omega_0: frequency scale of the layers after the first, 0.001 … 1000000; `wavegan`
+            and `im-net` have none.
         coord_multi: factor on the time that the network sees, 0.001 … 1000000.
         weight_norm: weight norm in every layer (`pi-gan` and `pi-gan_prog` always have it).
-        num_groups: groups of units whose gates `pi-gan_prog` opens one after the other, up to its
-            width; 0 means 8 there, and is the only value allowed elsewhere.
-        width, depth: width (1 … 4096) and number (1 … 64) of the layers before the output, for
-            architectures whose layers are of one width; 0 is the architecture's own.
+        num_groups: groups of units that `pi-gan_prog` lets in one after the other, up to its
+            width; 0 is 8 there, and the only value elsewhere.
+        width: width of the layers before the output, 1 … 4096, for architectures whose layers are
+            of one width; 0 is the architecture's own.
+        depth: number of the layers before the output, 1 … 64, for architectures whose layers are
+            of one width; 0 is the architecture's own.
         branches: parallel networks that share each width evenly and whose outputs are added up,
             1 … 256.
         latent_init_std: standard deviation of the latents before training, 0 … 10.

@@ -17,22 +17,22 @@ class SampleRNNConfig:
     """Shape of a SampleRNN. Every field changes the model or its inputs.
 
     Args:
-        sample_rate: Hz, 8000 … 48000.
+        sample_rate: samples per second of the audio, in Hz, 8000 … 48000.
         quantization: levels of a sample, 3 … 4096.
-        encoding: "linear", "mu-law" or "a-law".
+        encoding: spacing of the levels: "linear", "mu-law" or "a-law".
         frame_sizes: one number per tier, lowest tier first: the first counts samples, each further
             one frames of the tier below. Their product is at most 4096. The sample predictor sees
             the last `frame_sizes[0]` samples.
-        hidden_size: width of every layer, 1 … 4096.
+        hidden_size: width of everything, 1 … 4096.
         rnn_layers: recurrent layers of each tier, 1 … 16.
-        rnn: "lstm" or "gru".
+        rnn: kind of the recurrent layers: "lstm" or "gru".
         embed_size: size of a sample's embedding, up to 4096; 0 is one-hot.
         skip: a tier's output is the sum of its layers' outputs instead of the last one's alone.
         weight_norm: weight-normed linear layers.
         learned_state: the state at the start is learned instead of zero.
-        features: measures of the sound that steer the top tier, some of `FEATURES` in that order.
-        labels: names of the classes of sound that steer the top tier, up to 128, one-hot after the
-            features.
+        features: what steers the top tier: some of pitch, voicing, loudness, onset and centroid, in
+            this order.
+        labels: names of the classes of sound that steer the top tier, one-hot after the features.
         feature_hop: samples per frame of the features, 1 … 16384.
 
     Raises:

@@ -30,6 +30,12 @@ def test_keys_play_the_nearest_sound() -> None:
     assert timbres.key_range is None, "the pitch of c is not known"
 
 
+def test_keys_with_fractions_are_exact() -> None:
+    keys = (21.00001, 60.12345, 126.98765)
+    root = timbres_of(INRConfig(sounds=3, names=("a",) * 3, keys=keys)).root
+    assert float((root.double() - torch.tensor(keys, dtype=torch.float64)).abs().max()) < 1e-5
+
+
 def test_timbres_without_a_common_range_claim_none() -> None:
     config = INRConfig(sounds=2, names=("bass", "flute"), keys=(30.0, 90.0))
     assert timbres_of(config).key_range is None

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +17,8 @@ import soxr
 import training_rig as rig
 
 from synth.contract import DataError
-from training.data.decode import Request
+from training.data import library as library_module
+from training.data.decode import Request, request_line
 from training.data.decoders import Decoder
 from training.data.library import build_library, split
 
@@ -42,6 +46,10 @@ def write_bad(folder: Path, kind: str) -> Path:
     elif kind == "infinite":
         samples[7] = np.inf
         soundfile.write(path, samples, RATE, subtype="FLOAT")
+    elif kind == "integers":
+        soundfile.write(path, 32768 * samples, RATE, subtype="FLOAT")
+    elif kind == "cancelling":
+        soundfile.write(path, samples * [1, -1], RATE)
     elif kind == "adpcm":
         soundfile.write(path, samples, RATE, subtype="MS_ADPCM")
     elif kind == "too_short":
@@ -56,6 +64,8 @@ BAD = {
     "silent": "silent",
     "nan": "NaN or infinite",
     "infinite": "NaN or infinite",
+    "integers": "full scale is 1",
+    "cancelling": "cancel each other",
     "adpcm": "refused",
     "too_short": "too short",
 }
@@ -200,3 +210,93 @@ def test_of_an_only_file_the_end_is_held_out(tmp_path: Path) -> None:
     assert (learned.start, learned.end, held.start, held.end) == (0, 12_000, 12_000, 16_000)
     whole = library.clips[0].open()
     np.testing.assert_array_equal(held.open(), whole[:, 12_000:])
+
+
+def test_kinds_of_audio_that_are_not_read_are_counted(tmp_path: Path) -> None:
+    folder = rig.write_tones(tmp_path / "data", files=1)
+    for name in ("a.m4a", "b.M4A", "c.aifc", "d.au", ".hidden.au", "notes.txt"):
+        (folder / name).write_bytes(b"x")
+    skipped = build_library(folder, RATE, 1, cache=tmp_path / "cache").skipped
+    assert skipped.startswith("4 files of kinds that are not read (1 .aifc, 1 .au, 2 .m4a)")
+    (folder / "tone-0.wav").unlink()
+    with pytest.raises(DataError, match=r"no audio files.*2 \.m4a"):
+        build_library(folder, RATE, 1, cache=tmp_path / "cache")
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_long_file_is_decoded_in_little_memory(tmp_path: Path, channels: int) -> None:
+    """Ten minutes of stereo, which whole take 600 MB; two hours need no more than they."""
+    path = tmp_path / "long.wav"
+    with soundfile.SoundFile(path, "w", 44_100, 2, "PCM_16") as file:
+        for second in range(600):
+            file.write(0.1 * np.random.default_rng(second).standard_normal((44_100, 2)))
+    program = (
+        "import sys\n"
+        "from training.data.decode import Request, decode\n"
+        "made = decode(Request(sys.argv[1], sys.argv[2], 48_000, int(sys.argv[3])))\n"
+        "status = open('/proc/self/status').read().split()\n"
+        "print(made.frames, status[status.index('VmHWM:') + 1])\n"
+    )
+    given = [sys.executable, "-c", program, str(path), str(tmp_path), str(channels)]
+    frames, kilobytes = map(int, subprocess.check_output(given, text=True).split())
+    assert frames == 600 * 48_000
+    assert kilobytes < 250_000
+    (made,) = tmp_path.glob("*.npy")
+    assert np.load(made, mmap_mode="r").shape == (channels, frames)
+
+
+def test_a_glance_looks_at_little_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = rig.write_tones(tmp_path / "data", files=3)
+    soundfile.write(folder / "a-long.wav", noise(60.0), RATE)
+    monkeypatch.setattr(library_module, "GLANCE_SECONDS", 0.0)
+    library = build_library(folder, RATE, 1, cache=tmp_path / "cache", workers=1, glance=True)
+    assert library.glance
+    assert library.unseen == 3
+    assert library.clips[0].frames == 30 * RATE
+    assert build_library(folder, RATE, 1, cache=tmp_path / "cache").clips[0].frames == 60 * RATE
+    again = build_library(folder, RATE, 1, cache=tmp_path / "cache", glance=True)
+    assert again.clips[0].frames == 60 * RATE, "what is decoded is known without a glance"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_decoding_ends_cleanly_when_it_is_stopped(tmp_path: Path, number: int) -> None:
+    folder = rig.write_tones(tmp_path / "data", files=2)
+    with soundfile.SoundFile(folder / "long.wav", "w", 44_100, 2, "PCM_16") as file:
+        for second in range(1200):
+            file.write(0.1 * np.random.default_rng(second).standard_normal((44_100, 2)))
+    run = rig.Run(rig.arguments(folder, tmp_path / "run"), tmp_path / "log")
+    cache = tmp_path / "cache"
+    patience = time.monotonic() + rig.PATIENCE_S
+    while not list(cache.glob(".*.tmp-*")) or len(list(cache.glob("[!.]*.npy"))) < 2:
+        assert time.monotonic() < patience, run.said
+        time.sleep(0.01)
+    (temporary,) = cache.glob(".*.tmp-*")
+    decoder = int(temporary.name.rpartition("-")[2])
+    begun = time.monotonic()
+    run.signal(number)
+    assert run.wait() == 128 + number
+    assert time.monotonic() - begun < 2
+    assert "Traceback" not in run.said
+    assert not Path(f"/proc/{decoder}").exists()
+    assert not list(cache.glob(".*.tmp-*"))
+    assert len(list(cache.glob("[!.]*.npy"))) == 2
+
+
+def test_a_decoder_whose_owner_was_killed_ends(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "long.wav", noise(1200.0), RATE)
+    request = Request(str(tmp_path / "long.wav"), str(tmp_path), 192_000, 1)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "training.data.decode"], stdin=subprocess.PIPE, text=True
+    )
+    assert process.stdin is not None
+    process.stdin.write(request_line(request))
+    process.stdin.flush()
+    patience = time.monotonic() + rig.PATIENCE_S
+    while not list(tmp_path.glob(".*.tmp-*")):
+        assert time.monotonic() < patience
+        time.sleep(0.01)
+    process.stdin.close()
+    assert process.wait(2) == 0
+    assert not list(tmp_path.glob("*.npy")) + list(tmp_path.glob(".*.tmp-*"))

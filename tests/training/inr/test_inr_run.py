@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,10 +19,19 @@ import soundfile
 import torch
 import training_rig
 import yaml
+from rich.console import Console
 
 from synth.models.inr import INR
 from synth.models.package import unpack
+from training.inr.parts import INR_PARTS
+from training.inr.review import INRReview
 from training.run.checkpoint import load_newest
+from training.run.family import Span
+from training.run.folder import open_folder
+from training.run.keeper import Keeper
+from training.run.progress import Logger
+from training.run.stopping import StopWish
+from training.run.trainer import build_task, fit, make_trainer
 
 
 @pytest.fixture(scope="module")
@@ -248,3 +259,58 @@ def test_two_processes_share_the_latents(tmp_path: Path) -> None:
     latents = unpack(torch.load(out / "model.pt", weights_only=True)).model.latents
     assert bool((latents != 0).any(1).all())
     assert len(latents.unique(dim=0)) == 5
+
+
+def test_more_steps_leave_gates_open_and_rates_down(sines: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    given = rig.arguments(
+        sines, out, "--architecture", "pi-gan_prog", "--schedule", "cosine",
+        steps="12", keep_checkpoints="0", eval_every="12",
+    )  # fmt: skip
+    assert training_rig.run(given, tmp_path / "log").wait() == 0
+    done = resume(sines, out, "--steps", "120")
+    assert done.wait() == 0, done.said
+    rates = [float(row["learning_rate"]) for _, row in sorted(training_rig.rows(out).items())]
+    assert len(rates) == 120
+    assert all(b <= a for a, b in itertools.pairwise(rates))
+    for step in (12, 15, 120):
+        found = torch.load(out / f"checkpoints/step-{step:09d}.pt", weights_only=True)
+        assert bool((found["weights"]["decoder.gate"] == 1).all()), f"a gate is shut at {step}"
+
+
+def test_pictures_reach_every_logger(sines: Path, tmp_path: Path) -> None:
+    shown: dict[int, dict[str, bytes]] = {}
+
+    class Wall:
+        def write(self, step: int, figures: Mapping[str, float]) -> None:
+            pass
+
+        def show(self, step: int, pictures: Mapping[str, Path]) -> None:
+            shown[step] = {name: path.read_bytes()[:4] for name, path in pictures.items()}
+
+        def close(self) -> None:
+            pass
+
+    class Walled(INRReview):
+        def loggers(self) -> tuple[Logger, ...]:
+            return (Wall(),)
+
+    plan = rig.make_plan(sines, steps=4, eval_samples=2)
+    out = tmp_path / "run"
+    open_folder(plan, out, None, Console(quiet=True))
+    task = build_task(INR_PARTS.task, plan)
+    review = Walled(plan, out, print)
+    keeper = Keeper(plan, out, task, review, StopWish(), Console(quiet=True), None)
+    fit(make_trainer(plan.training, keeper), task, INR_PARTS.stream(plan, Span(0, 4)))
+    keeper.close()
+    names = {f"{kind}_{row}" for kind in ("reconstruction", "overlay") for row in (0, 2)}
+    assert {step: set(pictures) for step, pictures in shown.items()} == {3: names, 4: names}
+    assert all(head == b"\x89PNG" for p in shown.values() for head in p.values())
+
+
+def test_the_last_evaluation_is_in_the_figures(sines: Path, tmp_path: Path) -> None:
+    given = rig.arguments(sines, tmp_path / "run", steps="5", log_every="50")
+    done = training_rig.run(given, tmp_path / "log")
+    assert done.wait() == 0, done.said
+    rows = training_rig.rows(tmp_path / "run")
+    assert [step for step, row in rows.items() if row["eval_mse"] and row["loss"]] == [3, 5]

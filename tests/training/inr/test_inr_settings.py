@@ -15,12 +15,13 @@ import torch
 
 from synth.cli.train import family_command
 from synth.contract import ConfigError
-from synth.models.inr import INR, INRConfig
+from synth.models.inr import ARCHITECTURES, INR, INRConfig
 from training.families import TRAINING
 from training.inr.config import INRPlan, INRTrainConfig, run_folder
 from training.inr.decoding import decoded
 from training.inr.parts import INR_PARTS
-from training.planning import resolve_configs
+from training.inr.sounds import require_fitting
+from training.planning import plan_run, resolve_configs
 from training.run.family import Span
 
 # Names as coordinate networks of sounds were first trained with, and their defaults.
@@ -370,3 +371,60 @@ def test_fewer_sounds_are_spread_over_all(tmp_path: Path) -> None:
     plan = rig.make_plan(tmp_path / "many", dataset_size=4)
     assert list(np.diff(plan.model.keys)) == [3, 3, 3]
     assert plan.notes == ("4 of 12 sounds are learned, none is held out",)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("preset", [None, "paper", "small"])
+def test_presets_go_with_every_architecture(architecture: str, preset: str | None) -> None:
+    model, training = resolve_configs("inr", preset, None, {"architecture": architecture})
+    require_fitting(model, training)
+    if not model.row.omegas:
+        assert model.first_omega_0 == INRConfig.first_omega_0
+
+
+def test_what_somebody_types_is_still_refused() -> None:
+    with pytest.raises(ConfigError, match="width is 64"):
+        resolve_configs("inr", "small", None, {"architecture": "im-net", "width": 64})
+
+
+def test_joined_latents_move_slowly_unless_told_otherwise() -> None:
+    def rate(base: dict[str, Any] | None = None, **flags: Any) -> float:
+        found = resolve_configs("inr", flags.pop("preset", None), None, flags, base)[1]
+        assert isinstance(found, INRTrainConfig)
+        return found.latent_lr
+
+    assert rate() == 0.3
+    assert rate(preset="small") == 4.0
+    for architecture in ("siren", "pi-gan_concat_middle", "pi-gan_concat_all"):
+        assert rate(architecture=architecture) == 1e-5
+        assert rate(architecture=architecture, preset="small") == 1e-5
+        assert rate(architecture=architecture, latent_lr=0.2) == 0.2
+        assert rate({"architecture": architecture, "latent_lr": 0.1}) == 0.1, "a resumed run"
+
+
+IDLE: list[tuple[dict[str, Any], str]] = [
+    ({"prog_weight_decay_factor": 2.0}, "prog_weight_decay_every is 0"),
+    ({"architecture": "im-net", "first_omega_0": 30.0, "width": 0, "depth": 0}, "no omegas"),
+    ({"second_order": True}, "latent_descent_steps is 1"),
+    ({"meta_architecture": "autoencoder", "audio_length": 2048, "latent_lr": 1.0}, "encoder"),
+    ({"final_rate": 0.5}, "schedule is plateau"),
+    ({"wandb_project_name": "mine"}, "wandb is off"),
+]
+
+
+@pytest.mark.parametrize(("given", "why"), IDLE)
+def test_settings_that_change_nothing_are_named(
+    data: Path, given: dict[str, Any], why: str
+) -> None:
+    small = {"audio_length": 512, "width": 8, "depth": 2, "cdpam": 0.0, "use_gpu": False}
+    cache = data.parent / "cache"
+
+    def notes(flags: dict[str, Any]) -> list[str]:
+        plan = plan_run("inr", data, flags=flags, cache=cache)
+        return [note for note in plan.notes if "changes nothing" in note]
+
+    assert notes(small) == []
+    found = notes({**small, **given})
+    assert len(found) == 1
+    assert why in found[0]
+    assert found[0].split()[0] in given

@@ -169,7 +169,7 @@ def test_half_a_cosine() -> None:
     settings = INRTrainConfig(
         learning_rate=1.0, schedule="cosine", final_rate=0.2, steps=101, weight_decay=0.0
     )
-    assert [rate_at(step, settings) for step in (0, 50, 100, 200)] == pytest.approx(
+    assert [rate_at(step, settings.steps, settings) for step in (0, 50, 100, 200)] == pytest.approx(
         [1.0, 0.6, 0.2, 0.2]
     )
 

@@ -122,6 +122,15 @@ def test_autoencoder_hears_its_sounds(data: Path, tmp_path: Path) -> None:
     assert row.mean["mse"] == pytest.approx(0.0, abs=1e-3)
 
 
+def test_moved_recordings_are_named(data: Path, tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", data, 0.1)
+    rows = measured(run)
+    moved = data.rename(tmp_path / "moved")
+    with pytest.raises(DataError, match="--data of synth report"):
+        measured(run)
+    assert [row.mean for row in measured(run, data=moved)] == [row.mean for row in rows]
+
+
 def test_what_can_not_be_reported(data: Path, tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", data, 0.1)
     with pytest.raises(ConfigError, match=r"holds no run \(no config\.yaml\)"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -145,6 +147,27 @@ def test_a_changed_setting_is_refused_by_name(
     assert value in done.said
     assert "Traceback" not in done.said
     assert rig.rows(data.parent / "whole") == whole
+
+
+def test_moved_and_touched_recordings_are_taken_anew(
+    data: Path, whole: Rows, tmp_path: Path
+) -> None:
+    """As on another machine: other place, other times, an empty cache."""
+    shutil.copytree(data, tmp_path / "there" / "tones")
+    out = tmp_path / "run"
+    run = start(tmp_path / "there" / "tones", out)
+    wait_for_step(run, out, 5)
+    run.signal(signal.SIGKILL)
+    run.wait()
+    here = (tmp_path / "there" / "tones").rename(tmp_path / "here")
+    os.utime(here / "tone-1.wav", (1, 1))
+    given = ["train", "codec", "--out", str(out), "--resume", "--cache", str(tmp_path / "new")]
+    lost = rig.run(given, tmp_path / "log")
+    assert lost.wait() == 3
+    assert "if they were moved" in lost.said
+    done = rig.run([*given, "--in", str(here)], tmp_path / "log")
+    assert done.wait() == 0, done.said
+    assert rig.rows(out) == whole
 
 
 def test_other_recordings_are_refused(data: Path, whole: Rows, tmp_path: Path) -> None:

@@ -131,7 +131,7 @@ def test_a_further_term_is_one_more_entry(folder: Path) -> None:
 
 def test_learning_rate_rises_then_follows_a_half_cosine() -> None:
     s = CodecTrainConfig(steps=1001, warmup_steps=100, learning_rate=0.01, final_rate=0.1)
-    rates = [learning_rate_at(step, s) for step in range(s.steps)]
+    rates = [learning_rate_at(step, s.steps, s) for step in range(s.steps)]
     assert rates[0] == pytest.approx(0.0001)
     assert rates[99] == rates[100] == pytest.approx(0.01)
     assert rates[-1] == pytest.approx(0.001)
@@ -212,8 +212,8 @@ def test_when_things_are_written(folder: Path, tmp_path: Path) -> None:
     plan = make_plan(folder, steps=7, log_every=2, eval_every=3, save_every=4)
     train(plan, tmp_path / "run", quiet=True)
     rows = rig.rows(tmp_path / "run")
-    assert sorted(rows) == [2, 3, 4, 6]
-    assert [s for s, r in rows.items() if r["held_out_mel_db"]] == [3, 6]
+    assert sorted(rows) == [2, 3, 4, 6, 7]
+    assert [s for s, r in rows.items() if r["held_out_mel_db"]] == [3, 6, 7]
     saved = sorted(p.name for p in (tmp_path / "run" / "checkpoints").iterdir())
     assert saved == ["best.pt", "step-000000004.pt", "step-000000007.pt"]
     found, _ = load_newest(tmp_path / "run" / "checkpoints")

@@ -6,12 +6,14 @@ import importlib.util
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from synth.contract import ConfigError
 from synth.models.inr import INRConfig
 from training.data.library import Library
 from training.inr.config import INRTrainConfig
+from training.measures.pictures import draw_overlay
 from training.run import wandb_logger
 from training.run.plan import Plan
 from training.run.wandb_logger import ID_FILE, WandbLogger
@@ -45,12 +47,16 @@ def test_a_resumed_run_keeps_its_name_there(tmp_path: Path) -> None:
 def test_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_SILENT", "true")
+    picture = tmp_path / "picture.png"
+    picture.write_bytes(draw_overlay(np.zeros(64, np.float32), np.ones(64, np.float32), ""))
     for steps in ((1, 2), (3,)):
         logger = WandbLogger(PLAN, tmp_path, "synth-test", "mine")
         for step in steps:
+            logger.show(step, {"picture": picture})
             logger.write(step, {"total": 1.0 / step})
         logger.close()
     records = list(tmp_path.glob("wandb/offline-run-*/run-*.wandb"))
     assert len(records) == 2
     assert len({path.stem for path in records}) == 1  # one run, in two parts
     assert all(path.stat().st_size > 0 for path in records)
+    assert len(list(tmp_path.glob("wandb/offline-run-*/files/media/images/picture_*.png"))) == 3

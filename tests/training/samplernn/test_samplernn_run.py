@@ -283,3 +283,11 @@ def test_two_processes_judge_as_one(song: Path, tmp_path: Path) -> None:
     rows = training_rig.rows(tmp_path / "run")
     assert sorted(rows) == [1, 2, 3, 4, 5, 6]
     assert float(rows[6]["learning_rate"]) < 0.5
+
+
+def test_the_last_evaluation_is_in_the_figures(song: Path, tmp_path: Path) -> None:
+    given = rig.arguments(song, tmp_path / "run", steps="5", eval_every="3", log_every="50")
+    done = training_rig.run(given, tmp_path / "log")
+    assert done.wait() == 0, done.said
+    rows = training_rig.rows(tmp_path / "run")
+    assert [step for step, row in rows.items() if row["held_out_bits"] and row["bits"]] == [3, 5]

@@ -143,7 +143,7 @@ def test_gradients_end_where_the_window_began(song: Path) -> None:
 def test_schedules() -> None:
     def rates(**changes: Any) -> list[float]:
         s = SampleRNNTrainConfig(steps=101, learning_rate=0.01, final_rate=0.1, **changes)
-        return [learning_rate_at(step, s) for step in range(101)]
+        return [learning_rate_at(step, s.steps, s) for step in range(101)]
 
     assert set(rates()) == {0.01}
     cosine = rates(schedule="cosine")

@@ -17,7 +17,7 @@ from training.data.decoders import Result, decode_all
 from training.data.identity import Remembered, fingerprint, former_name, stamp
 
 # What a look at recordings may cost where nothing is learned from them.
-GLANCE_SECONDS, GLANCE_AUDIO_SECONDS = 2.0, 30.0
+GLANCE_SECONDS, GLANCE_AUDIO_SECONDS = 1.5, 30.0
 Array = NDArray[np.float32]
 
 
@@ -55,7 +55,7 @@ class Library:
         sample_rate: Hz; channels: of every clip.
         skipped: what is to be said of kinds of audio that aren't read; "": there are none.
         unseen: number of files that a glance had no time for.
-        glance: whether long files may have been read only in part.
+        cut: number of files of which a glance read only the beginning.
     """
 
     clips: tuple[Clip, ...]
@@ -64,7 +64,7 @@ class Library:
     channels: int
     skipped: str = ""
     unseen: int = 0
-    glance: bool = False
+    cut: int = 0
 
     @property
     def seconds(self) -> float:
@@ -111,7 +111,7 @@ def build_library(
         cache: folder for the decoded arrays; None: the user's.
         workers: decoding processes; 0: one per core, at most 8.
         on_file: called with (done, total) after each file.
-        glance: look only at so many files, and so much of each, as takes two seconds; at one
+        glance: look only at so many files, and so much of each, as takes a second or two; at one
             usable file at least.
 
     Raises:
@@ -153,7 +153,7 @@ def build_library(
         channels,
         found.skipped_in_words(),
         sum(result is None for result in results),
-        glance,
+        sum(_is_cut(request, result) for request, result in zip(requests, results, strict=True)),
     )
 
 
@@ -193,6 +193,12 @@ def _sorted_out(
         elif result is not None:
             rejected.append((request.source, result))
     return usable, rejected
+
+
+def _is_cut(request: Request, result: Result) -> bool:
+    """Whether only the beginning of a file was read, as far as its length tells."""
+    wanted = request.glance * request.sample_rate
+    return isinstance(result, Decoded) and 0 < 0.999 * wanted < result.frames
 
 
 def _request(

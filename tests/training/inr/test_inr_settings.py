@@ -386,3 +386,15 @@ def test_fewer_sounds_are_spread_over_all(tmp_path: Path) -> None:
     plan = rig.make_plan(tmp_path / "many", dataset_size=4)
     assert list(np.diff(plan.model.keys)) == [3, 3, 3]
     assert plan.notes == ("4 of 12 sounds are learned, none is held out",)
+
+
+def test_a_resumed_run_keeps_its_names_and_keys(data: Path, tmp_path: Path) -> None:
+    """They were read by other rules, or from names that have changed; another run reads its own."""
+    plan = rig.make_plan(data)
+    names, keys = ("a", "a", "b", "b"), (60.0, 61.25, -1.0, 3.0)
+    again = rig.make_plan(data, sounds=4, names=names, keys=keys)
+    assert (again.model.names, again.model.keys) == (names, keys)
+    (tmp_path / "config.yaml").write_text("model: {sounds: 2, names: [a, b], keys: [1.0, 2.0]}")
+    fresh, _ = resolve_configs("inr", None, tmp_path / "config.yaml", {})
+    assert (fresh.names, fresh.keys) == ((), ())
+    assert set(plan.model.names) == {"sine"}

@@ -119,11 +119,7 @@ def build_library(
             the first.
     """
     found = search_audio(root)
-    cache = cache or default_cache()
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"{cache}: can't make the audio cache ({error})") from None
+    cache = _made(cache or default_cache())
     remembered = Remembered(cache, Path(root))
     stamps = {file: stamp(file) for file in found.files}
     requests = [
@@ -142,10 +138,10 @@ def build_library(
             f"{root}: none of {len(found.files)} audio files can be used; the first:"
             f" {rejected[0][1]}"
         )
-    for clip, digest in usable:
-        if not remembered.get(clip.source) and not glance:
+    if not glance:
+        for clip, digest in usable:
             remembered.put(clip.source, stamps[clip.source], digest)
-    remembered.save()
+        remembered.save()
     return Library(
         tuple(clip for clip, _ in usable),
         tuple(rejected),
@@ -179,6 +175,15 @@ def split(library: Library, share: float, seed: int) -> tuple[tuple[Clip, ...], 
     held = set(order[: max(1, min(len(clips) - 1, round(share * len(clips))))].tolist())
     training = tuple(c for i, c in enumerate(clips) if i not in held)
     return training, tuple(c for i, c in enumerate(clips) if i in held)
+
+
+def _made(cache: Path) -> Path:
+    """The cache, made where it is missing."""
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{cache}: can't make the audio cache ({error})") from None
+    return cache
 
 
 def _sorted_out(

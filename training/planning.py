@@ -74,6 +74,7 @@ def plan_run(
     cache: Path | None = None,
     resume_from: Path | None = None,
     on_file: Callable[[int, int], None] | None = None,
+    glance: bool = False,
 ) -> AnyPlan:
     """The plan of a run: settings resolved, data found.
 
@@ -85,6 +86,7 @@ def plan_run(
         resume_from: folder of the run that is resumed, whose settings and data hold where no others
             are given.
         on_file: called with (done, total) after each file that is decoded.
+        glance: decode only what takes a second or two, for a plan that isn't followed.
 
     Raises:
         ConfigError: see `resolve_configs`; no data given; nothing to resume in `resume_from`.
@@ -97,7 +99,7 @@ def plan_run(
     data = data or TRAINING[family].data or None
     if data is None:
         raise ConfigError("no data given; name an audio file or a folder of them")
-    plan = make_plan(family, model, training, data, cache=cache, on_file=on_file)
+    plan = make_plan(family, model, training, data, cache=cache, on_file=on_file, glance=glance)
     typed = _typed(family, file, flags or {})
     idle = TRAINING[family].parts().idle(plan.model, plan.training)
     notes = [f"{name} changes nothing: {why}" for name, why in idle.items() if name in typed]
@@ -129,6 +131,7 @@ def make_plan(
     *,
     cache: Path | None = None,
     on_file: Callable[[int, int], None] | None = None,
+    glance: bool = False,
 ) -> AnyPlan:
     """Find, decode and split the data of a run.
 
@@ -138,13 +141,19 @@ def make_plan(
         data: an audio file, a folder of them, or the name of a fetched set.
         cache: folder of decoded audio; None: the user's.
         on_file: called with (done, total) after each file that is decoded.
+        glance: see `plan_run`.
 
     Raises:
         DataError: no recording can be used, or the set is not fetched yet.
         ConfigError: settings and recordings don't go together.
     """
     library = build_library(
-        locate(data), model.sample_rate, model.audio_channels, cache=cache, on_file=on_file
+        locate(data),
+        model.sample_rate,
+        model.audio_channels,
+        cache=cache,
+        on_file=on_file,
+        glance=glance,
     )
     data = written(data)
     found = TRAINING[family].parts().arrange(model, training, data, library)

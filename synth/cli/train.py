@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, Field, fields
@@ -45,6 +46,7 @@ def train() -> None:
 
 def family_command(family: str) -> click.Command:
     """The command that trains `family`, with a flag for every setting of model and run."""
+    begun = time.monotonic()
     from synth.models import FAMILIES
     from training.families import TRAINING
 
@@ -55,7 +57,7 @@ def family_command(family: str) -> click.Command:
 
     def run(**given: Any) -> int:
         flags = {n: given.pop(n) for n in names}
-        return _run(family, {n: v for n, v in flags.items() if v is not None}, **given)
+        return _run(family, {n: v for n, v in flags.items() if v is not None}, begun=begun, **given)
 
     options: list[click.Parameter] = [
         click.Argument(["data"], type=click.Path(path_type=Path), required=False),
@@ -188,6 +190,7 @@ def _run(
     family: str,
     flags: dict[str, Any],
     *,
+    begun: float,
     data: Path | None,
     data_flag: Path | None,
     preset: str | None,
@@ -217,9 +220,10 @@ def _run(
     plan = plan_run(
         family, data or data_flag, preset=preset, file=config, flags=flags, cache=cache,
         resume_from=source.folder if source else None, on_file=_show_decoding,
+        glance=dry_run,
     )  # fmt: skip
     if dry_run:
-        report = dry_run_report(plan)
+        report = dry_run_report(plan, begun)
         click.echo(json.dumps(report, indent=2) if as_json else as_text(report))
         return 0
     for file, reason in plan.library.rejected:

@@ -73,8 +73,8 @@ class Remembered:
 
     def put(self, path: Path, stamped: list[int], digest: str) -> None:
         """Remember the digest of a file that had this stamp before it was read."""
+        self._changed |= self._known.get(str(path)) != (stamped, digest)
         self._known[str(path)] = (stamped, digest)
-        self._changed = True
 
     def save(self) -> None:
         """Write what is new; where that is impossible, the files are read again next time."""

@@ -17,7 +17,7 @@ from training.data.decoders import Result, decode_all
 from training.data.identity import Remembered, fingerprint, former_name, stamp
 
 # What a look at recordings may cost where nothing is learned from them.
-GLANCE_SECONDS, GLANCE_AUDIO_SECONDS = 2.0, 30.0
+GLANCE_SECONDS, GLANCE_AUDIO_SECONDS = 1.5, 30.0
 Array = NDArray[np.float32]
 
 
@@ -55,7 +55,7 @@ class Library:
         sample_rate: Hz; channels: of every clip.
         skipped: what is to be said of kinds of audio that aren't read; "": there are none.
         unseen: number of files that a glance had no time for.
-        glance: whether long files may have been read only in part.
+        cut: number of files of which a glance read only the beginning.
     """
 
     clips: tuple[Clip, ...]
@@ -64,7 +64,7 @@ class Library:
     channels: int
     skipped: str = ""
     unseen: int = 0
-    glance: bool = False
+    cut: int = 0
 
     @property
     def seconds(self) -> float:
@@ -111,7 +111,7 @@ def build_library(
         cache: folder for the decoded arrays; None: the user's.
         workers: decoding processes; 0: one per core, at most 8.
         on_file: called with (done, total) after each file.
-        glance: look only at so many files, and so much of each, as takes two seconds; at one
+        glance: look only at so many files, and so much of each, as takes a second or two; at one
             usable file at least.
 
     Raises:
@@ -119,11 +119,7 @@ def build_library(
             the first.
     """
     found = search_audio(root)
-    cache = cache or default_cache()
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"{cache}: can't make the audio cache ({error})") from None
+    cache = _made(cache or default_cache())
     remembered = Remembered(cache, Path(root))
     stamps = {file: stamp(file) for file in found.files}
     requests = [
@@ -142,10 +138,10 @@ def build_library(
             f"{root}: none of {len(found.files)} audio files can be used; the first:"
             f" {rejected[0][1]}"
         )
-    for clip, digest in usable:
-        if not remembered.get(clip.source) and not glance:
+    if not glance:
+        for clip, digest in usable:
             remembered.put(clip.source, stamps[clip.source], digest)
-    remembered.save()
+        remembered.save()
     return Library(
         tuple(clip for clip, _ in usable),
         tuple(rejected),
@@ -153,7 +149,7 @@ def build_library(
         channels,
         found.skipped_in_words(),
         sum(result is None for result in results),
-        glance,
+        sum(_is_cut(request, result) for request, result in zip(requests, results, strict=True)),
     )
 
 
@@ -181,6 +177,15 @@ def split(library: Library, share: float, seed: int) -> tuple[tuple[Clip, ...], 
     return training, tuple(c for i, c in enumerate(clips) if i in held)
 
 
+def _made(cache: Path) -> Path:
+    """The cache, made where it is missing."""
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{cache}: can't make the audio cache ({error})") from None
+    return cache
+
+
 def _sorted_out(
     requests: Sequence[Request], results: Sequence[Result]
 ) -> tuple[list[tuple[Clip, str]], list[tuple[str, str]]]:
@@ -193,6 +198,12 @@ def _sorted_out(
         elif result is not None:
             rejected.append((request.source, result))
     return usable, rejected
+
+
+def _is_cut(request: Request, result: Result) -> bool:
+    """Whether only the beginning of a file was read, as far as its length tells."""
+    wanted = request.glance * request.sample_rate
+    return isinstance(result, Decoded) and 0 < 0.999 * wanted < result.frames
 
 
 def _request(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
+from synth.contract import ConfigError
 from synth.models.inr import INR, INRConfig
 from training.inr.batches import Mixtures, Points, SoundStream
 from training.inr.config import INRPlan
@@ -51,6 +53,20 @@ def _prepare(plan: INRPlan, say: Say) -> INRPlan:
     return tuned(plan, say, _task, _stream)
 
 
+def _installed(plan: INRPlan) -> tuple[INRPlan, tuple[str, ...]]:
+    """The plan without the loss CDPAM where its package is missing."""
+    settings = plan.training
+    if not settings.cdpam:
+        return plan, ()
+    try:
+        find_weights()
+    except ConfigError as error:
+        others = settings.per_sample or settings.deriv_per_sample or settings.multiscale_stft
+        least = replace(settings, cdpam=0.0, per_sample=settings.per_sample if others else 1.0)
+        return replace(plan, training=least), (f"measured without the loss cdpam: {error}",)
+    return plan, ()
+
+
 def _stream(plan: INRPlan, span: Span) -> Iterable[Any]:
     settings = plan.training
     return SoundStream(
@@ -73,7 +89,16 @@ def _short_name(config: INRConfig) -> str:
     return " ".join([config.architecture, *extra])
 
 
-INR_PARTS = Parts(arrange, _task, _stream, INRReview, _window, prepare=_prepare, idle=idle_settings)
+INR_PARTS = Parts(
+    arrange,
+    _task,
+    _stream,
+    INRReview,
+    _window,
+    prepare=_prepare,
+    idle=idle_settings,
+    installed=_installed,
+)
 INR_REPORTING = Reporting[INR, INRConfig](
     samples=lambda config: config.audio_length,
     sounds=lambda config: config.sounds,

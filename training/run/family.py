@@ -60,6 +60,11 @@ def as_planned(plan: Plan[ModelT, SettingsT], say: Say) -> Plan[ModelT, Settings
     return plan
 
 
+def all_installed(plan: Plan[ModelT, SettingsT]) -> tuple[Plan[ModelT, SettingsT], tuple[str, ...]]:
+    """The plan itself: the `installed` of a family that needs no further package."""
+    return plan, ()
+
+
 @dataclass(frozen=True)
 class Parts(Generic[ModelT, SettingsT]):
     """The parts that train a family.
@@ -73,6 +78,7 @@ class Parts(Generic[ModelT, SettingsT]):
         window: samples of one row of a batch.
         prepare: trials before a fresh run: (plan, say) -> the plan to follow.
         idle: (model config, settings) -> settings that change nothing beside the others, and why.
+        installed: the plan without what needs packages that are missing, and a line about each.
     """
 
     arrange: Callable[[ModelT, SettingsT, str, Library], Arrangement[ModelT, SettingsT]]
@@ -82,6 +88,9 @@ class Parts(Generic[ModelT, SettingsT]):
     window: Callable[[Plan[ModelT, SettingsT]], int]
     prepare: Callable[[Plan[ModelT, SettingsT], Say], Plan[ModelT, SettingsT]] = as_planned
     idle: Callable[[ModelT, SettingsT], Mapping[str, str]] = nothing_idle
+    installed: Callable[
+        [Plan[ModelT, SettingsT]], tuple[Plan[ModelT, SettingsT], tuple[str, ...]]
+    ] = all_installed
 
 
 @dataclass(frozen=True)

@@ -252,11 +252,11 @@ def test_a_glance_looks_at_little_and_says_so(
     soundfile.write(folder / "a-long.wav", noise(60.0), RATE)
     monkeypatch.setattr(library_module, "GLANCE_SECONDS", 0.0)
     library = build_library(folder, RATE, 1, cache=tmp_path / "cache", workers=1, glance=True)
-    assert library.glance
-    assert library.unseen == 3
+    assert (library.unseen, library.cut) == (3, 1)
     assert library.clips[0].frames == 30 * RATE
     assert build_library(folder, RATE, 1, cache=tmp_path / "cache").clips[0].frames == 60 * RATE
     again = build_library(folder, RATE, 1, cache=tmp_path / "cache", glance=True)
+    assert again.cut == 0
     assert again.clips[0].frames == 60 * RATE, "what is decoded is known without a glance"
 
 

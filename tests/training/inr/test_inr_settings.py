@@ -16,7 +16,9 @@ import torch
 from synth.cli.train import family_command
 from synth.contract import ConfigError
 from synth.models.inr import ARCHITECTURES, INR, INRConfig
+from training.dry_run import dry_run_report
 from training.families import TRAINING
+from training.inr import parts as inr_parts
 from training.inr.config import INRPlan, INRTrainConfig, run_folder
 from training.inr.decoding import decoded
 from training.inr.parts import INR_PARTS
@@ -182,6 +184,20 @@ def test_cdpam_is_asked_for_or_installed(data: Path) -> None:
             rig.trained(rig.make_plan(data, cdpam=1.0), 1)
     else:
         assert differ(weights(rig.make_plan(data)), weights(rig.make_plan(data, cdpam=1.0)))
+
+
+def test_a_loss_whose_package_is_missing_is_left_out(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing() -> Path:
+        raise ConfigError("cdpam asks for the package cdpam, which is not installed")
+
+    monkeypatch.setattr(inr_parts, "find_weights", missing)
+    for losses in ({}, {"per_sample": 0.0}):
+        report = dry_run_report(rig.make_plan(data, cdpam=1.0, **losses))
+        assert any("without the loss cdpam" in note for note in report["notes"])
+        assert report["config"]["training"]["cdpam"] == 1.0
+        assert report["step"]["measured_rows"] == 2
 
 
 def test_what_is_planned_depends_on_it(data: Path) -> None:
@@ -428,3 +444,15 @@ def test_settings_that_change_nothing_are_named(
     assert len(found) == 1
     assert why in found[0]
     assert found[0].split()[0] in given
+
+
+def test_a_resumed_run_keeps_its_names_and_keys(data: Path, tmp_path: Path) -> None:
+    """They were read by other rules, or from names that have changed; another run reads its own."""
+    plan = rig.make_plan(data)
+    names, keys = ("a", "a", "b", "b"), (60.0, 61.25, -1.0, 3.0)
+    again = rig.make_plan(data, sounds=4, names=names, keys=keys)
+    assert (again.model.names, again.model.keys) == (names, keys)
+    (tmp_path / "config.yaml").write_text("model: {sounds: 2, names: [a, b], keys: [1.0, 2.0]}")
+    fresh, _ = resolve_configs("inr", None, tmp_path / "config.yaml", {})
+    assert (fresh.names, fresh.keys) == ((), ())
+    assert set(plan.model.names) == {"sine"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from realtime.namespace.commands import Answer, Commands
 from realtime.namespace.event import NOW, Event
@@ -12,7 +13,8 @@ from realtime.namespace.namespace import Namespace, UnknownAddressError
 from realtime.namespace.values import Values
 from realtime.osc.builtins import BUILTINS
 from realtime.osc.dump import Dump
-from realtime.osc.listeners import Client, Clients, Streams
+from realtime.osc.held import HeldNotes
+from realtime.osc.listeners import LAST_S, Client, Clients, Streams
 from realtime.osc.tcp import TcpConnection
 from realtime.osc.timekeeper import Due, FarError, Timekeeper
 from realtime.protocol.osc_decode import NotFiniteError, OscMessage, decode_packet
@@ -28,6 +30,10 @@ _COUNTED = (
     "received", "parsed", "rejected", "dropped", "coalesced", "refused", "clamped", "unsent",
     "turned_away",
 )  # fmt: skip
+_EXPIRED = (
+    f"nothing has come from here for {LAST_S:.0f} s, so the subscriptions end; subscribe again, and"
+    " send anything from time to time"
+)
 
 Sync = Callable[[Callable[[], None]], None]
 
@@ -76,7 +82,7 @@ class Dispatcher:
     ) -> None:
         self.namespace = namespace
         self.clients, self.timekeeper, self.values = clients, timekeeper, values
-        self.streams, self.dump = Streams(), Dump()
+        self.streams, self.dump, self._held = Streams(), Dump(), HeldNotes()
         self.counters = dict.fromkeys(_COUNTED, 0)
         self.status: Callable[[], Mapping[str, float | int]] = status or (lambda: self.counters)
         self.last_error = ""
@@ -88,6 +94,8 @@ class Dispatcher:
     def take(self, packet: bytes, client: Client) -> None:
         """Act on a packet of a client."""
         self.counters["received"] += 1
+        self.clients.heard(client)
+        self.streams.heard(client, time.monotonic())
         try:
             messages = decode_packet(packet)
         except NotFiniteError as error:
@@ -101,6 +109,26 @@ class Dispatcher:
         if self.dump.level:
             self.dump.show(packet, messages, _name(client))
         self._act(messages, client)
+
+    def come(self, client: Client) -> None:
+        """A client is there whose end will be told by `leave`."""
+        self._held.follow(client)
+        self.streams.last(client)
+
+    def leave(self, client: Client) -> None:
+        """A client is gone: let go of what it held, and send it nothing any more."""
+        held = self._held.release(client)
+        if held:
+            self.deliver(held, client)
+        self.streams.forget(client)
+        self.clients.forget(client)
+
+    def refused(self, place: tuple[Any, ...]) -> None:
+        """A port has refused what was sent to it; if it goes on to do so, nothing more is sent."""
+        if self.clients.refused(place, time.monotonic()):
+            for client in self.clients.at(place, self.streams.clients):
+                self.streams.remove(client)
+                self.clients.notify(client, wanted=False)
 
     def thinned(self, packets: Sequence[tuple[bytes, Client]]) -> list[tuple[bytes, Client]]:
         """Packets of a flood without those values that a later one replaces; those are counted.
@@ -127,6 +155,8 @@ class Dispatcher:
         now = time.monotonic()
         if self.values is None or self.streams.wait(now) > 0:
             return
+        for client in self.streams.expire(now):
+            self.answer(client, Answer("/fail", ("/subscribe", _EXPIRED)))
         for client, address in self.streams.due(now):
             value = self.values.get(address)
             if value is not None:
@@ -153,6 +183,7 @@ class Dispatcher:
 
     def deliver(self, events: Sequence[Event], client: Client) -> None:
         """Pass events on that belong together."""
+        self._held.observe(client, events)
         try:
             if self._group is not None:
                 self._group(events, f"osc {_name(client)}")

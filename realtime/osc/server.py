@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from realtime.namespace.commands import Commands
 from realtime.namespace.event import Event
@@ -20,7 +21,14 @@ from realtime.namespace.namespace import Namespace
 from realtime.namespace.values import Values
 from realtime.osc.dispatch import Dispatcher, Sync
 from realtime.osc.listeners import Client, Clients
-from realtime.osc.sockets import DEFAULT_PORT, open_tcp, open_udp, overflowed
+from realtime.osc.sockets import (
+    DEFAULT_PORT,
+    open_tcp,
+    open_udp,
+    overflowed,
+    refusals,
+    tell_refusals,
+)
 from realtime.osc.tcp import MAX_CONNECTIONS, TcpConnection, accept
 from realtime.osc.timekeeper import Timekeeper
 from realtime.process.clock import SampleClock
@@ -33,6 +41,7 @@ _CROWDED = 256  # of them, above which values that newer ones replace are left o
 _IDLE_S = 1.0
 _SOON_S = 0.02
 _SLOW_AFTER = 100  # failures of the socket in a row
+_GONE = b"\0gone"  # stands among the packets behind the last one of a client; known by identity
 
 
 class OscServer:
@@ -95,12 +104,17 @@ class OscServer:
         self._failures = 0
         self._backlog: deque[tuple[bytes, Client]] = deque()
         self._crowded = _CROWDED
+        self._presence: deque[tuple[Client, bool]] = deque()
         self._socket = open_udp(host, port)
+        tell_refusals(self._socket)
         self.host, self.port = self._socket.getsockname()[:2]
         self._listener = open_tcp(host, self.port)
         self._connections: list[TcpConnection] = []
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._socket, selectors.EVENT_READ, self._receive)
+        self._woken, self._waker = socket.socketpair()
+        self._woken.setblocking(False)
+        self._selector.register(self._woken, selectors.EVENT_READ, lambda sock: sock.recv(64))
         if self._listener is not None:
             self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
         self._thread = threading.Thread(target=self._run, name="osc", daemon=True)
@@ -161,20 +175,30 @@ class OscServer:
             for client in clients:
                 self._send(client, packet)
 
+    def presence(self, client: Client, there: bool) -> None:
+        """Tell that a client came whose end is told too, or that it is gone. Any thread.
+
+        The subscriptions of such a client last as long as itself, and what it holds is let go of
+        when it is gone, after everything that it sent before.
+
+        Args:
+            client: the UDP address that it sends from; there: True before its first packet.
+        """
+        self._presence.append((client, there))
+        self._wake()
+
     def close(self) -> None:
         """Stop listening and give the ports back. May be called twice."""
         self._stop.set()
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
-            host = str(self.host)
-            here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - no binding
-            with contextlib.suppress(OSError):
-                self._socket.sendto(b"", (here, self.port))  # wakes the thread
+            self._wake()
             self._thread.join(2.0)
         for connection in self._connections:
             connection.close()
         if self._listener is not None:
             self._listener.close()
-        self._socket.close()
+        for sock in (self._socket, self._woken, self._waker):
+            sock.close()
         self._selector.close()
         self._dispatcher.dump.close()
 
@@ -183,6 +207,10 @@ class OscServer:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _wake(self) -> None:
+        with contextlib.suppress(OSError):
+            self._waker.send(b"1")
 
     # The server's thread.
 
@@ -198,6 +226,7 @@ class OscServer:
                     key.data(key.fileobj)
                 except Exception as error:  # noqa: BLE001 - the last line of defence
                     self._count("dropped", error)
+            self._greet()
             self._work()
             self._dispatcher.send_streams()
             if waiting:
@@ -206,12 +235,16 @@ class OscServer:
 
     def _receive(self, sock: socket.socket) -> None:
         """Take from the system what there is: its buffer holds a few hundred datagrams only."""
+        for place in refusals(sock):
+            self._dispatcher.refused(place)
         backlog = self._backlog
         while len(backlog) < _MAX_BACKLOG:
             try:
                 backlog.append(sock.recvfrom(MAX_PACKET + 1))
             except (BlockingIOError, InterruptedError):
                 break
+            except ConnectionRefusedError:
+                continue  # an earlier answer found nobody, which `refusals` tells
             except OSError as error:
                 # Windows reports a too long datagram, or that an earlier answer found nobody.
                 self._failures += 1
@@ -225,6 +258,16 @@ class OscServer:
         elif len(backlog) < _CROWDED:
             self._crowded = _CROWDED
 
+    def _greet(self) -> None:
+        """Take in who came and who is gone, these after all that they had sent."""
+        while self._presence:
+            client, there = self._presence.popleft()
+            if there:
+                self._dispatcher.come(client)
+            else:
+                self._receive(self._socket)
+                self._backlog.append((_GONE, client))
+
     def _work(self) -> None:
         """Act upon some of it."""
         for _ in range(min(_AT_ONCE, len(self._backlog))):
@@ -232,7 +275,10 @@ class OscServer:
                 return
             packet, sender = self._backlog.popleft()
             try:
-                self._dispatcher.take(packet, sender)
+                if packet is _GONE:
+                    self._dispatcher.leave(sender)
+                else:
+                    self._dispatcher.take(packet, sender)
             except Exception as error:  # noqa: BLE001 - the last line of defence
                 self._count("dropped", error)
 
@@ -245,6 +291,7 @@ class OscServer:
             connection.close()
             return
         self._connections.append(connection)
+        self._dispatcher.come(connection)
         self._selector.register(
             connection.socket, selectors.EVENT_READ, lambda _: self._read(connection)
         )
@@ -252,24 +299,30 @@ class OscServer:
     def _read(self, connection: TcpConnection) -> None:
         sock = connection.socket
         packets = connection.receive()
-        if connection.closed:
-            self._selector.unregister(sock)
-            self._connections.remove(connection)
-            self._dispatcher.counters["rejected"] += connection.broken
-            self._dispatcher.streams.remove(connection)
-            self.clients.forget(connection)
-        for packet in packets:
-            self._dispatcher.take(packet, connection)
+        try:
+            for packet in packets:
+                self._dispatcher.take(packet, connection)
+        finally:
+            if connection.closed:
+                self._selector.unregister(sock)
+                self._connections.remove(connection)
+                self._dispatcher.counters["rejected"] += connection.broken
+                self._dispatcher.leave(connection)
 
     def _send(self, client: Client, packet: bytes) -> None:
         sent = False
         if isinstance(client, TcpConnection):
             sent = client.send(packet)
         else:
-            with contextlib.suppress(OSError):
-                self._socket.sendto(packet, self.clients.place(client))
-                sent = True
+            sent = self._send_datagram(packet, self.clients.place(client))
         self._dispatcher.counters["unsent"] += not sent
+
+    def _send_datagram(self, packet: bytes, place: tuple[Any, ...]) -> bool:
+        for _ in range(2):  # the first failure may be the report of an earlier datagram
+            with contextlib.suppress(OSError):
+                self._socket.sendto(packet, place)
+                return True
+        return False
 
     def _count(self, what: str, error: Exception) -> None:
         self._dispatcher.counters[what] += 1

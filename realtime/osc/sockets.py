@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
+import struct
+import sys
+from typing import Any
 
 from synth.contract import ConfigError, DeviceError
 
 DEFAULT_PORT = 9000
 _RECEIVE_BUFFER = 1 << 20
 _BACKLOG = 16
+_TELLS_REFUSALS = sys.platform == "linux"
+_MAX_REFUSALS = 256  # read at once
+_KEEP_ALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}  # s, s, probes
+_ERROR = struct.Struct("=I")  # the first field of Linux's sock_extended_err: errno
 
 
 def open_udp(host: str, port: int) -> socket.socket:
@@ -66,6 +74,52 @@ def _open(host: str, port: int, kind: socket.SocketKind) -> socket.socket:
         sock.close()
         raise
     return sock
+
+
+def keep_alive(sock: socket.socket) -> None:
+    """Let the system look every few seconds whether the other end of a connection is still there:
+    one that lost its network says nothing. Set on a listening socket, it holds for what comes of
+    it; where the times can't be set, the system's hold."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEP_ALIVE.items():
+        option = getattr(socket, name, None)
+        if option is not None:
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+def tell_refusals(sock: socket.socket) -> None:
+    """Let the system report datagrams that found no open port, with their addresses, where it can.
+
+    Tried out on Linux 6: without this, a UDP socket that isn't connected hears nothing of ICMP's
+    "port unreachable". With it (`IP_RECVERR`, ip(7)) the datagram comes back in a queue of errors,
+    with the address that it was sent to, and the next call on the socket fails once. Elsewhere a
+    refusal can't be put down to an address: macOS reports it to connected sockets only, Windows
+    fails the next `recvfrom` without an address. There clients expire.
+    """
+    if not _TELLS_REFUSALS:
+        return
+    six = sock.family == socket.AF_INET6
+    level, option = (socket.IPPROTO_IPV6, 25) if six else (socket.IPPROTO_IP, 11)
+    with contextlib.suppress(OSError):
+        sock.setsockopt(level, option, 1)
+
+
+def refusals(sock: socket.socket) -> list[tuple[Any, ...]]:
+    """The addresses whose ports have refused datagrams since the last call."""
+    found: list[tuple[Any, ...]] = []
+    if not _TELLS_REFUSALS:
+        return found
+    flags = socket.MSG_ERRQUEUE | socket.MSG_DONTWAIT
+    while len(found) < _MAX_REFUSALS:
+        try:
+            _, extra, _, address = sock.recvmsg(1, 256, flags)
+        except OSError:
+            break
+        if any(_ERROR.unpack_from(data)[0] == errno.ECONNREFUSED for _, _, data in extra
+               if len(data) >= _ERROR.size):  # fmt: skip
+            found.append(address)
+    return found
 
 
 def overflowed(sock: socket.socket) -> int:

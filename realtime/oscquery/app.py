@@ -21,7 +21,7 @@ from realtime.oscquery.tree import (
     UnknownAttributeError,
     UnknownPathError,
 )
-from realtime.oscquery.websocket import MAX_CLIENTS, Client
+from realtime.oscquery.websocket import MAX_CLIENTS, Client, Presence
 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -55,12 +55,21 @@ class OscQueryApp:
         name: of the instrument.
         osc: numeric address and UDP port where OSC is taken; 0.0.0.0 and :: stand for the address
             that a client reached.
+        presence: see `Client`.
 
     `counters`: `requests` (HTTP), `refused` (by the guard or for want of places), `rejected`
     (wrong requests, commands and packets).
     """
 
-    def __init__(self, tree: Tree, guard: OriginCheck, name: str, osc: tuple[str, int]) -> None:
+    def __init__(
+        self,
+        tree: Tree,
+        guard: OriginCheck,
+        name: str,
+        osc: tuple[str, int],
+        presence: Presence = lambda place, there: None,
+    ) -> None:
+        self._presence = presence
         self.tree, self._guard, self._name, self._osc = tree, guard, name, osc
         self._clients: set[Client] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -164,7 +173,7 @@ class OscQueryApp:
             return
         host, port = self._osc
         osc = (ANYWHERE.get(host, host), port)
-        client = Client(lambda: self.tree, osc, send, self._collect_wishes)
+        client = Client(lambda: self.tree, osc, send, self._collect_wishes, self._presence)
         self._clients.add(client)
         try:
             await send({"type": "websocket.accept"})

@@ -14,6 +14,7 @@ import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from realtime.osc.sockets import keep_alive
 from realtime.oscquery.limits import MAX_CONNECTIONS, MAX_HEADERS
 from realtime.oscquery.websocket import MAX_MESSAGE
 from synth.contract import ConfigError, DeviceError
@@ -173,6 +174,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         if os.name == "posix":  # elsewhere it would let two servers share a port
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        keep_alive(made)
         made.bind(address)
         made.listen(MAX_CONNECTIONS)
     except OSError:

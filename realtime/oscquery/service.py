@@ -16,6 +16,7 @@ from realtime.oscquery.app import OscQueryApp
 from realtime.oscquery.origin import ANYWHERE, OriginCheck
 from realtime.oscquery.server import OscQueryServer
 from realtime.oscquery.tree import Tree
+from realtime.oscquery.websocket import Presence
 
 DEFAULT_PORT = 9001
 PERIOD_S = 0.01  # in which changes of values are collected
@@ -32,6 +33,8 @@ class OscQuery:
         name: of the instrument, for HOST_INFO and zeroconf.
         meters: addresses in `values` that only the engine sets; commands: what answers in words
             beside the server's own.
+        presence: told which clients of the OSC server come by a WebSocket and go with it; see
+            `OscServer.presence`.
 
     Raises:
         ConfigError: the port is out of range.
@@ -49,13 +52,14 @@ class OscQuery:
         name: str = "synth",
         meters: Iterable[str] = (),
         commands: Commands | None = None,
+        presence: Presence = lambda place, there: None,
     ) -> None:
         self._values = values
         self._meters, self._commands = tuple(meters), commands or Commands()
         self._server = server = OscQueryServer(host, port)
         self.host, self.port, self.warning = server.host, server.port, server.warning
         self._app = OscQueryApp(
-            self._tree(namespace), OriginCheck(server.host, server.port), name, osc
+            self._tree(namespace), OriginCheck(server.host, server.port), name, osc, presence
         )
         self._listener = values.listen(self._app.wants)
         self._closing = threading.Event()

@@ -18,6 +18,7 @@ MAX_WAITING = 4_096  # notes or replies that a client has not read; then it is l
 RATE_HZ = 100.0  # at most so often are the values of one client sent
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
+Presence = Callable[[tuple[Any, ...], bool], None]
 
 
 class _Answers(asyncio.DatagramProtocol):
@@ -39,6 +40,8 @@ class Client:
             that it means the same as from anywhere, and what is answered comes back here.
         send: of ASGI.
         wishes: called when `listening` has changed.
+        presence: told the address of that UDP socket before its first packet, and when the client
+            is gone; see `OscServer.presence`.
 
     `listening` holds the addresses whose values it asked for, `rejected` counts what it sent in
     vain.
@@ -50,8 +53,10 @@ class Client:
         osc: tuple[str, int],
         send: Send,
         wishes: Callable[[], None],
+        presence: Presence,
     ) -> None:
         self._tree, self._osc, self._send, self._wishes = tree, osc, send, wishes
+        self._presence = presence
         self.listening: set[str] = set()
         self.rejected = 0
         self._sent: dict[str, list[float | int]] = {}
@@ -66,6 +71,8 @@ class Client:
         way, _ = await loop.create_datagram_endpoint(
             lambda: _Answers(self.tell), remote_addr=self._osc
         )
+        place = way.get_extra_info("sockname")
+        self._presence(place, True)
         tasks = [
             asyncio.create_task(task)
             for task in (self._read(receive, way), self._write(), self._overrun.wait())
@@ -73,6 +80,7 @@ class Client:
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self._presence(place, False)
             way.close()
             for task in tasks:
                 task.cancel()

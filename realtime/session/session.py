@@ -327,6 +327,7 @@ class Session:
                 name=plugins[0]["name"] if plugins else "synth",
                 meters=[*ENGINE_METERS.values(), *DRIVER_METERS.values()],
                 commands=self.commands,
+                presence=osc.presence,
             )
         except DeviceError as error:
             self.notices.append(str(error))

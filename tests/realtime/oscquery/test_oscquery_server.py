@@ -23,6 +23,7 @@ from realtime.namespace.commands import Commands, done
 from realtime.namespace.event import NOW, Event
 from realtime.namespace.namespace import Namespace
 from realtime.namespace.values import Values
+from realtime.osc import listeners
 from realtime.osc.server import OscServer
 from realtime.oscquery.limits import MAX_CONNECTIONS
 from realtime.oscquery.server import OscQueryServer
@@ -49,10 +50,10 @@ class Rig:
         self.commands.add("/learn", lambda args: done("/learn"))
         namespace = Namespace({"codec": CONTROLS})
         self.values.set_namespace(namespace)
-        self.osc = OscServer(Namespace({"codec": CONTROLS}), self.events.put, port=0)
+        self.osc = OscServer(namespace, self.events.put, port=0, values=self.values)
         self.server = OscQuery(
             namespace, self.values, (self.osc.host, self.osc.port), port=0, name="codec",
-            meters=["/meter/load"], commands=self.commands,
+            meters=["/meter/load"], commands=self.commands, presence=self.osc.presence,
         )  # fmt: skip
 
     def __enter__(self) -> Self:
@@ -101,7 +102,7 @@ def message(client: ClientConnection) -> tuple[str, list[Any]]:
     return osc.address, list(osc.params)
 
 
-def packet(address: str, *args: float) -> bytes:
+def packet(address: str, *args: float | str) -> bytes:
     builder = OscMessageBuilder(address)
     for arg in args:
         builder.add_arg(arg)
@@ -240,6 +241,37 @@ def test_osc_goes_in_and_answers_come_back(rig: Rig) -> None:
     rig.osc.notify("/phase", ["playing"])  # nobody is there any more
 
 
+@pytest.mark.parametrize("politely", [True, False])
+def test_a_page_that_is_closed_lets_go_of_its_keys(rig: Rig, politely: bool) -> None:
+    """After all that it sent before, and nobody else's."""
+    with rig.connect() as other:
+        other.send(packet("/note/on", 72, 100))
+        other.send(packet("/sync", 1))
+        assert message(other) == ("/synced", [1])
+        with rig.connect() as client:
+            for key in range(60, 64):
+                client.send(packet("/note/on", key, 100))
+            client.send(packet("/note/off", 60))
+            if not politely:
+                client.socket.shutdown(socket.SHUT_RDWR)
+        heard = [rig.events.get(timeout=PATIENCE_S) for _ in range(9)]
+        assert heard[6:] == [Event(NOW, "/note/off", (float(key),)) for key in (61, 62, 63)]
+        other.send(packet("/sync", 2))
+        assert message(other) == ("/synced", [2])
+        assert rig.events.empty()
+
+
+def test_a_page_that_only_listens_keeps_its_subscription(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listeners, "LAST_S", 0.0)
+    with rig.connect() as client:
+        rig.values.meter("/meter/load", 0.5)
+        client.send(packet("/subscribe", "/meter/load", 50.0))
+        assert message(client)[0] == "/done"
+        assert [message(client)[0] for _ in range(10)] == ["/meter/load"] * 10
+
+
 def test_wrong_commands_are_counted_and_harm_nothing(rig: Rig) -> None:
     wrong = [
         "", "{", "[]", "null", "3", '{"COMMAND": "LISTEN"}', '{"COMMAND": 3, "DATA": "/gain"}',
@@ -322,7 +354,9 @@ def test_who_reads_nothing_at_all_is_let_go() -> None:
 
     async def talk() -> int:
         tree = Tree(Namespace({"codec": CONTROLS}))
-        client = Client(lambda: tree, ("127.0.0.1", 9), never, lambda: None)
+        client = Client(
+            lambda: tree, ("127.0.0.1", 9), never, lambda: None, lambda place, there: None
+        )
         talking = asyncio.create_task(client.run(never))
         await asyncio.sleep(0)
         for number in range(10_000):

@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from realtime.namespace.buttons import is_release, pressed
 from realtime.namespace.commands import Answer, Commands
 from realtime.namespace.event import NOW, Event
-from realtime.namespace.global_addresses import ANSWERS
+from realtime.namespace.global_addresses import ANSWERS, signature_of
 from realtime.namespace.namespace import Namespace, UnknownAddressError
 from realtime.namespace.values import Values
 from realtime.osc.builtins import BUILTINS
@@ -177,9 +178,9 @@ class Dispatcher:
         else:
             self._sync(once)
 
-    def stream(self, client: Client, address: str, rate: float) -> None:
-        """Send a value again and again. Raises `ProtocolError` if that would be too much."""
-        self.streams.add(client, address, rate, time.monotonic())
+    def stream(self, client: Client, addresses: Sequence[str], rate: float) -> None:
+        """Send values again and again. Raises `ProtocolError` if that would be too much."""
+        self.streams.add_all(client, addresses, rate, time.monotonic())
 
     def deliver(self, events: Sequence[Event], client: Client) -> None:
         """Pass events on that belong together."""
@@ -242,6 +243,8 @@ class Dispatcher:
     def _events(self, message: OscMessage, at: int) -> tuple[Event, ...]:
         """What a message means."""
         address, args = message.address, message.args
+        if is_release(address, args):
+            return ()
         if is_pattern(address):
             found = self.namespace.resolve_all(address, args)
         else:
@@ -254,7 +257,9 @@ class Dispatcher:
         return found if at == NOW else tuple(event._replace(time=at) for event in found)
 
     def _command(self, message: OscMessage, client: Client) -> None:
-        address, args = message.address, message.args
+        address, args = message.address, pressed(signature_of(message.address), message.args)
+        if args is None:
+            return
         try:
             builtin = BUILTINS.get(address)
             if builtin is not None:

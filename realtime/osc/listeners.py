@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from realtime.namespace.global_addresses import MAX_RATE, MIN_RATE
@@ -112,7 +112,11 @@ class Streams:
         self._order = 0
 
     def add(self, client: Client, address: str, rate: float, now: float) -> None:
-        """Stream an address to a client `rate` times a second from now on.
+        """See `add_all`."""
+        self.add_all(client, (address,), rate, now)
+
+    def add_all(self, client: Client, addresses: Sequence[str], rate: float, now: float) -> None:
+        """Stream addresses to a client `rate` times a second from now on; all of them or none.
 
         Raises:
             ProtocolError: the rate is out of range, or there are too many streams.
@@ -121,21 +125,21 @@ class Streams:
             raise ProtocolError(
                 f"a rate of {rate:g} Hz; {MIN_RATE:g} … {MAX_RATE:g} Hz are allowed"
             )
-        key = (client, address)
-        others = sum(1 / p for k, p in self._periods.items() if k != key)
-        if (
-            others + rate > MAX_STREAMED
-            or len(self._periods) - (key in self._periods) >= MAX_STREAMS
-        ):
+        keys = dict.fromkeys((client, address) for address in addresses)
+        others = [1 / period for key, period in self._periods.items() if key not in keys]
+        count, messages = len(others) + len(keys), sum(others) + rate * len(keys)
+        if messages > MAX_STREAMED or count > MAX_STREAMS:
             raise ProtocolError(
-                f"{len(self._periods)} streams of {others:.0f} messages a second; up to"
-                f" {MAX_STREAMS} and {MAX_STREAMED:.0f} are allowed: /unsubscribe some"
+                f"{count} streams of {messages:.0f} messages a second; up to {MAX_STREAMS} and"
+                f" {MAX_STREAMED:.0f} are allowed: /unsubscribe some, or choose fewer or a lower"
+                " rate"
             )
-        fresh = key not in self._periods
-        self._periods[key] = 1 / rate
         self._heard[client] = now
-        if fresh:
-            self._plan(now, key)
+        for key in keys:
+            fresh = key not in self._periods
+            self._periods[key] = 1 / rate
+            if fresh:
+                self._plan(now, key)
 
     @property
     def clients(self) -> list[Client]:

@@ -261,7 +261,7 @@ DRIVER_METERS: Mapping[str, str] = {
 # What the server sends back to who asked. It is never answered, or two servers would talk for ever.
 ANSWERS = (
     "/done", "/fail", "/synced", "/late", "/status.reply", "/status.floats", "/status/names.reply",
-    "/version.reply",
+    "/version.reply", "/synth/refused", "/synth/overload",
 )  # fmt: skip
 
 

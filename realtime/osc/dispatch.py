@@ -16,8 +16,9 @@ from realtime.osc.builtins import BUILTINS
 from realtime.osc.dump import Dump
 from realtime.osc.held import HeldNotes
 from realtime.osc.listeners import LAST_S, Client, Clients, Streams
+from realtime.osc.refusals import PLAYED, Refusal, Refusals
 from realtime.osc.tcp import TcpConnection
-from realtime.osc.timekeeper import Due, FarError, Timekeeper
+from realtime.osc.timekeeper import CLAMP_S, Due, FarError, Timekeeper
 from realtime.protocol.osc_decode import NotFiniteError, OscMessage, decode_packet
 from realtime.protocol.osc_encode import encode_floats, encode_message
 from realtime.protocol.osc_pattern import is_pattern
@@ -65,7 +66,8 @@ class Dispatcher:
 
     Attributes:
         namespace: what addresses mean; can be replaced.
-        counters: see `OscServer.counters`; last_error: the latest thing that was wrong.
+        counters: see `OscServer.counters`; last_error: the latest thing that was wrong; refusals:
+            what was refused lately.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class Dispatcher:
         self.counters = dict.fromkeys(_COUNTED, 0)
         self.status: Callable[[], Mapping[str, float | int]] = status or (lambda: self.counters)
         self.last_error = ""
+        self.refusals = Refusals(self._spread)
         self._sink, self._group, self._transmit = sink, group, transmit
         self._commands = commands or Commands()
         self._sync = sync
@@ -234,6 +237,10 @@ class Dispatcher:
         except FarError as error:
             self._fail(client, "#bundle", error)
             return None
+        if due.clock:
+            when = "at once" if due.time == NOW else f"in {CLAMP_S:g} s"
+            reason = f"{PLAYED} {when}: the time tag {due.clock}"
+            self.refusals.note(_name(client), "#bundle", reason)
         if due.late and self.clients.is_notified(client):
             now = self.timekeeper.now()
             halves = (timetag >> 32, timetag, now >> 32, now)
@@ -281,7 +288,15 @@ class Dispatcher:
             return
         reason = str(error)
         self.last_error = f"{address[:80]}: {reason}"
+        self.refusals.note(_name(client), address[:80], reason[:MAX_REASON])
         self.answer(client, Answer("/fail", (address[:80], reason[:MAX_REASON])))
+
+    def _spread(self, refusal: Refusal) -> None:
+        """Tell all who asked for notices, but not the sender, who gets an answer."""
+        about = (refusal.client, refusal.address, refusal.reason)
+        for client in self.clients.notified:
+            if _name(client) != refusal.client:
+                self._transmit(client, encode_message("/synth/refused", about))
 
 
 class _Once:

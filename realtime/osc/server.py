@@ -21,12 +21,13 @@ from realtime.namespace.namespace import Namespace
 from realtime.namespace.values import Values
 from realtime.osc.dispatch import Dispatcher, Sync
 from realtime.osc.listeners import Client, Clients
+from realtime.osc.refusals import Refusals
 from realtime.osc.sockets import (
     DEFAULT_PORT,
     open_tcp,
     open_udp,
     overflowed,
-    refusals,
+    refused_addresses,
     tell_refusals,
 )
 from realtime.osc.tcp import MAX_CONNECTIONS, TcpConnection, accept
@@ -42,6 +43,8 @@ _IDLE_S = 1.0
 _SOON_S = 0.02
 _SLOW_AFTER = 100  # failures of the socket in a row
 _GONE = b"\0gone"  # stands among the packets behind the last one of a client; known by identity
+
+_NO_OSC = "a TCP connection that sent something else than OSC, framed by SLIP or by sizes"
 
 
 class OscServer:
@@ -140,13 +143,15 @@ class OscServer:
         """Since the start: `received` packets, `parsed` messages, `rejected` packets and messages,
         `dropped` events that the sink did not take, values left out in a flood because newer ones
         had come (`coalesced`), `clamped` and `refused` values, `unsent`
-        answers, connections `turned_away`, `late` bundles and those dropped because they were too
-        `far` ahead, and packets that the system lost by an overflow (`overflowed`)."""
+        answers, connections `turned_away`, `late` bundles, those dropped because they were too
+        `far` ahead, those whose time tags are of a `foreign` clock, and packets that the system
+        lost by an overflow (`overflowed`)."""
         counted = dict(self._dispatcher.counters)
         for name, count in self.namespace.counters.items():
             counted[name] += count
         counted["rejected"] += sum(connection.broken for connection in list(self._connections))
-        counted |= {"late": self.timekeeper.late, "far": self.timekeeper.far}
+        keeper = self.timekeeper
+        counted |= {"late": keeper.late, "far": keeper.far, "foreign": keeper.foreign}
         return counted | {"overflowed": overflowed(self._socket)}
 
     @property
@@ -165,6 +170,11 @@ class OscServer:
     def last_error(self) -> str:
         """The latest thing that was wrong, "" if nothing was."""
         return self._dispatcher.last_error
+
+    @property
+    def refusals(self) -> Refusals:
+        """What was refused lately, whoever sent it."""
+        return self._dispatcher.refusals
 
     def notify(self, address: str, args: Sequence[OscArg]) -> None:
         """Send to all who asked for it by `/notify 1`. From any thread; never raises on a dead
@@ -235,7 +245,7 @@ class OscServer:
 
     def _receive(self, sock: socket.socket) -> None:
         """Take from the system what there is: its buffer holds a few hundred datagrams only."""
-        for place in refusals(sock):
+        for place in refused_addresses(sock):
             self._dispatcher.refused(place)
         backlog = self._backlog
         while len(backlog) < _MAX_BACKLOG:
@@ -244,7 +254,7 @@ class OscServer:
             except (BlockingIOError, InterruptedError):
                 break
             except ConnectionRefusedError:
-                continue  # an earlier answer found nobody, which `refusals` tells
+                continue  # an earlier answer found nobody, which `refused_addresses` tells
             except OSError as error:
                 # Windows reports a too long datagram, or that an earlier answer found nobody.
                 self._failures += 1
@@ -288,6 +298,7 @@ class OscServer:
             return
         if len(self._connections) >= MAX_CONNECTIONS:
             self._dispatcher.counters["turned_away"] += 1
+            self.refusals.note(connection.name, "-", f"more than {MAX_CONNECTIONS} connections")
             connection.close()
             return
         self._connections.append(connection)
@@ -307,6 +318,8 @@ class OscServer:
                 self._selector.unregister(sock)
                 self._connections.remove(connection)
                 self._dispatcher.counters["rejected"] += connection.broken
+                if connection.broken:
+                    self.refusals.note(connection.name, "-", _NO_OSC)
                 self._dispatcher.leave(connection)
 
     def _send(self, client: Client, packet: bytes) -> None:

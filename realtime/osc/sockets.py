@@ -105,7 +105,7 @@ def tell_refusals(sock: socket.socket) -> None:
         sock.setsockopt(level, option, 1)
 
 
-def refusals(sock: socket.socket) -> list[tuple[Any, ...]]:
+def refused_addresses(sock: socket.socket) -> list[tuple[Any, ...]]:
     """The addresses whose ports have refused datagrams since the last call."""
     found: list[tuple[Any, ...]] = []
     if not _TELLS_REFUSALS:

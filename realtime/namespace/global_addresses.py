@@ -211,8 +211,13 @@ _X, _Y = _number("x", 0, 1, 0.5), _number("y", 0, 1, 0.5)
 # Asked of the session's desk; `<name>` is that of a pad.
 COMMANDS: Mapping[str, Signature] = {
     "/learn": Signature(
-        "control, minimum, maximum: what moves next moves it",
-        (Word("control"), _number("minimum", *_ANY, 0), _number("maximum", *_ANY, 1)),
+        "control, minimum, maximum, kind of an endless encoder: what moves next moves it",
+        (
+            Word("control"),
+            _number("minimum", *_ANY, 0),
+            _number("maximum", *_ANY, 1),
+            Word("relative"),
+        ),
         least=0,
     ),
     "/forget": Signature("control: nothing moves it any more", (Word("control"),)),

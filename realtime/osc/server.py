@@ -24,8 +24,10 @@ from realtime.osc.listeners import Client, Clients
 from realtime.osc.refusals import Refusals
 from realtime.osc.sockets import (
     DEFAULT_PORT,
+    open_other_udp,
     open_tcp,
     open_udp,
+    other_loopback,
     overflowed,
     refused_addresses,
     tell_refusals,
@@ -55,7 +57,8 @@ class OscServer:
         sink: takes each event, in order, on the server's thread; must not block. What it raises is
             counted as `dropped`.
         host, port: where to listen, 0 … 65535; port 0 takes a free one (see `port`). TCP is served
-            on the same port where no other program has it (see `tcp_port`).
+            on the same port where no other program has it (see `tcp_port`). On the loopback address
+            of one family, that of the other one is listened to as well, if it can be.
         status: numbers for `/status.reply`, always in the same order; must not block.
         sync: called for `/sync` with a function to be called (from any thread) once all events
             given to `sink` before have taken effect; without it that is at once.
@@ -109,17 +112,24 @@ class OscServer:
         self._crowded = _CROWDED
         self._presence: deque[tuple[Client, bool]] = deque()
         self._socket = open_udp(host, port)
-        tell_refusals(self._socket)
         self.host, self.port = self._socket.getsockname()[:2]
-        self._listener = open_tcp(host, self.port)
+        other = open_other_udp(self.host, self.port)
+        self._sockets = [self._socket] if other is None else [self._socket, other]
+        self._listener = open_tcp(self.host, self.port)
+        self._listeners = [] if self._listener is None else [self._listener]
+        if other is not None and self._listener is not None:
+            beside = open_tcp(other_loopback(self.host), self.port)
+            self._listeners += [] if beside is None else [beside]
         self._connections: list[TcpConnection] = []
         self._selector = selectors.DefaultSelector()
-        self._selector.register(self._socket, selectors.EVENT_READ, self._receive)
+        for sock in self._sockets:
+            tell_refusals(sock)
+            self._selector.register(sock, selectors.EVENT_READ, self._receive)
         self._woken, self._waker = socket.socketpair()
         self._woken.setblocking(False)
         self._selector.register(self._woken, selectors.EVENT_READ, lambda sock: sock.recv(64))
-        if self._listener is not None:
-            self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+        for listener in self._listeners:
+            self._selector.register(listener, selectors.EVENT_READ, self._accept)
         self._thread = threading.Thread(target=self._run, name="osc", daemon=True)
         self._thread.start()
 
@@ -152,7 +162,7 @@ class OscServer:
         counted["rejected"] += sum(connection.broken for connection in list(self._connections))
         keeper = self.timekeeper
         counted |= {"late": keeper.late, "far": keeper.far, "foreign": keeper.foreign}
-        return counted | {"overflowed": overflowed(self._socket)}
+        return counted | {"overflowed": sum(map(overflowed, self._sockets))}
 
     @property
     def namespace(self) -> Namespace:
@@ -205,9 +215,7 @@ class OscServer:
             self._thread.join(2.0)
         for connection in self._connections:
             connection.close()
-        if self._listener is not None:
-            self._listener.close()
-        for sock in (self._socket, self._woken, self._waker):
+        for sock in (*self._listeners, *self._sockets, self._woken, self._waker):
             sock.close()
         self._selector.close()
         self._dispatcher.dump.close()
@@ -275,7 +283,8 @@ class OscServer:
             if there:
                 self._dispatcher.come(client)
             else:
-                self._receive(self._socket)
+                for sock in self._sockets:
+                    self._receive(sock)
                 self._backlog.append((_GONE, client))
 
     def _work(self) -> None:
@@ -331,9 +340,12 @@ class OscServer:
         self._dispatcher.counters["unsent"] += not sent
 
     def _send_datagram(self, packet: bytes, place: tuple[Any, ...]) -> bool:
+        six = len(place) > 2  # an address of IPv6 has four parts
+        of_family = (s for s in self._sockets if (s.family == socket.AF_INET6) == six)
+        sock = next(of_family, self._socket)
         for _ in range(2):  # the first failure may be the report of an earlier datagram
             with contextlib.suppress(OSError):
-                self._socket.sendto(packet, place)
+                sock.sendto(packet, place)
                 return True
         return False
 

@@ -57,6 +57,31 @@ def open_tcp(host: str, port: int) -> socket.socket | None:
     return sock
 
 
+def take_ipv4_too(sock: socket.socket) -> None:
+    """Let a socket for IPv6 on all addresses (::) take IPv4 as well, as most systems do anyhow."""
+    if sock.family == socket.AF_INET6:
+        with contextlib.suppress(OSError, AttributeError):
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+
+
+def other_loopback(host: str) -> str:
+    """The other family's loopback address, for the one that a socket is bound to, else "".
+
+    "localhost" means both: a program may take either.
+    """
+    return {"127.0.0.1": "::1", "::1": "127.0.0.1"}.get(host, "")
+
+
+def open_other_udp(host: str, port: int) -> socket.socket | None:
+    """A UDP socket on the other loopback address beside one on `host`, or None: there is no other
+    one, this system has no IPv6, or another program has the port there."""
+    other = other_loopback(host)
+    try:
+        return _open(other, port, socket.SOCK_DGRAM) if other else None
+    except OSError:
+        return None
+
+
 def _open(host: str, port: int, kind: socket.SocketKind) -> socket.socket:
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=kind)[0]
     sock = socket.socket(family, kind, protocol)
@@ -68,6 +93,7 @@ def _open(host: str, port: int, kind: socket.SocketKind) -> socket.socket:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         with contextlib.suppress(OSError):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+        take_ipv4_too(sock)
         sock.setblocking(False)
         sock.bind(address)
     except BaseException:
@@ -99,10 +125,9 @@ def tell_refusals(sock: socket.socket) -> None:
     """
     if not _TELLS_REFUSALS:
         return
-    six = sock.family == socket.AF_INET6
-    level, option = (socket.IPPROTO_IPV6, 25) if six else (socket.IPPROTO_IP, 11)
-    with contextlib.suppress(OSError):
-        sock.setsockopt(level, option, 1)
+    for level, option in ((socket.IPPROTO_IP, 11), (socket.IPPROTO_IPV6, 25)):
+        with contextlib.suppress(OSError):  # a socket for IPv6 may send by IPv4 too
+            sock.setsockopt(level, option, 1)
 
 
 def refused_addresses(sock: socket.socket) -> list[tuple[Any, ...]]:

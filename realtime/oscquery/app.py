@@ -13,7 +13,7 @@ from importlib.resources import files
 from typing import Any
 from urllib.parse import unquote
 
-from realtime.oscquery.origin import ANYWHERE, OriginCheck
+from realtime.oscquery.origin import ANYWHERE, OriginCheck, plain, told
 from realtime.oscquery.tree import (
     EXTENSIONS,
     NoContentError,
@@ -154,10 +154,11 @@ class OscQueryApp:
 
     def _info(self, reached: str, port: int | None) -> dict[str, Any]:
         host, osc_port = self._osc
+        reached = plain(reached)
         return {
             "NAME": self._name,
             "EXTENSIONS": EXTENSIONS,
-            "OSC_IP": reached if host in ANYWHERE else host,
+            "OSC_IP": told(host, reached),
             "OSC_PORT": osc_port,
             "OSC_TRANSPORT": "UDP",
             "WS_IP": reached,

@@ -127,7 +127,7 @@ def _score(
     mapper = Mapper(chosen, namespace)
     events = [event._replace(time=0) for event in chosen.settings]
     if midi is not None:
-        events += read_midi(midi, engine.sample_rate, chosen, chosen.mpe)
+        events += read_midi(midi, engine.sample_rate, mapper, chosen.mpe)
     if osc is not None:
         events += read_log(osc, engine.sample_rate, mapper.namespace)
     if midi is None and osc is None and demo:

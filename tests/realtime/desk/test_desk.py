@@ -100,6 +100,9 @@ def test_learn_a_fader_and_a_knob_save_and_load(talk: Talk, folder: Path) -> Non
     assert talk.becomes("/small/position", high / 2)
     talk.say("/1/fader1", 1.0)
     assert talk.becomes("/small/position", high)
+    assert talk.ask("/learn", "/small/position", "absolute")[0] == "/fail"
+    for args in ((), (0.0, 1.0)):
+        assert talk.ask("/learn", "/small/position", *args, "relative")[0] == "/done"
     assert talk.ask("/learn", "/small/latent/1", -1.0, 1.0)[0] == "/done"
     assert talk.session.desk is not None
     mapper = talk.session.desk.mapper

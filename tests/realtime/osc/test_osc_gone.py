@@ -157,6 +157,27 @@ def test_subscriptions_end_when_the_port_refuses_them(
         assert rig.server.counters["rejected"] == rig.server.counters["unsent"] == 0
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems don't tell who refused")
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::"])  # noqa: S104
+@pytest.mark.parametrize("name", ["127.0.0.1", "::1"])
+def test_a_refusal_is_told_whatever_family_it_comes_by(
+    host: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if ":" in name and host == "0.0.0.0":  # noqa: S104
+        pytest.skip("IPv4 alone")
+    monkeypatch.setattr(listeners, "REFUSED_S", 0.1)
+    values = Values()
+    values.meter("/meter/load", 0.5)
+    family = socket.AF_INET6 if ":" in name else socket.AF_INET
+    with OscServer(Namespace({}), print, host, 0, values=values) as server:
+        with socket.socket(family, socket.SOCK_DGRAM) as peer:
+            peer.connect((name, server.port))
+            peer.send(message("/subscribe", "/meter/load", 100.0))
+            assert b"/done" in peer.recv(1_024)
+            assert server._dispatcher.streams.clients
+        assert wait_until(lambda: not server._dispatcher.streams.clients)
+
+
 def test_a_port_that_opens_again_in_time_is_not_let_go() -> None:
     clients = Clients()
     assert not clients.refused(HERE, 0.0)

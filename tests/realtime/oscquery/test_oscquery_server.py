@@ -477,3 +477,32 @@ def test_the_end_leaves_neither_port_nor_thread() -> None:
             client.recv(timeout=PATIENCE_S)
     assert wait_until(lambda: set(threading.enumerate()) <= before, PATIENCE_S)
     socket.create_server(("127.0.0.1", port)).close()
+
+
+@pytest.mark.parametrize("bound", ["127.0.0.1", "::1", "::", "0.0.0.0"])  # noqa: S104
+@pytest.mark.parametrize("name", ["127.0.0.1", "::1"])
+def test_each_client_is_told_an_address_that_it_can_use(bound: str, name: str) -> None:
+    """An IPv4 client one of IPv4, however the server is bound."""
+    if ":" in name and bound == "0.0.0.0":  # noqa: S104
+        pytest.skip("IPv4 alone")
+    namespace, values = Namespace({"codec": CONTROLS}), Values()
+    try:
+        osc = OscServer(namespace, print, bound, 0)
+    except DeviceError:
+        pytest.skip("this machine has no IPv6")
+    with (
+        osc,
+        OscQuery(namespace, values, (osc.host, osc.port), host=osc.host, port=0) as server,
+    ):
+        connection = http.client.HTTPConnection(name, server.port, timeout=PATIENCE_S)
+        connection.request("GET", "/?HOST_INFO")
+        info = json.loads(connection.getresponse().read())
+        connection.close()
+        assert info["WS_IP"] == name
+        if ":" not in name:
+            assert info["OSC_IP"] == name
+        family = socket.AF_INET6 if ":" in info["OSC_IP"] else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as peer:
+            peer.settimeout(PATIENCE_S)
+            peer.sendto(packet("/version"), (info["OSC_IP"], info["OSC_PORT"]))
+            assert OscMessage(peer.recv(1_024)).address == "/version.reply"

@@ -300,17 +300,9 @@ def bind(
             f"an exponential curve needs min and max above 0, got {first:g} and {last:g}",
         )
     return Binding(
-        source,
-        target,
-        first,
-        last,
-        curve,
-        control.curve in WHOLE,
-        pickup,
-        smoothing_ms,
-        span,
+        source, target, first, last, curve, control.curve in WHOLE, pickup, smoothing_ms, span,
         relative,
-    )
+    )  # fmt: skip
 
 
 def is_int(value: Any, low: int, high: int) -> bool:

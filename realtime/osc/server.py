@@ -111,6 +111,13 @@ class OscServer:
         self._backlog: deque[tuple[bytes, Client]] = deque()
         self._crowded = _CROWDED
         self._presence: deque[tuple[Client, bool]] = deque()
+        self._open(host, port)
+        self._connections: list[TcpConnection] = []
+        self._select()
+        self._thread = threading.Thread(target=self._run, name="osc", daemon=True)
+        self._thread.start()
+
+    def _open(self, host: str, port: int) -> None:
         self._socket = open_udp(host, port)
         self.host, self.port = self._socket.getsockname()[:2]
         other = open_other_udp(self.host, self.port)
@@ -120,7 +127,8 @@ class OscServer:
         if other is not None and self._listener is not None:
             beside = open_tcp(other_loopback(self.host), self.port)
             self._listeners += [] if beside is None else [beside]
-        self._connections: list[TcpConnection] = []
+
+    def _select(self) -> None:
         self._selector = selectors.DefaultSelector()
         for sock in self._sockets:
             tell_refusals(sock)
@@ -130,8 +138,6 @@ class OscServer:
         self._selector.register(self._woken, selectors.EVENT_READ, lambda sock: sock.recv(64))
         for listener in self._listeners:
             self._selector.register(listener, selectors.EVENT_READ, self._accept)
-        self._thread = threading.Thread(target=self._run, name="osc", daemon=True)
-        self._thread.start()
 
     @property
     def tcp_port(self) -> int:

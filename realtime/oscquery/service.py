@@ -12,7 +12,7 @@ from realtime.namespace.namespace import Namespace
 from realtime.namespace.values import Values
 from realtime.osc.builtins import BUILTINS
 from realtime.oscquery.announcement import Announcement, is_announced
-from realtime.oscquery.app import OscQueryApp
+from realtime.oscquery.app import OscQueryApp, Refused
 from realtime.oscquery.origin import ANYWHERE, OriginCheck
 from realtime.oscquery.server import OscQueryServer
 from realtime.oscquery.tree import Tree
@@ -34,7 +34,7 @@ class OscQuery:
         meters: addresses in `values` that only the engine sets; commands: what answers in words
             beside the server's own.
         presence: told which clients of the OSC server come by a WebSocket and go with it; see
-            `OscServer.presence`.
+            `OscServer.presence`; refused: told who was refused, what, and why.
 
     Raises:
         ConfigError: the port is out of range.
@@ -53,13 +53,19 @@ class OscQuery:
         meters: Iterable[str] = (),
         commands: Commands | None = None,
         presence: Presence = lambda place, there: None,
+        refused: Refused = lambda client, what, why: None,
     ) -> None:
         self._values = values
         self._meters, self._commands = tuple(meters), commands or Commands()
         self._server = server = OscQueryServer(host, port)
         self.host, self.port, self.warning = server.host, server.port, server.warning
         self._app = OscQueryApp(
-            self._tree(namespace), OriginCheck(server.host, server.port), name, osc, presence
+            self._tree(namespace),
+            OriginCheck(server.host, server.port),
+            name,
+            osc,
+            presence,
+            refused,
         )
         self._listener = values.listen(self._app.wants)
         self._closing = threading.Event()

@@ -333,6 +333,7 @@ class Session:
                 meters=[*ENGINE_METERS.values(), *DRIVER_METERS.values()],
                 commands=self.commands,
                 presence=osc.presence,
+                refused=osc.refusals.note,
             )
         except DeviceError as error:
             self.notices.append(str(error))

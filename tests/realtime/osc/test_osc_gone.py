@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -212,3 +215,44 @@ def test_a_client_that_is_only_silent_is_told_why_nothing_comes(
         assert answer[1][0] == "/subscribe"
         assert "subscribe again" in answer[1][1]
         assert peer.settle() == []
+
+
+PD = """#N canvas 0 0 400 300 12;
+#X obj 10 10 loadbang;
+#X msg 10 40 connect 127.0.0.1 {port};
+#X obj 10 200 netsend -u -b;
+#X obj 100 10 del 200;
+#X msg 100 60 list /codec/position 50;
+#X obj 100 100 oscformat -f sf subscribe;
+#X obj 100 130 list prepend send;
+#X obj 100 160 list trim;
+#X connect 0 0 1 0;
+#X connect 1 0 2 0;
+#X connect 0 0 3 0;
+#X connect 3 0 4 0;
+#X connect 4 0 5 0;
+#X connect 5 0 6 0;
+#X connect 6 0 7 0;
+#X connect 7 0 2 0;
+"""
+
+
+@pytest.mark.peers
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems don't tell who refused")
+def test_pure_data_that_is_killed_is_noticed(rig: Rig, tmp_path: Path) -> None:
+    """While it lives, it is sent values for longer than a refusing port would be."""
+    pd = shutil.which("pd")
+    if pd is None:
+        pytest.skip("pd is not installed (Debian: apt install puredata-core)")
+    patch = tmp_path / "subscribe.pd"
+    patch.write_text(PD.format(port=rig.server.port))
+    streams = rig.server._dispatcher.streams
+    command = [pd, "-nogui", "-nosound", "-nomidi", "-noprefs", "-open", str(patch)]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    try:
+        assert wait_until(lambda: streams.clients, 20.0)
+        assert not wait_until(lambda: not streams.clients, REFUSED_S + 1.0)
+    finally:
+        process.kill()
+        process.wait()
+    assert wait_until(lambda: not streams.clients, REFUSED_S + 5.0)

@@ -54,6 +54,7 @@ class Rig:
         self.server = OscQuery(
             namespace, self.values, (self.osc.host, self.osc.port), port=0, name="codec",
             meters=["/meter/load"], commands=self.commands, presence=self.osc.presence,
+            refused=self.osc.refusals.note,
         )  # fmt: skip
 
     def __enter__(self) -> Self:
@@ -506,3 +507,20 @@ def test_each_client_is_told_an_address_that_it_can_use(bound: str, name: str) -
             peer.settimeout(PATIENCE_S)
             peer.sendto(packet("/version"), (info["OSC_IP"], info["OSC_PORT"]))
             assert OscMessage(peer.recv(1_024)).address == "/version.reply"
+
+
+def test_what_is_refused_is_told_with_its_reason(rig: Rig) -> None:
+    with rig.connect() as watcher:
+        watcher.send(packet("/notify", 1))
+        assert message(watcher)[0] == "/done"
+        with rig.connect() as client:
+            command(client, "LISTEN", "/nothing")
+            address, (who, what, why) = message(watcher)
+            assert address == "/synth/refused"
+            assert who.startswith("127.0.0.1:")
+            assert "/nothing" in what
+            assert "LISTEN" in why
+        assert rig.get("/", Host="evil.example:80").status == 403
+        address, (_, what, why) = message(watcher)
+        assert (address, what) == ("/synth/refused", "HTTP")
+        assert "Host or Origin" in why

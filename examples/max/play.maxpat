@@ -12,8 +12,8 @@
   "rect": [
    60.0,
    100.0,
-   960.0,
-   930.0
+   1160.0,
+   950.0
   ],
   "boxes": [
    {
@@ -354,13 +354,31 @@
    {
     "box": {
      "id": "obj-20",
+     "maxclass": "newobj",
+     "numinlets": 1,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      20,
+      335,
+      65,
+      22
+     ],
+     "text": "loadbang"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-21",
      "maxclass": "comment",
      "numinlets": 1,
      "numoutlets": 0,
      "outlettype": [],
      "patching_rect": [
       20,
-      330,
+      350,
       44,
       22
      ],
@@ -369,7 +387,7 @@
    },
    {
     "box": {
-     "id": "obj-21",
+     "id": "obj-22",
      "maxclass": "slider",
      "numinlets": 1,
      "numoutlets": 1,
@@ -378,7 +396,7 @@
      ],
      "patching_rect": [
       150,
-      330,
+      350,
       100,
       22
      ],
@@ -389,7 +407,25 @@
    },
    {
     "box": {
-     "id": "obj-22",
+     "id": "obj-23",
+     "maxclass": "message",
+     "numinlets": 2,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      510,
+      350,
+      51,
+      22
+     ],
+     "text": "set 0."
+    }
+   },
+   {
+    "box": {
+     "id": "obj-24",
      "maxclass": "newobj",
      "numinlets": 6,
      "numoutlets": 1,
@@ -398,7 +434,7 @@
      ],
      "patching_rect": [
       255,
-      330,
+      350,
       114,
       22
      ],
@@ -407,7 +443,7 @@
    },
    {
     "box": {
-     "id": "obj-23",
+     "id": "obj-25",
      "maxclass": "newobj",
      "numinlets": 1,
      "numoutlets": 1,
@@ -416,7 +452,7 @@
      ],
      "patching_rect": [
       350,
-      330,
+      350,
       163,
       22
      ],
@@ -425,7 +461,7 @@
    },
    {
     "box": {
-     "id": "obj-24",
+     "id": "obj-26",
      "maxclass": "newobj",
      "numinlets": 2,
      "numoutlets": 1,
@@ -434,7 +470,7 @@
      ],
      "patching_rect": [
       330,
-      330,
+      350,
       18,
       22
      ],
@@ -443,14 +479,14 @@
    },
    {
     "box": {
-     "id": "obj-25",
+     "id": "obj-27",
      "maxclass": "comment",
      "numinlets": 1,
      "numoutlets": 0,
      "outlettype": [],
      "patching_rect": [
       20,
-      358,
+      378,
       65,
       22
      ],
@@ -459,7 +495,7 @@
    },
    {
     "box": {
-     "id": "obj-26",
+     "id": "obj-28",
      "maxclass": "slider",
      "numinlets": 1,
      "numoutlets": 1,
@@ -468,7 +504,7 @@
      ],
      "patching_rect": [
       150,
-      358,
+      378,
       100,
       22
      ],
@@ -479,7 +515,25 @@
    },
    {
     "box": {
-     "id": "obj-27",
+     "id": "obj-29",
+     "maxclass": "message",
+     "numinlets": 2,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      510,
+      378,
+      51,
+      22
+     ],
+     "text": "set 0."
+    }
+   },
+   {
+    "box": {
+     "id": "obj-30",
      "maxclass": "newobj",
      "numinlets": 6,
      "numoutlets": 1,
@@ -488,7 +542,7 @@
      ],
      "patching_rect": [
       255,
-      358,
+      378,
       128,
       22
      ],
@@ -497,7 +551,7 @@
    },
    {
     "box": {
-     "id": "obj-28",
+     "id": "obj-31",
      "maxclass": "newobj",
      "numinlets": 1,
      "numoutlets": 1,
@@ -506,7 +560,7 @@
      ],
      "patching_rect": [
       350,
-      358,
+      378,
       184,
       22
      ],
@@ -515,14 +569,14 @@
    },
    {
     "box": {
-     "id": "obj-29",
+     "id": "obj-32",
      "maxclass": "comment",
      "numinlets": 1,
      "numoutlets": 0,
      "outlettype": [],
      "patching_rect": [
       20,
-      386,
+      406,
       44,
       22
      ],
@@ -531,7 +585,7 @@
    },
    {
     "box": {
-     "id": "obj-30",
+     "id": "obj-33",
      "maxclass": "slider",
      "numinlets": 1,
      "numoutlets": 1,
@@ -540,85 +594,31 @@
      ],
      "patching_rect": [
       150,
-      386,
+      406,
       100,
       22
      ],
      "orientation": 1,
      "floatoutput": 1,
      "size": 1.0
-    }
-   },
-   {
-    "box": {
-     "id": "obj-31",
-     "maxclass": "newobj",
-     "numinlets": 6,
-     "numoutlets": 1,
-     "outlettype": [
-      ""
-     ],
-     "patching_rect": [
-      255,
-      386,
-      135,
-      22
-     ],
-     "text": "scale 0. 1. -4. 4."
-    }
-   },
-   {
-    "box": {
-     "id": "obj-32",
-     "maxclass": "newobj",
-     "numinlets": 1,
-     "numoutlets": 1,
-     "outlettype": [
-      ""
-     ],
-     "patching_rect": [
-      350,
-      386,
-      163,
-      22
-     ],
-     "text": "prepend /default/speed"
-    }
-   },
-   {
-    "box": {
-     "id": "obj-33",
-     "maxclass": "comment",
-     "numinlets": 1,
-     "numoutlets": 0,
-     "outlettype": [],
-     "patching_rect": [
-      20,
-      414,
-      37,
-      22
-     ],
-     "text": "loop"
     }
    },
    {
     "box": {
      "id": "obj-34",
-     "maxclass": "slider",
-     "numinlets": 1,
+     "maxclass": "message",
+     "numinlets": 2,
      "numoutlets": 1,
      "outlettype": [
       ""
      ],
      "patching_rect": [
-      150,
-      414,
-      100,
+      510,
+      406,
+      72,
       22
      ],
-     "orientation": 1,
-     "floatoutput": 1,
-     "size": 1.0
+     "text": "set 0.625"
     }
    },
    {
@@ -632,11 +632,11 @@
      ],
      "patching_rect": [
       255,
-      414,
-      114,
+      406,
+      135,
       22
      ],
-     "text": "scale 0. 1. 0 2"
+     "text": "scale 0. 1. -4. 4."
     }
    },
    {
@@ -650,50 +650,32 @@
      ],
      "patching_rect": [
       350,
-      414,
-      156,
+      406,
+      163,
       22
      ],
-     "text": "prepend /default/loop"
+     "text": "prepend /default/speed"
     }
    },
    {
     "box": {
      "id": "obj-37",
-     "maxclass": "newobj",
-     "numinlets": 2,
-     "numoutlets": 1,
-     "outlettype": [
-      ""
-     ],
-     "patching_rect": [
-      330,
-      414,
-      18,
-      22
-     ],
-     "text": "i"
-    }
-   },
-   {
-    "box": {
-     "id": "obj-38",
      "maxclass": "comment",
      "numinlets": 1,
      "numoutlets": 0,
      "outlettype": [],
      "patching_rect": [
       20,
-      442,
-      51,
+      434,
+      37,
       22
      ],
-     "text": "attack"
+     "text": "loop"
     }
    },
    {
     "box": {
-     "id": "obj-39",
+     "id": "obj-38",
      "maxclass": "slider",
      "numinlets": 1,
      "numoutlets": 1,
@@ -702,13 +684,31 @@
      ],
      "patching_rect": [
       150,
-      442,
+      434,
       100,
       22
      ],
      "orientation": 1,
      "floatoutput": 1,
      "size": 1.0
+    }
+   },
+   {
+    "box": {
+     "id": "obj-39",
+     "maxclass": "message",
+     "numinlets": 2,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      510,
+      434,
+      58,
+      22
+     ],
+     "text": "set 0.5"
     }
    },
    {
@@ -722,11 +722,11 @@
      ],
      "patching_rect": [
       255,
-      442,
-      149,
+      434,
+      114,
       22
      ],
-     "text": "scale 0. 1. 0.001 4."
+     "text": "scale 0. 1. 0 2"
     }
    },
    {
@@ -740,7 +740,115 @@
      ],
      "patching_rect": [
       350,
-      442,
+      434,
+      156,
+      22
+     ],
+     "text": "prepend /default/loop"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-42",
+     "maxclass": "newobj",
+     "numinlets": 2,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      330,
+      434,
+      18,
+      22
+     ],
+     "text": "i"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-43",
+     "maxclass": "comment",
+     "numinlets": 1,
+     "numoutlets": 0,
+     "outlettype": [],
+     "patching_rect": [
+      20,
+      462,
+      51,
+      22
+     ],
+     "text": "attack"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-44",
+     "maxclass": "slider",
+     "numinlets": 1,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      150,
+      462,
+      100,
+      22
+     ],
+     "orientation": 1,
+     "floatoutput": 1,
+     "size": 1.0
+    }
+   },
+   {
+    "box": {
+     "id": "obj-45",
+     "maxclass": "message",
+     "numinlets": 2,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      510,
+      462,
+      135,
+      22
+     ],
+     "text": "set 0.000500125031"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-46",
+     "maxclass": "newobj",
+     "numinlets": 6,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      255,
+      462,
+      149,
+      22
+     ],
+     "text": "scale 0. 1. 0.001 4."
+    }
+   },
+   {
+    "box": {
+     "id": "obj-47",
+     "maxclass": "newobj",
+     "numinlets": 1,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      350,
+      462,
       170,
       22
      ],
@@ -749,14 +857,14 @@
    },
    {
     "box": {
-     "id": "obj-42",
+     "id": "obj-48",
      "maxclass": "comment",
      "numinlets": 1,
      "numoutlets": 0,
      "outlettype": [],
      "patching_rect": [
       20,
-      470,
+      490,
       58,
       22
      ],
@@ -765,7 +873,7 @@
    },
    {
     "box": {
-     "id": "obj-43",
+     "id": "obj-49",
      "maxclass": "slider",
      "numinlets": 1,
      "numoutlets": 1,
@@ -774,7 +882,7 @@
      ],
      "patching_rect": [
       150,
-      470,
+      490,
       100,
       22
      ],
@@ -785,7 +893,25 @@
    },
    {
     "box": {
-     "id": "obj-44",
+     "id": "obj-50",
+     "maxclass": "message",
+     "numinlets": 2,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      510,
+      490,
+      121,
+      22
+     ],
+     "text": "set 0.0488110138"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-51",
      "maxclass": "newobj",
      "numinlets": 6,
      "numoutlets": 1,
@@ -794,7 +920,7 @@
      ],
      "patching_rect": [
       255,
-      470,
+      490,
       142,
       22
      ],
@@ -803,7 +929,7 @@
    },
    {
     "box": {
-     "id": "obj-45",
+     "id": "obj-52",
      "maxclass": "newobj",
      "numinlets": 1,
      "numoutlets": 1,
@@ -812,7 +938,7 @@
      ],
      "patching_rect": [
       350,
-      470,
+      490,
       177,
       22
      ],
@@ -821,14 +947,14 @@
    },
    {
     "box": {
-     "id": "obj-46",
+     "id": "obj-53",
      "maxclass": "comment",
      "numinlets": 1,
      "numoutlets": 0,
      "outlettype": [],
      "patching_rect": [
       20,
-      498,
+      518,
       65,
       22
      ],
@@ -837,166 +963,40 @@
    },
    {
     "box": {
-     "id": "obj-47",
-     "maxclass": "slider",
-     "numinlets": 1,
-     "numoutlets": 1,
-     "outlettype": [
-      ""
-     ],
-     "patching_rect": [
-      150,
-      498,
-      100,
-      22
-     ],
-     "orientation": 1,
-     "floatoutput": 1,
-     "size": 1.0
-    }
-   },
-   {
-    "box": {
-     "id": "obj-48",
-     "maxclass": "newobj",
-     "numinlets": 6,
-     "numoutlets": 1,
-     "outlettype": [
-      ""
-     ],
-     "patching_rect": [
-      255,
-      498,
-      247,
-      22
-     ],
-     "text": "scale 0. 1. -9.22424984 10.7973919"
-    }
-   },
-   {
-    "box": {
-     "id": "obj-49",
-     "maxclass": "newobj",
-     "numinlets": 1,
-     "numoutlets": 1,
-     "outlettype": [
-      ""
-     ],
-     "patching_rect": [
-      350,
-      498,
-      184,
-      22
-     ],
-     "text": "prepend /default/latent/0"
-    }
-   },
-   {
-    "box": {
-     "id": "obj-50",
-     "maxclass": "comment",
-     "numinlets": 1,
-     "numoutlets": 0,
-     "outlettype": [],
-     "patching_rect": [
-      20,
-      526,
-      65,
-      22
-     ],
-     "text": "latent/1"
-    }
-   },
-   {
-    "box": {
-     "id": "obj-51",
-     "maxclass": "slider",
-     "numinlets": 1,
-     "numoutlets": 1,
-     "outlettype": [
-      ""
-     ],
-     "patching_rect": [
-      150,
-      526,
-      100,
-      22
-     ],
-     "orientation": 1,
-     "floatoutput": 1,
-     "size": 1.0
-    }
-   },
-   {
-    "box": {
-     "id": "obj-52",
-     "maxclass": "newobj",
-     "numinlets": 6,
-     "numoutlets": 1,
-     "outlettype": [
-      ""
-     ],
-     "patching_rect": [
-      255,
-      526,
-      247,
-      22
-     ],
-     "text": "scale 0. 1. -10.2841692 9.06108379"
-    }
-   },
-   {
-    "box": {
-     "id": "obj-53",
-     "maxclass": "newobj",
-     "numinlets": 1,
-     "numoutlets": 1,
-     "outlettype": [
-      ""
-     ],
-     "patching_rect": [
-      350,
-      526,
-      184,
-      22
-     ],
-     "text": "prepend /default/latent/1"
-    }
-   },
-   {
-    "box": {
      "id": "obj-54",
-     "maxclass": "comment",
+     "maxclass": "slider",
      "numinlets": 1,
-     "numoutlets": 0,
-     "outlettype": [],
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
      "patching_rect": [
-      20,
-      554,
-      65,
+      150,
+      518,
+      100,
       22
      ],
-     "text": "latent/2"
+     "orientation": 1,
+     "floatoutput": 1,
+     "size": 1.0
     }
    },
    {
     "box": {
      "id": "obj-55",
-     "maxclass": "slider",
-     "numinlets": 1,
+     "maxclass": "message",
+     "numinlets": 2,
      "numoutlets": 1,
      "outlettype": [
       ""
      ],
      "patching_rect": [
-      150,
-      554,
-      100,
+      510,
+      518,
+      107,
       22
      ],
-     "orientation": 1,
-     "floatoutput": 1,
-     "size": 1.0
+     "text": "set 0.46071396"
     }
    },
    {
@@ -1010,11 +1010,11 @@
      ],
      "patching_rect": [
       255,
-      554,
-      240,
+      518,
+      247,
       22
      ],
-     "text": "scale 0. 1. -11.815937 6.73949862"
+     "text": "scale 0. 1. -9.22424984 10.7973919"
     }
    },
    {
@@ -1028,11 +1028,11 @@
      ],
      "patching_rect": [
       350,
-      554,
+      518,
       184,
       22
      ],
-     "text": "prepend /default/latent/2"
+     "text": "prepend /default/latent/0"
     }
    },
    {
@@ -1044,11 +1044,11 @@
      "outlettype": [],
      "patching_rect": [
       20,
-      582,
+      546,
       65,
       22
      ],
-     "text": "latent/3"
+     "text": "latent/1"
     }
    },
    {
@@ -1062,7 +1062,7 @@
      ],
      "patching_rect": [
       150,
-      582,
+      546,
       100,
       22
      ],
@@ -1074,6 +1074,24 @@
    {
     "box": {
      "id": "obj-60",
+     "maxclass": "message",
+     "numinlets": 2,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      510,
+      546,
+      114,
+      22
+     ],
+     "text": "set 0.531612029"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-61",
      "maxclass": "newobj",
      "numinlets": 6,
      "numoutlets": 1,
@@ -1082,7 +1100,187 @@
      ],
      "patching_rect": [
       255,
-      582,
+      546,
+      247,
+      22
+     ],
+     "text": "scale 0. 1. -10.2841692 9.06108379"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-62",
+     "maxclass": "newobj",
+     "numinlets": 1,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      350,
+      546,
+      184,
+      22
+     ],
+     "text": "prepend /default/latent/1"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-63",
+     "maxclass": "comment",
+     "numinlets": 1,
+     "numoutlets": 0,
+     "outlettype": [],
+     "patching_rect": [
+      20,
+      574,
+      65,
+      22
+     ],
+     "text": "latent/2"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-64",
+     "maxclass": "slider",
+     "numinlets": 1,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      150,
+      574,
+      100,
+      22
+     ],
+     "orientation": 1,
+     "floatoutput": 1,
+     "size": 1.0
+    }
+   },
+   {
+    "box": {
+     "id": "obj-65",
+     "maxclass": "message",
+     "numinlets": 2,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      510,
+      574,
+      114,
+      22
+     ],
+     "text": "set 0.636791141"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-66",
+     "maxclass": "newobj",
+     "numinlets": 6,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      255,
+      574,
+      240,
+      22
+     ],
+     "text": "scale 0. 1. -11.815937 6.73949862"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-67",
+     "maxclass": "newobj",
+     "numinlets": 1,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      350,
+      574,
+      184,
+      22
+     ],
+     "text": "prepend /default/latent/2"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-68",
+     "maxclass": "comment",
+     "numinlets": 1,
+     "numoutlets": 0,
+     "outlettype": [],
+     "patching_rect": [
+      20,
+      602,
+      65,
+      22
+     ],
+     "text": "latent/3"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-69",
+     "maxclass": "slider",
+     "numinlets": 1,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      150,
+      602,
+      100,
+      22
+     ],
+     "orientation": 1,
+     "floatoutput": 1,
+     "size": 1.0
+    }
+   },
+   {
+    "box": {
+     "id": "obj-70",
+     "maxclass": "message",
+     "numinlets": 2,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      510,
+      602,
+      114,
+      22
+     ],
+     "text": "set 0.499131764"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-71",
+     "maxclass": "newobj",
+     "numinlets": 6,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      255,
+      602,
       240,
       22
      ],
@@ -1091,7 +1289,7 @@
    },
    {
     "box": {
-     "id": "obj-61",
+     "id": "obj-72",
      "maxclass": "newobj",
      "numinlets": 1,
      "numoutlets": 1,
@@ -1100,7 +1298,7 @@
      ],
      "patching_rect": [
       350,
-      582,
+      602,
       184,
       22
      ],
@@ -1109,14 +1307,14 @@
    },
    {
     "box": {
-     "id": "obj-62",
+     "id": "obj-73",
      "maxclass": "comment",
      "numinlets": 1,
      "numoutlets": 0,
      "outlettype": [],
      "patching_rect": [
       20,
-      610,
+      630,
       65,
       22
      ],
@@ -1125,238 +1323,40 @@
    },
    {
     "box": {
-     "id": "obj-63",
-     "maxclass": "slider",
-     "numinlets": 1,
-     "numoutlets": 1,
-     "outlettype": [
-      ""
-     ],
-     "patching_rect": [
-      150,
-      610,
-      100,
-      22
-     ],
-     "orientation": 1,
-     "floatoutput": 1,
-     "size": 1.0
-    }
-   },
-   {
-    "box": {
-     "id": "obj-64",
-     "maxclass": "newobj",
-     "numinlets": 6,
-     "numoutlets": 1,
-     "outlettype": [
-      ""
-     ],
-     "patching_rect": [
-      255,
-      610,
-      247,
-      22
-     ],
-     "text": "scale 0. 1. -5.30969381 5.40229654"
-    }
-   },
-   {
-    "box": {
-     "id": "obj-65",
-     "maxclass": "newobj",
-     "numinlets": 1,
-     "numoutlets": 1,
-     "outlettype": [
-      ""
-     ],
-     "patching_rect": [
-      350,
-      610,
-      184,
-      22
-     ],
-     "text": "prepend /default/latent/4"
-    }
-   },
-   {
-    "box": {
-     "id": "obj-66",
-     "maxclass": "comment",
-     "numinlets": 1,
-     "numoutlets": 0,
-     "outlettype": [],
-     "patching_rect": [
-      20,
-      638,
-      65,
-      22
-     ],
-     "text": "latent/5"
-    }
-   },
-   {
-    "box": {
-     "id": "obj-67",
-     "maxclass": "slider",
-     "numinlets": 1,
-     "numoutlets": 1,
-     "outlettype": [
-      ""
-     ],
-     "patching_rect": [
-      150,
-      638,
-      100,
-      22
-     ],
-     "orientation": 1,
-     "floatoutput": 1,
-     "size": 1.0
-    }
-   },
-   {
-    "box": {
-     "id": "obj-68",
-     "maxclass": "newobj",
-     "numinlets": 6,
-     "numoutlets": 1,
-     "outlettype": [
-      ""
-     ],
-     "patching_rect": [
-      255,
-      638,
-      247,
-      22
-     ],
-     "text": "scale 0. 1. -5.08238602 5.25233173"
-    }
-   },
-   {
-    "box": {
-     "id": "obj-69",
-     "maxclass": "newobj",
-     "numinlets": 1,
-     "numoutlets": 1,
-     "outlettype": [
-      ""
-     ],
-     "patching_rect": [
-      350,
-      638,
-      184,
-      22
-     ],
-     "text": "prepend /default/latent/5"
-    }
-   },
-   {
-    "box": {
-     "id": "obj-70",
-     "maxclass": "comment",
-     "numinlets": 1,
-     "numoutlets": 0,
-     "outlettype": [],
-     "patching_rect": [
-      20,
-      666,
-      65,
-      22
-     ],
-     "text": "latent/6"
-    }
-   },
-   {
-    "box": {
-     "id": "obj-71",
-     "maxclass": "slider",
-     "numinlets": 1,
-     "numoutlets": 1,
-     "outlettype": [
-      ""
-     ],
-     "patching_rect": [
-      150,
-      666,
-      100,
-      22
-     ],
-     "orientation": 1,
-     "floatoutput": 1,
-     "size": 1.0
-    }
-   },
-   {
-    "box": {
-     "id": "obj-72",
-     "maxclass": "newobj",
-     "numinlets": 6,
-     "numoutlets": 1,
-     "outlettype": [
-      ""
-     ],
-     "patching_rect": [
-      255,
-      666,
-      247,
-      22
-     ],
-     "text": "scale 0. 1. -4.17908049 4.17470551"
-    }
-   },
-   {
-    "box": {
-     "id": "obj-73",
-     "maxclass": "newobj",
-     "numinlets": 1,
-     "numoutlets": 1,
-     "outlettype": [
-      ""
-     ],
-     "patching_rect": [
-      350,
-      666,
-      184,
-      22
-     ],
-     "text": "prepend /default/latent/6"
-    }
-   },
-   {
-    "box": {
      "id": "obj-74",
-     "maxclass": "comment",
+     "maxclass": "slider",
      "numinlets": 1,
-     "numoutlets": 0,
-     "outlettype": [],
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
      "patching_rect": [
-      20,
-      694,
-      65,
+      150,
+      630,
+      100,
       22
      ],
-     "text": "latent/7"
+     "orientation": 1,
+     "floatoutput": 1,
+     "size": 1.0
     }
    },
    {
     "box": {
      "id": "obj-75",
-     "maxclass": "slider",
-     "numinlets": 1,
+     "maxclass": "message",
+     "numinlets": 2,
      "numoutlets": 1,
      "outlettype": [
       ""
      ],
      "patching_rect": [
-      150,
-      694,
-      100,
+      510,
+      630,
+      114,
       22
      ],
-     "orientation": 1,
-     "floatoutput": 1,
-     "size": 1.0
+     "text": "set 0.495677613"
     }
    },
    {
@@ -1370,11 +1370,11 @@
      ],
      "patching_rect": [
       255,
-      694,
+      630,
       247,
       22
      ],
-     "text": "scale 0. 1. -3.76585507 3.63846064"
+     "text": "scale 0. 1. -5.30969381 5.40229654"
     }
    },
    {
@@ -1388,11 +1388,11 @@
      ],
      "patching_rect": [
       350,
-      694,
+      630,
       184,
       22
      ],
-     "text": "prepend /default/latent/7"
+     "text": "prepend /default/latent/4"
     }
    },
    {
@@ -1404,11 +1404,11 @@
      "outlettype": [],
      "patching_rect": [
       20,
-      722,
-      37,
+      658,
+      65,
       22
      ],
-     "text": "gain"
+     "text": "latent/5"
     }
    },
    {
@@ -1422,7 +1422,7 @@
      ],
      "patching_rect": [
       150,
-      722,
+      658,
       100,
       22
      ],
@@ -1434,6 +1434,24 @@
    {
     "box": {
      "id": "obj-80",
+     "maxclass": "message",
+     "numinlets": 2,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      510,
+      658,
+      114,
+      22
+     ],
+     "text": "set 0.491777922"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-81",
      "maxclass": "newobj",
      "numinlets": 6,
      "numoutlets": 1,
@@ -1442,7 +1460,367 @@
      ],
      "patching_rect": [
       255,
-      722,
+      658,
+      247,
+      22
+     ],
+     "text": "scale 0. 1. -5.08238602 5.25233173"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-82",
+     "maxclass": "newobj",
+     "numinlets": 1,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      350,
+      658,
+      184,
+      22
+     ],
+     "text": "prepend /default/latent/5"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-83",
+     "maxclass": "comment",
+     "numinlets": 1,
+     "numoutlets": 0,
+     "outlettype": [],
+     "patching_rect": [
+      20,
+      686,
+      65,
+      22
+     ],
+     "text": "latent/6"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-84",
+     "maxclass": "slider",
+     "numinlets": 1,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      150,
+      686,
+      100,
+      22
+     ],
+     "orientation": 1,
+     "floatoutput": 1,
+     "size": 1.0
+    }
+   },
+   {
+    "box": {
+     "id": "obj-85",
+     "maxclass": "message",
+     "numinlets": 2,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      510,
+      686,
+      114,
+      22
+     ],
+     "text": "set 0.500261856"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-86",
+     "maxclass": "newobj",
+     "numinlets": 6,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      255,
+      686,
+      247,
+      22
+     ],
+     "text": "scale 0. 1. -4.17908049 4.17470551"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-87",
+     "maxclass": "newobj",
+     "numinlets": 1,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      350,
+      686,
+      184,
+      22
+     ],
+     "text": "prepend /default/latent/6"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-88",
+     "maxclass": "comment",
+     "numinlets": 1,
+     "numoutlets": 0,
+     "outlettype": [],
+     "patching_rect": [
+      20,
+      714,
+      65,
+      22
+     ],
+     "text": "latent/7"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-89",
+     "maxclass": "slider",
+     "numinlets": 1,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      150,
+      714,
+      100,
+      22
+     ],
+     "orientation": 1,
+     "floatoutput": 1,
+     "size": 1.0
+    }
+   },
+   {
+    "box": {
+     "id": "obj-90",
+     "maxclass": "message",
+     "numinlets": 2,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      510,
+      714,
+      114,
+      22
+     ],
+     "text": "set 0.508602715"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-91",
+     "maxclass": "newobj",
+     "numinlets": 6,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      255,
+      714,
+      247,
+      22
+     ],
+     "text": "scale 0. 1. -3.76585507 3.63846064"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-92",
+     "maxclass": "newobj",
+     "numinlets": 1,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      350,
+      714,
+      184,
+      22
+     ],
+     "text": "prepend /default/latent/7"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-93",
+     "maxclass": "comment",
+     "numinlets": 1,
+     "numoutlets": 0,
+     "outlettype": [],
+     "patching_rect": [
+      20,
+      742,
+      37,
+      22
+     ],
+     "text": "bend"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-94",
+     "maxclass": "slider",
+     "numinlets": 1,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      150,
+      742,
+      100,
+      22
+     ],
+     "orientation": 1,
+     "floatoutput": 1,
+     "size": 1.0
+    }
+   },
+   {
+    "box": {
+     "id": "obj-95",
+     "maxclass": "message",
+     "numinlets": 2,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      510,
+      742,
+      58,
+      22
+     ],
+     "text": "set 0.5"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-96",
+     "maxclass": "newobj",
+     "numinlets": 6,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      255,
+      742,
+      149,
+      22
+     ],
+     "text": "scale 0. 1. -12. 12."
+    }
+   },
+   {
+    "box": {
+     "id": "obj-97",
+     "maxclass": "newobj",
+     "numinlets": 1,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      350,
+      742,
+      156,
+      22
+     ],
+     "text": "prepend /default/bend"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-98",
+     "maxclass": "comment",
+     "numinlets": 1,
+     "numoutlets": 0,
+     "outlettype": [],
+     "patching_rect": [
+      20,
+      770,
+      37,
+      22
+     ],
+     "text": "gain"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-99",
+     "maxclass": "slider",
+     "numinlets": 1,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      150,
+      770,
+      100,
+      22
+     ],
+     "orientation": 1,
+     "floatoutput": 1,
+     "size": 1.0
+    }
+   },
+   {
+    "box": {
+     "id": "obj-100",
+     "maxclass": "message",
+     "numinlets": 2,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      510,
+      770,
+      114,
+      22
+     ],
+     "text": "set 0.869565217"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-101",
+     "maxclass": "newobj",
+     "numinlets": 6,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      255,
+      770,
       149,
       22
      ],
@@ -1451,7 +1829,7 @@
    },
    {
     "box": {
-     "id": "obj-81",
+     "id": "obj-102",
      "maxclass": "newobj",
      "numinlets": 1,
      "numoutlets": 1,
@@ -1460,7 +1838,7 @@
      ],
      "patching_rect": [
       350,
-      722,
+      770,
       100,
       22
      ],
@@ -1469,14 +1847,14 @@
    },
    {
     "box": {
-     "id": "obj-82",
+     "id": "obj-103",
      "maxclass": "comment",
      "numinlets": 1,
      "numoutlets": 0,
      "outlettype": [],
      "patching_rect": [
       20,
-      750,
+      798,
       58,
       22
      ],
@@ -1485,7 +1863,7 @@
    },
    {
     "box": {
-     "id": "obj-83",
+     "id": "obj-104",
      "maxclass": "slider",
      "numinlets": 1,
      "numoutlets": 1,
@@ -1494,7 +1872,7 @@
      ],
      "patching_rect": [
       150,
-      750,
+      798,
       100,
       22
      ],
@@ -1505,7 +1883,25 @@
    },
    {
     "box": {
-     "id": "obj-84",
+     "id": "obj-105",
+     "maxclass": "message",
+     "numinlets": 2,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      510,
+      798,
+      51,
+      22
+     ],
+     "text": "set 0."
+    }
+   },
+   {
+    "box": {
+     "id": "obj-106",
      "maxclass": "newobj",
      "numinlets": 6,
      "numoutlets": 1,
@@ -1514,7 +1910,7 @@
      ],
      "patching_rect": [
       255,
-      750,
+      798,
       114,
       22
      ],
@@ -1523,7 +1919,7 @@
    },
    {
     "box": {
-     "id": "obj-85",
+     "id": "obj-107",
      "maxclass": "newobj",
      "numinlets": 1,
      "numoutlets": 1,
@@ -1532,7 +1928,7 @@
      ],
      "patching_rect": [
       350,
-      750,
+      798,
       121,
       22
      ],
@@ -1541,416 +1937,20 @@
    },
    {
     "box": {
-     "id": "obj-86",
-     "maxclass": "newobj",
-     "numinlets": 2,
-     "numoutlets": 1,
-     "outlettype": [
-      ""
-     ],
-     "patching_rect": [
-      330,
-      750,
-      18,
-      22
-     ],
-     "text": "i"
-    }
-   },
-   {
-    "box": {
-     "id": "obj-87",
-     "maxclass": "comment",
-     "numinlets": 1,
-     "numoutlets": 0,
-     "outlettype": [],
-     "patching_rect": [
-      20,
-      778,
-      72,
-      22
-     ],
-     "text": "sostenuto"
-    }
-   },
-   {
-    "box": {
-     "id": "obj-88",
-     "maxclass": "slider",
-     "numinlets": 1,
-     "numoutlets": 1,
-     "outlettype": [
-      ""
-     ],
-     "patching_rect": [
-      150,
-      778,
-      100,
-      22
-     ],
-     "orientation": 1,
-     "floatoutput": 1,
-     "size": 1.0
-    }
-   },
-   {
-    "box": {
-     "id": "obj-89",
-     "maxclass": "newobj",
-     "numinlets": 6,
-     "numoutlets": 1,
-     "outlettype": [
-      ""
-     ],
-     "patching_rect": [
-      255,
-      778,
-      114,
-      22
-     ],
-     "text": "scale 0. 1. 0 1"
-    }
-   },
-   {
-    "box": {
-     "id": "obj-90",
-     "maxclass": "newobj",
-     "numinlets": 1,
-     "numoutlets": 1,
-     "outlettype": [
-      ""
-     ],
-     "patching_rect": [
-      350,
-      778,
-      135,
-      22
-     ],
-     "text": "prepend /sostenuto"
-    }
-   },
-   {
-    "box": {
-     "id": "obj-91",
-     "maxclass": "newobj",
-     "numinlets": 2,
-     "numoutlets": 1,
-     "outlettype": [
-      ""
-     ],
-     "patching_rect": [
-      330,
-      778,
-      18,
-      22
-     ],
-     "text": "i"
-    }
-   },
-   {
-    "box": {
-     "id": "obj-92",
-     "maxclass": "comment",
-     "numinlets": 1,
-     "numoutlets": 0,
-     "outlettype": [],
-     "patching_rect": [
-      20,
-      806,
-      37,
-      22
-     ],
-     "text": "soft"
-    }
-   },
-   {
-    "box": {
-     "id": "obj-93",
-     "maxclass": "slider",
-     "numinlets": 1,
-     "numoutlets": 1,
-     "outlettype": [
-      ""
-     ],
-     "patching_rect": [
-      150,
-      806,
-      100,
-      22
-     ],
-     "orientation": 1,
-     "floatoutput": 1,
-     "size": 1.0
-    }
-   },
-   {
-    "box": {
-     "id": "obj-94",
-     "maxclass": "newobj",
-     "numinlets": 6,
-     "numoutlets": 1,
-     "outlettype": [
-      ""
-     ],
-     "patching_rect": [
-      255,
-      806,
-      114,
-      22
-     ],
-     "text": "scale 0. 1. 0 1"
-    }
-   },
-   {
-    "box": {
-     "id": "obj-95",
-     "maxclass": "newobj",
-     "numinlets": 1,
-     "numoutlets": 1,
-     "outlettype": [
-      ""
-     ],
-     "patching_rect": [
-      350,
-      806,
-      100,
-      22
-     ],
-     "text": "prepend /soft"
-    }
-   },
-   {
-    "box": {
-     "id": "obj-96",
-     "maxclass": "newobj",
-     "numinlets": 2,
-     "numoutlets": 1,
-     "outlettype": [
-      ""
-     ],
-     "patching_rect": [
-      330,
-      806,
-      18,
-      22
-     ],
-     "text": "i"
-    }
-   },
-   {
-    "box": {
-     "id": "obj-97",
-     "maxclass": "comment",
-     "numinlets": 1,
-     "numoutlets": 0,
-     "outlettype": [],
-     "patching_rect": [
-      20,
-      834,
-      79,
-      22
-     ],
-     "text": "pitch_bend"
-    }
-   },
-   {
-    "box": {
-     "id": "obj-98",
-     "maxclass": "slider",
-     "numinlets": 1,
-     "numoutlets": 1,
-     "outlettype": [
-      ""
-     ],
-     "patching_rect": [
-      150,
-      834,
-      100,
-      22
-     ],
-     "orientation": 1,
-     "floatoutput": 1,
-     "size": 1.0
-    }
-   },
-   {
-    "box": {
-     "id": "obj-99",
-     "maxclass": "newobj",
-     "numinlets": 6,
-     "numoutlets": 1,
-     "outlettype": [
-      ""
-     ],
-     "patching_rect": [
-      255,
-      834,
-      149,
-      22
-     ],
-     "text": "scale 0. 1. -96. 96."
-    }
-   },
-   {
-    "box": {
-     "id": "obj-100",
-     "maxclass": "newobj",
-     "numinlets": 1,
-     "numoutlets": 1,
-     "outlettype": [
-      ""
-     ],
-     "patching_rect": [
-      350,
-      834,
-      142,
-      22
-     ],
-     "text": "prepend /pitch_bend"
-    }
-   },
-   {
-    "box": {
-     "id": "obj-101",
-     "maxclass": "comment",
-     "numinlets": 1,
-     "numoutlets": 0,
-     "outlettype": [],
-     "patching_rect": [
-      20,
-      862,
-      65,
-      22
-     ],
-     "text": "pressure"
-    }
-   },
-   {
-    "box": {
-     "id": "obj-102",
-     "maxclass": "slider",
-     "numinlets": 1,
-     "numoutlets": 1,
-     "outlettype": [
-      ""
-     ],
-     "patching_rect": [
-      150,
-      862,
-      100,
-      22
-     ],
-     "orientation": 1,
-     "floatoutput": 1,
-     "size": 1.0
-    }
-   },
-   {
-    "box": {
-     "id": "obj-103",
-     "maxclass": "newobj",
-     "numinlets": 6,
-     "numoutlets": 1,
-     "outlettype": [
-      ""
-     ],
-     "patching_rect": [
-      255,
-      862,
-      128,
-      22
-     ],
-     "text": "scale 0. 1. 0. 1."
-    }
-   },
-   {
-    "box": {
-     "id": "obj-104",
-     "maxclass": "newobj",
-     "numinlets": 1,
-     "numoutlets": 1,
-     "outlettype": [
-      ""
-     ],
-     "patching_rect": [
-      350,
-      862,
-      128,
-      22
-     ],
-     "text": "prepend /pressure"
-    }
-   },
-   {
-    "box": {
-     "id": "obj-105",
-     "maxclass": "comment",
-     "numinlets": 1,
-     "numoutlets": 0,
-     "outlettype": [],
-     "patching_rect": [
-      480,
-      330,
-      51,
-      22
-     ],
-     "text": "timbre"
-    }
-   },
-   {
-    "box": {
-     "id": "obj-106",
-     "maxclass": "slider",
-     "numinlets": 1,
-     "numoutlets": 1,
-     "outlettype": [
-      ""
-     ],
-     "patching_rect": [
-      610,
-      330,
-      100,
-      22
-     ],
-     "orientation": 1,
-     "floatoutput": 1,
-     "size": 1.0
-    }
-   },
-   {
-    "box": {
-     "id": "obj-107",
-     "maxclass": "newobj",
-     "numinlets": 6,
-     "numoutlets": 1,
-     "outlettype": [
-      ""
-     ],
-     "patching_rect": [
-      715,
-      330,
-      128,
-      22
-     ],
-     "text": "scale 0. 1. 0. 1."
-    }
-   },
-   {
-    "box": {
      "id": "obj-108",
      "maxclass": "newobj",
-     "numinlets": 1,
+     "numinlets": 2,
      "numoutlets": 1,
      "outlettype": [
       ""
      ],
      "patching_rect": [
-      810,
       330,
-      114,
+      798,
+      18,
       22
      ],
-     "text": "prepend /timbre"
+     "text": "i"
     }
    },
    {
@@ -1961,12 +1961,12 @@
      "numoutlets": 0,
      "outlettype": [],
      "patching_rect": [
-      480,
-      358,
-      44,
+      20,
+      826,
+      72,
       22
      ],
-     "text": "tempo"
+     "text": "sostenuto"
     }
    },
    {
@@ -1979,8 +1979,8 @@
       ""
      ],
      "patching_rect": [
-      610,
-      358,
+      150,
+      826,
       100,
       22
      ],
@@ -1992,6 +1992,24 @@
    {
     "box": {
      "id": "obj-111",
+     "maxclass": "message",
+     "numinlets": 2,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      510,
+      826,
+      51,
+      22
+     ],
+     "text": "set 0."
+    }
+   },
+   {
+    "box": {
+     "id": "obj-112",
      "maxclass": "newobj",
      "numinlets": 6,
      "numoutlets": 1,
@@ -1999,8 +2017,494 @@
       ""
      ],
      "patching_rect": [
-      715,
-      358,
+      255,
+      826,
+      114,
+      22
+     ],
+     "text": "scale 0. 1. 0 1"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-113",
+     "maxclass": "newobj",
+     "numinlets": 1,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      350,
+      826,
+      135,
+      22
+     ],
+     "text": "prepend /sostenuto"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-114",
+     "maxclass": "newobj",
+     "numinlets": 2,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      330,
+      826,
+      18,
+      22
+     ],
+     "text": "i"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-115",
+     "maxclass": "comment",
+     "numinlets": 1,
+     "numoutlets": 0,
+     "outlettype": [],
+     "patching_rect": [
+      20,
+      854,
+      37,
+      22
+     ],
+     "text": "soft"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-116",
+     "maxclass": "slider",
+     "numinlets": 1,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      150,
+      854,
+      100,
+      22
+     ],
+     "orientation": 1,
+     "floatoutput": 1,
+     "size": 1.0
+    }
+   },
+   {
+    "box": {
+     "id": "obj-117",
+     "maxclass": "message",
+     "numinlets": 2,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      510,
+      854,
+      51,
+      22
+     ],
+     "text": "set 0."
+    }
+   },
+   {
+    "box": {
+     "id": "obj-118",
+     "maxclass": "newobj",
+     "numinlets": 6,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      255,
+      854,
+      114,
+      22
+     ],
+     "text": "scale 0. 1. 0 1"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-119",
+     "maxclass": "newobj",
+     "numinlets": 1,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      350,
+      854,
+      100,
+      22
+     ],
+     "text": "prepend /soft"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-120",
+     "maxclass": "newobj",
+     "numinlets": 2,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      330,
+      854,
+      18,
+      22
+     ],
+     "text": "i"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-121",
+     "maxclass": "comment",
+     "numinlets": 1,
+     "numoutlets": 0,
+     "outlettype": [],
+     "patching_rect": [
+      20,
+      882,
+      79,
+      22
+     ],
+     "text": "pitch_bend"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-122",
+     "maxclass": "slider",
+     "numinlets": 1,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      150,
+      882,
+      100,
+      22
+     ],
+     "orientation": 1,
+     "floatoutput": 1,
+     "size": 1.0
+    }
+   },
+   {
+    "box": {
+     "id": "obj-123",
+     "maxclass": "message",
+     "numinlets": 2,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      510,
+      882,
+      58,
+      22
+     ],
+     "text": "set 0.5"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-124",
+     "maxclass": "newobj",
+     "numinlets": 6,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      255,
+      882,
+      149,
+      22
+     ],
+     "text": "scale 0. 1. -96. 96."
+    }
+   },
+   {
+    "box": {
+     "id": "obj-125",
+     "maxclass": "newobj",
+     "numinlets": 1,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      350,
+      882,
+      142,
+      22
+     ],
+     "text": "prepend /pitch_bend"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-126",
+     "maxclass": "comment",
+     "numinlets": 1,
+     "numoutlets": 0,
+     "outlettype": [],
+     "patching_rect": [
+      580,
+      350,
+      65,
+      22
+     ],
+     "text": "pressure"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-127",
+     "maxclass": "slider",
+     "numinlets": 1,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      710,
+      350,
+      100,
+      22
+     ],
+     "orientation": 1,
+     "floatoutput": 1,
+     "size": 1.0
+    }
+   },
+   {
+    "box": {
+     "id": "obj-128",
+     "maxclass": "message",
+     "numinlets": 2,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      1070,
+      350,
+      51,
+      22
+     ],
+     "text": "set 0."
+    }
+   },
+   {
+    "box": {
+     "id": "obj-129",
+     "maxclass": "newobj",
+     "numinlets": 6,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      815,
+      350,
+      128,
+      22
+     ],
+     "text": "scale 0. 1. 0. 1."
+    }
+   },
+   {
+    "box": {
+     "id": "obj-130",
+     "maxclass": "newobj",
+     "numinlets": 1,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      910,
+      350,
+      128,
+      22
+     ],
+     "text": "prepend /pressure"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-131",
+     "maxclass": "comment",
+     "numinlets": 1,
+     "numoutlets": 0,
+     "outlettype": [],
+     "patching_rect": [
+      580,
+      378,
+      51,
+      22
+     ],
+     "text": "timbre"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-132",
+     "maxclass": "slider",
+     "numinlets": 1,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      710,
+      378,
+      100,
+      22
+     ],
+     "orientation": 1,
+     "floatoutput": 1,
+     "size": 1.0
+    }
+   },
+   {
+    "box": {
+     "id": "obj-133",
+     "maxclass": "message",
+     "numinlets": 2,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      1070,
+      378,
+      58,
+      22
+     ],
+     "text": "set 0.5"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-134",
+     "maxclass": "newobj",
+     "numinlets": 6,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      815,
+      378,
+      128,
+      22
+     ],
+     "text": "scale 0. 1. 0. 1."
+    }
+   },
+   {
+    "box": {
+     "id": "obj-135",
+     "maxclass": "newobj",
+     "numinlets": 1,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      910,
+      378,
+      114,
+      22
+     ],
+     "text": "prepend /timbre"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-136",
+     "maxclass": "comment",
+     "numinlets": 1,
+     "numoutlets": 0,
+     "outlettype": [],
+     "patching_rect": [
+      580,
+      406,
+      44,
+      22
+     ],
+     "text": "tempo"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-137",
+     "maxclass": "slider",
+     "numinlets": 1,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      710,
+      406,
+      100,
+      22
+     ],
+     "orientation": 1,
+     "floatoutput": 1,
+     "size": 1.0
+    }
+   },
+   {
+    "box": {
+     "id": "obj-138",
+     "maxclass": "message",
+     "numinlets": 2,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      1070,
+      406,
+      114,
+      22
+     ],
+     "text": "set 0.208333333"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-139",
+     "maxclass": "newobj",
+     "numinlets": 6,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      815,
+      406,
       149,
       22
      ],
@@ -2009,7 +2513,7 @@
    },
    {
     "box": {
-     "id": "obj-112",
+     "id": "obj-140",
      "maxclass": "newobj",
      "numinlets": 1,
      "numoutlets": 1,
@@ -2017,8 +2521,8 @@
       ""
      ],
      "patching_rect": [
-      810,
-      358,
+      910,
+      406,
       107,
       22
      ],
@@ -2234,7 +2738,19 @@
    {
     "patchline": {
      "source": [
-      "obj-21",
+      "obj-20",
+      0
+     ],
+     "destination": [
+      "obj-23",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-23",
       0
      ],
      "destination": [
@@ -2262,19 +2778,7 @@
       0
      ],
      "destination": [
-      "obj-23",
-      0
-     ]
-    }
-   },
-   {
-    "patchline": {
-     "source": [
-      "obj-23",
-      0
-     ],
-     "destination": [
-      "obj-2",
+      "obj-26",
       0
      ]
     }
@@ -2286,7 +2790,7 @@
       0
      ],
      "destination": [
-      "obj-27",
+      "obj-25",
       0
      ]
     }
@@ -2294,23 +2798,47 @@
    {
     "patchline": {
      "source": [
-      "obj-27",
-      0
-     ],
-     "destination": [
-      "obj-28",
-      0
-     ]
-    }
-   },
-   {
-    "patchline": {
-     "source": [
-      "obj-28",
+      "obj-25",
       0
      ],
      "destination": [
       "obj-2",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-20",
+      0
+     ],
+     "destination": [
+      "obj-29",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-29",
+      0
+     ],
+     "destination": [
+      "obj-28",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-28",
+      0
+     ],
+     "destination": [
+      "obj-30",
       0
      ]
     }
@@ -2334,7 +2862,7 @@
       0
      ],
      "destination": [
-      "obj-32",
+      "obj-2",
       0
      ]
     }
@@ -2342,11 +2870,11 @@
    {
     "patchline": {
      "source": [
-      "obj-32",
+      "obj-20",
       0
      ],
      "destination": [
-      "obj-2",
+      "obj-34",
       0
      ]
     }
@@ -2358,7 +2886,7 @@
       0
      ],
      "destination": [
-      "obj-35",
+      "obj-33",
       0
      ]
     }
@@ -2366,11 +2894,11 @@
    {
     "patchline": {
      "source": [
-      "obj-35",
+      "obj-33",
       0
      ],
      "destination": [
-      "obj-37",
+      "obj-35",
       0
      ]
     }
@@ -2378,7 +2906,7 @@
    {
     "patchline": {
      "source": [
-      "obj-37",
+      "obj-35",
       0
      ],
      "destination": [
@@ -2395,6 +2923,18 @@
      ],
      "destination": [
       "obj-2",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-20",
+      0
+     ],
+     "destination": [
+      "obj-39",
       0
      ]
     }
@@ -2406,6 +2946,18 @@
       0
      ],
      "destination": [
+      "obj-38",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-38",
+      0
+     ],
+     "destination": [
       "obj-40",
       0
      ]
@@ -2415,6 +2967,18 @@
     "patchline": {
      "source": [
       "obj-40",
+      0
+     ],
+     "destination": [
+      "obj-42",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-42",
       0
      ],
      "destination": [
@@ -2438,19 +3002,7 @@
    {
     "patchline": {
      "source": [
-      "obj-43",
-      0
-     ],
-     "destination": [
-      "obj-44",
-      0
-     ]
-    }
-   },
-   {
-    "patchline": {
-     "source": [
-      "obj-44",
+      "obj-20",
       0
      ],
      "destination": [
@@ -2466,7 +3018,31 @@
       0
      ],
      "destination": [
-      "obj-2",
+      "obj-44",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-44",
+      0
+     ],
+     "destination": [
+      "obj-46",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-46",
+      0
+     ],
+     "destination": [
+      "obj-47",
       0
      ]
     }
@@ -2478,31 +3054,43 @@
       0
      ],
      "destination": [
-      "obj-48",
-      0
-     ]
-    }
-   },
-   {
-    "patchline": {
-     "source": [
-      "obj-48",
-      0
-     ],
-     "destination": [
-      "obj-49",
-      0
-     ]
-    }
-   },
-   {
-    "patchline": {
-     "source": [
-      "obj-49",
-      0
-     ],
-     "destination": [
       "obj-2",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-20",
+      0
+     ],
+     "destination": [
+      "obj-50",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-50",
+      0
+     ],
+     "destination": [
+      "obj-49",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-49",
+      0
+     ],
+     "destination": [
+      "obj-51",
       0
      ]
     }
@@ -2526,7 +3114,7 @@
       0
      ],
      "destination": [
-      "obj-53",
+      "obj-2",
       0
      ]
     }
@@ -2534,11 +3122,11 @@
    {
     "patchline": {
      "source": [
-      "obj-53",
+      "obj-20",
       0
      ],
      "destination": [
-      "obj-2",
+      "obj-55",
       0
      ]
     }
@@ -2550,6 +3138,18 @@
       0
      ],
      "destination": [
+      "obj-54",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-54",
+      0
+     ],
+     "destination": [
       "obj-56",
       0
      ]
@@ -2575,6 +3175,30 @@
      ],
      "destination": [
       "obj-2",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-20",
+      0
+     ],
+     "destination": [
+      "obj-60",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-60",
+      0
+     ],
+     "destination": [
+      "obj-59",
       0
      ]
     }
@@ -2586,7 +3210,7 @@
       0
      ],
      "destination": [
-      "obj-60",
+      "obj-61",
       0
      ]
     }
@@ -2594,11 +3218,11 @@
    {
     "patchline": {
      "source": [
-      "obj-60",
+      "obj-61",
       0
      ],
      "destination": [
-      "obj-61",
+      "obj-62",
       0
      ]
     }
@@ -2606,7 +3230,7 @@
    {
     "patchline": {
      "source": [
-      "obj-61",
+      "obj-62",
       0
      ],
      "destination": [
@@ -2618,19 +3242,7 @@
    {
     "patchline": {
      "source": [
-      "obj-63",
-      0
-     ],
-     "destination": [
-      "obj-64",
-      0
-     ]
-    }
-   },
-   {
-    "patchline": {
-     "source": [
-      "obj-64",
+      "obj-20",
       0
      ],
      "destination": [
@@ -2646,7 +3258,31 @@
       0
      ],
      "destination": [
-      "obj-2",
+      "obj-64",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-64",
+      0
+     ],
+     "destination": [
+      "obj-66",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-66",
+      0
+     ],
+     "destination": [
+      "obj-67",
       0
      ]
     }
@@ -2658,31 +3294,43 @@
       0
      ],
      "destination": [
-      "obj-68",
-      0
-     ]
-    }
-   },
-   {
-    "patchline": {
-     "source": [
-      "obj-68",
-      0
-     ],
-     "destination": [
-      "obj-69",
-      0
-     ]
-    }
-   },
-   {
-    "patchline": {
-     "source": [
-      "obj-69",
-      0
-     ],
-     "destination": [
       "obj-2",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-20",
+      0
+     ],
+     "destination": [
+      "obj-70",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-70",
+      0
+     ],
+     "destination": [
+      "obj-69",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-69",
+      0
+     ],
+     "destination": [
+      "obj-71",
       0
      ]
     }
@@ -2706,7 +3354,7 @@
       0
      ],
      "destination": [
-      "obj-73",
+      "obj-2",
       0
      ]
     }
@@ -2714,11 +3362,11 @@
    {
     "patchline": {
      "source": [
-      "obj-73",
+      "obj-20",
       0
      ],
      "destination": [
-      "obj-2",
+      "obj-75",
       0
      ]
     }
@@ -2730,6 +3378,18 @@
       0
      ],
      "destination": [
+      "obj-74",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-74",
+      0
+     ],
+     "destination": [
       "obj-76",
       0
      ]
@@ -2755,6 +3415,30 @@
      ],
      "destination": [
       "obj-2",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-20",
+      0
+     ],
+     "destination": [
+      "obj-80",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-80",
+      0
+     ],
+     "destination": [
+      "obj-79",
       0
      ]
     }
@@ -2766,7 +3450,7 @@
       0
      ],
      "destination": [
-      "obj-80",
+      "obj-81",
       0
      ]
     }
@@ -2774,11 +3458,11 @@
    {
     "patchline": {
      "source": [
-      "obj-80",
+      "obj-81",
       0
      ],
      "destination": [
-      "obj-81",
+      "obj-82",
       0
      ]
     }
@@ -2786,7 +3470,7 @@
    {
     "patchline": {
      "source": [
-      "obj-81",
+      "obj-82",
       0
      ],
      "destination": [
@@ -2798,7 +3482,19 @@
    {
     "patchline": {
      "source": [
-      "obj-83",
+      "obj-20",
+      0
+     ],
+     "destination": [
+      "obj-85",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-85",
       0
      ],
      "destination": [
@@ -2826,7 +3522,7 @@
       0
      ],
      "destination": [
-      "obj-85",
+      "obj-87",
       0
      ]
     }
@@ -2834,7 +3530,7 @@
    {
     "patchline": {
      "source": [
-      "obj-85",
+      "obj-87",
       0
      ],
      "destination": [
@@ -2846,7 +3542,19 @@
    {
     "patchline": {
      "source": [
-      "obj-88",
+      "obj-20",
+      0
+     ],
+     "destination": [
+      "obj-90",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-90",
       0
      ],
      "destination": [
@@ -2874,7 +3582,7 @@
       0
      ],
      "destination": [
-      "obj-90",
+      "obj-92",
       0
      ]
     }
@@ -2882,7 +3590,7 @@
    {
     "patchline": {
      "source": [
-      "obj-90",
+      "obj-92",
       0
      ],
      "destination": [
@@ -2894,7 +3602,19 @@
    {
     "patchline": {
      "source": [
-      "obj-93",
+      "obj-20",
+      0
+     ],
+     "destination": [
+      "obj-95",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-95",
       0
      ],
      "destination": [
@@ -2922,7 +3642,7 @@
       0
      ],
      "destination": [
-      "obj-95",
+      "obj-97",
       0
      ]
     }
@@ -2930,7 +3650,7 @@
    {
     "patchline": {
      "source": [
-      "obj-95",
+      "obj-97",
       0
      ],
      "destination": [
@@ -2942,19 +3662,7 @@
    {
     "patchline": {
      "source": [
-      "obj-98",
-      0
-     ],
-     "destination": [
-      "obj-99",
-      0
-     ]
-    }
-   },
-   {
-    "patchline": {
-     "source": [
-      "obj-99",
+      "obj-20",
       0
      ],
      "destination": [
@@ -2970,7 +3678,31 @@
       0
      ],
      "destination": [
-      "obj-2",
+      "obj-99",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-99",
+      0
+     ],
+     "destination": [
+      "obj-101",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-101",
+      0
+     ],
+     "destination": [
+      "obj-102",
       0
      ]
     }
@@ -2982,31 +3714,43 @@
       0
      ],
      "destination": [
-      "obj-103",
-      0
-     ]
-    }
-   },
-   {
-    "patchline": {
-     "source": [
-      "obj-103",
-      0
-     ],
-     "destination": [
-      "obj-104",
-      0
-     ]
-    }
-   },
-   {
-    "patchline": {
-     "source": [
-      "obj-104",
-      0
-     ],
-     "destination": [
       "obj-2",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-20",
+      0
+     ],
+     "destination": [
+      "obj-105",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-105",
+      0
+     ],
+     "destination": [
+      "obj-104",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-104",
+      0
+     ],
+     "destination": [
+      "obj-106",
       0
      ]
     }
@@ -3018,7 +3762,7 @@
       0
      ],
      "destination": [
-      "obj-107",
+      "obj-108",
       0
      ]
     }
@@ -3026,11 +3770,11 @@
    {
     "patchline": {
      "source": [
-      "obj-107",
+      "obj-108",
       0
      ],
      "destination": [
-      "obj-108",
+      "obj-107",
       0
      ]
     }
@@ -3038,7 +3782,7 @@
    {
     "patchline": {
      "source": [
-      "obj-108",
+      "obj-107",
       0
      ],
      "destination": [
@@ -3050,11 +3794,35 @@
    {
     "patchline": {
      "source": [
+      "obj-20",
+      0
+     ],
+     "destination": [
+      "obj-111",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-111",
+      0
+     ],
+     "destination": [
+      "obj-110",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
       "obj-110",
       0
      ],
      "destination": [
-      "obj-111",
+      "obj-112",
       0
      ]
     }
@@ -3062,11 +3830,11 @@
    {
     "patchline": {
      "source": [
-      "obj-111",
+      "obj-112",
       0
      ],
      "destination": [
-      "obj-112",
+      "obj-114",
       0
      ]
     }
@@ -3074,7 +3842,331 @@
    {
     "patchline": {
      "source": [
-      "obj-112",
+      "obj-114",
+      0
+     ],
+     "destination": [
+      "obj-113",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-113",
+      0
+     ],
+     "destination": [
+      "obj-2",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-20",
+      0
+     ],
+     "destination": [
+      "obj-117",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-117",
+      0
+     ],
+     "destination": [
+      "obj-116",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-116",
+      0
+     ],
+     "destination": [
+      "obj-118",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-118",
+      0
+     ],
+     "destination": [
+      "obj-120",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-120",
+      0
+     ],
+     "destination": [
+      "obj-119",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-119",
+      0
+     ],
+     "destination": [
+      "obj-2",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-20",
+      0
+     ],
+     "destination": [
+      "obj-123",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-123",
+      0
+     ],
+     "destination": [
+      "obj-122",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-122",
+      0
+     ],
+     "destination": [
+      "obj-124",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-124",
+      0
+     ],
+     "destination": [
+      "obj-125",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-125",
+      0
+     ],
+     "destination": [
+      "obj-2",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-20",
+      0
+     ],
+     "destination": [
+      "obj-128",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-128",
+      0
+     ],
+     "destination": [
+      "obj-127",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-127",
+      0
+     ],
+     "destination": [
+      "obj-129",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-129",
+      0
+     ],
+     "destination": [
+      "obj-130",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-130",
+      0
+     ],
+     "destination": [
+      "obj-2",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-20",
+      0
+     ],
+     "destination": [
+      "obj-133",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-133",
+      0
+     ],
+     "destination": [
+      "obj-132",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-132",
+      0
+     ],
+     "destination": [
+      "obj-134",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-134",
+      0
+     ],
+     "destination": [
+      "obj-135",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-135",
+      0
+     ],
+     "destination": [
+      "obj-2",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-20",
+      0
+     ],
+     "destination": [
+      "obj-138",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-138",
+      0
+     ],
+     "destination": [
+      "obj-137",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-137",
+      0
+     ],
+     "destination": [
+      "obj-139",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-139",
+      0
+     ],
+     "destination": [
+      "obj-140",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-140",
       0
      ],
      "destination": [

@@ -52,6 +52,8 @@ CONTROLS = (
     ("/default/latent/6", -4.17908049, 4.17470551, 0),
     # element 7 of latent
     ("/default/latent/7", -3.76585507, 3.63846064, 0),
+    # transposition on top of the key
+    ("/default/bend", -12, 12, 0),
     # level of everything
     ("/gain", -80, 12, 0),
     # pedal: 1 holds notes

@@ -11,6 +11,7 @@
 # only numbers, so a separate operator subscribes to them:
 #     op("synth/subscriber").sendOSC("/subscribe", ["/meter/peak", 30.0])
 #     op("synth/values")["meter/peak"]
+# synth ends subscriptions from which it hears nothing for a minute; op("synth/renew") sees to that.
 
 HOST, PORT = "127.0.0.1", 9000
 REPLY_PORT, VALUES_PORT = 9012, 9013
@@ -31,23 +32,24 @@ CONTROLS = (
     ("Defaultlatent5x11", "/default/latent/5", -5.08238602, 5.25233173, 0, False, "latent/5"),
     ("Defaultlatent6x12", "/default/latent/6", -4.17908049, 4.17470551, 0, False, "latent/6"),
     ("Defaultlatent7x13", "/default/latent/7", -3.76585507, 3.63846064, 0, False, "latent/7"),
-    ("Gainx14", "/gain", -80, 12, 0, False, "gain"),
-    ("Sustainx15", "/sustain", 0, 1, 0, True, "sustain"),
-    ("Sostenutox16", "/sostenuto", 0, 1, 0, True, "sostenuto"),
-    ("Softx17", "/soft", 0, 1, 0, True, "soft"),
-    ("Pitchbendx18", "/pitch_bend", -96, 96, 0, False, "pitch_bend"),
-    ("Pressurex19", "/pressure", 0, 1, 0, False, "pressure"),
-    ("Timbrex20", "/timbre", 0, 1, 0.5, False, "timbre"),
-    ("Tempox21", "/tempo", 20, 500, 120, False, "tempo"),
+    ("Defaultbendx14", "/default/bend", -12, 12, 0, False, "bend"),
+    ("Gainx15", "/gain", -80, 12, 0, False, "gain"),
+    ("Sustainx16", "/sustain", 0, 1, 0, True, "sustain"),
+    ("Sostenutox17", "/sostenuto", 0, 1, 0, True, "sostenuto"),
+    ("Softx18", "/soft", 0, 1, 0, True, "soft"),
+    ("Pitchbendx19", "/pitch_bend", -96, 96, 0, False, "pitch_bend"),
+    ("Pressurex20", "/pressure", 0, 1, 0, False, "pressure"),
+    ("Timbrex21", "/timbre", 0, 1, 0.5, False, "timbre"),
+    ("Tempox22", "/tempo", 20, 500, 120, False, "tempo"),
 )
 
 # Parameter, address.
 BUTTONS = (
-    ("Allnotesoffx22", "/all_notes_off"),
-    ("Panicx23", "/panic"),
-    ("Transportstartx24", "/transport/start"),
-    ("Transportstopx25", "/transport/stop"),
-    ("Transportcontinuex26", "/transport/continue"),
+    ("Allnotesoffx23", "/all_notes_off"),
+    ("Panicx24", "/panic"),
+    ("Transportstartx25", "/transport/start"),
+    ("Transportstopx26", "/transport/stop"),
+    ("Transportcontinuex27", "/transport/continue"),
 )
 
 CALLBACKS = """
@@ -61,6 +63,12 @@ def onPulse(par):
     address = ADDRESSES.get(par.name)
     if address is not None:
         op("oscout").sendOSC(address, [])
+"""
+
+RENEW = """
+def onFrameStart(frame):
+    if absTime.frame % 600 == 0:
+        op("subscriber").sendOSC("/version", [])
 """
 
 
@@ -101,7 +109,10 @@ def add_operators(comp):
     watch.par.pars = "*"
     watch.par.custom, watch.par.builtin = True, False
     watch.par.valuechange, watch.par.onpulse = True, True
-    for index, made in enumerate((out, subscriber, answers, values, watch)):
+    renew = comp.create(executeDAT, "renew")
+    renew.text = RENEW
+    renew.par.framestart = True
+    for index, made in enumerate((out, subscriber, answers, values, watch, renew)):
         made.nodeX, made.nodeY = 0, -150 * index
     out.sendOSC("/replyport", [REPLY_PORT])
     subscriber.sendOSC("/replyport", [VALUES_PORT])

@@ -9,7 +9,7 @@ from typing import Any
 from realtime.clients.surface import Fader, Surface, number
 
 REPLY_PORT = 9011  # udpsend can't hear: answers are asked for on this port
-ROW, COLUMN, ROWS, TOP = 28, 460, 20, 330  # pixels, and faders in a column
+ROW, COLUMN, ROWS, TOP = 28, 560, 20, 350  # pixels, and faders in a column
 
 
 class _Patcher:
@@ -69,8 +69,10 @@ def max_patch(surface: Surface) -> str:
     for index, address in enumerate(surface.buttons):
         button = patch.message(address, 360 + 160 * (index % 2), 40 + 30 * (index // 2))
         patch.connect(button, send)
+    start = patch.add("loadbang", 20, TOP - 15, outlets=1)
     for index, fader in enumerate(surface.faders):
-        _add_fader(patch, fader, 20 + COLUMN * (index // ROWS), TOP + ROW * (index % ROWS), send)
+        x, y = 20 + COLUMN * (index // ROWS), TOP + ROW * (index % ROWS)
+        _add_fader(patch, fader, x, y, start, send)
     columns = -(-len(surface.faders) // ROWS)
     rows = min(len(surface.faders), ROWS)
     return patch.text(max(720, 40 + columns * COLUMN), TOP + 40 + rows * ROW)
@@ -98,12 +100,16 @@ def _add_answers(patch: _Patcher, send: str) -> None:
     patch.connect(kinds, patch.add("print synth-status", 390, 255, outlets=0), 1)
 
 
-def _add_fader(patch: _Patcher, fader: Fader, x: int, y: int, send: str) -> None:
-    """A slider, scaled to the range of the control."""
+def _add_fader(patch: _Patcher, fader: Fader, x: int, y: int, start: str, send: str) -> None:
+    """A slider, scaled to the range of the control and set to its default when the patch opens;
+    `set` sends nothing."""
     _comment(patch, fader.name, x, y)
     slider = patch.add(
         "", x + 130, y, maxclass="slider", width=100, orientation=1, floatoutput=1, size=1.0
     )
+    share = (fader.default - fader.minimum) / (fader.maximum - fader.minimum)
+    default = patch.message(f"set {_point(share)}", x + COLUMN - 70, y)
+    patch.chain(start, default, slider)
     ends = " ".join(number(v) if fader.whole else _point(v) for v in (fader.minimum, fader.maximum))
     scale = patch.add(f"scale 0. 1. {ends}", x + 235, y, 6, 1)
     last = patch.add(f"prepend {fader.address}", x + 330, y)

@@ -57,8 +57,10 @@ def puredata_patch(surface: Surface) -> str:
         x, y = 540 + 140 * (index % 2), 110 + 50 * (index // 2)
         bang = patch.add("msg", x, y, "bang")
         patch.chain(bang, patch.add("obj", x, y + 22, _oscformat(address)), send)
+    start = patch.add("obj", 30, TOP - 30, "loadbang")
     for index, fader in enumerate(surface.faders):
-        _add_fader(patch, fader, 30 + COLUMN * (index // ROWS), TOP + ROW * (index % ROWS), send)
+        x, y = 30 + COLUMN * (index // ROWS), TOP + ROW * (index % ROWS)
+        _add_fader(patch, fader, x, y, start, send)
     return str(patch)
 
 
@@ -112,7 +114,8 @@ def _add_phrase(patch: _Patch, surface: Surface, send: int) -> None:
     patch.add("text", 130, 235, "makenote sends velocity 0 at the end")
 
 
-def _add_fader(patch: _Patch, fader: Fader, x: int, y: int, send: int) -> None:
+def _add_fader(patch: _Patch, fader: Fader, x: int, y: int, start: int, send: int) -> None:
+    """A slider, which is set to the control's default when the patch opens; `set` sends nothing."""
     limits = f"{number(fader.minimum)} {number(fader.maximum)}"
     name = f"{fader.name}_{limits.replace(' ', '_')}"
     share = (fader.default - fader.minimum) / (fader.maximum - fader.minimum)
@@ -121,9 +124,11 @@ def _add_fader(patch: _Patch, fader: Fader, x: int, y: int, send: int) -> None:
         f"hsl {WIDTH} 15 {limits} 0 0 empty empty {name} -2 -8 0 10 {COLOURS}"
         f" {round(100 * (WIDTH - 1) * share)} 1",
     )  # fmt: skip
-    last = patch.add("obj", x + 220, y, _oscformat(fader.address))
+    default = patch.add("msg", x + 340, y, f"set {number(fader.default)}")
+    patch.chain(start, default, slider)
+    last = patch.add("obj", x + 180, y, _oscformat(fader.address))
     if fader.whole:
-        whole = patch.add("obj", x + 145, y, "int")
+        whole = patch.add("obj", x + 140, y, "int")
         patch.chain(slider, whole, last, send)
     else:
         patch.chain(slider, last, send)

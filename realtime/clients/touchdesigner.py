@@ -20,6 +20,7 @@ _SCRIPT = '''\
 # only numbers, so a separate operator subscribes to them:
 #     op("synth/subscriber").sendOSC("/subscribe", ["/meter/peak", 30.0])
 #     op("synth/values")["meter/peak"]
+# synth ends subscriptions from which it hears nothing for a minute; op("synth/renew") sees to that.
 
 HOST, PORT = "{host}", {port}
 REPLY_PORT, VALUES_PORT = 9012, 9013
@@ -45,6 +46,12 @@ def onPulse(par):
     address = ADDRESSES.get(par.name)
     if address is not None:
         op("oscout").sendOSC(address, [])
+"""
+
+RENEW = """
+def onFrameStart(frame):
+    if absTime.frame % 600 == 0:
+        op("subscriber").sendOSC("/version", [])
 """
 
 
@@ -85,7 +92,10 @@ def add_operators(comp):
     watch.par.pars = "*"
     watch.par.custom, watch.par.builtin = True, False
     watch.par.valuechange, watch.par.onpulse = True, True
-    for index, made in enumerate((out, subscriber, answers, values, watch)):
+    renew = comp.create(executeDAT, "renew")
+    renew.text = RENEW
+    renew.par.framestart = True
+    for index, made in enumerate((out, subscriber, answers, values, watch, renew)):
         made.nodeX, made.nodeY = 0, -150 * index
     out.sendOSC("/replyport", [REPLY_PORT])
     subscriber.sendOSC("/replyport", [VALUES_PORT])

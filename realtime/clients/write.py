@@ -27,8 +27,10 @@ from synth.contract.roles import EXPRESSION, NOTE, TRANSPORT
 MAX_ELEMENTS = 16  # of a vector get a fader each; the others are set by address
 MAX_FADERS = 64
 MAX_STEPS = 1_000  # of a fader for whole numbers; above, it is a number to be typed
-# A fader would fight with whoever moves these, which stands among a node's tags.
-PLAYED = {NOTE, EXPRESSION, TRANSPORT}
+# Every note sets its controls, and the transport its own again and again: a fader would fight with
+# them. Bend, pressure and timbre of the notes are added to where their controls stand. Who moves a
+# control stands among the tags of its node.
+PLAYED = {NOTE, TRANSPORT}
 GENERATORS: Mapping[str, Callable[[Surface], str]] = {
     "python/play.py": python_script,
     "puredata/play.pd": puredata_patch,
@@ -98,11 +100,9 @@ def surface_of(tree: Node, name: str, host: str, port: int) -> Surface:
 
 
 def _faders(node: Node) -> Iterator[Fader]:
-    """Scalars as they are, vectors by their first elements, instruments before global values."""
-    children = sorted(
-        node.get("CONTENTS", {}).values(), key=lambda child: child["FULL_PATH"] in GLOBAL_VALUES
-    )
-    for child in children:
+    """Scalars as they are, vectors by their first elements, instruments before global values, and
+    in an instrument last what a keyboard's wheels and pressure move as well."""
+    for child in sorted(node.get("CONTENTS", {}).values(), key=_rank):
         if PLAYED.intersection(child.get("TAGS", ())):
             continue
         if child["ACCESS"] == 3 and len(child.get("RANGE", ())) == 1:
@@ -111,6 +111,10 @@ def _faders(node: Node) -> Iterator[Fader]:
             yield from map(_fader, list(child["CONTENTS"].values())[:MAX_ELEMENTS])
         elif child["ACCESS"] == 0:
             yield from _faders(child)
+
+
+def _rank(node: Node) -> tuple[bool, bool]:
+    return node["FULL_PATH"] in GLOBAL_VALUES, EXPRESSION in node.get("TAGS", ())
 
 
 def _is_fader(fader: Fader) -> bool:

@@ -18,6 +18,7 @@ from realtime.desk.snapshots import Snapshots
 from realtime.mapping.control_map import Binding, ControlMap, changed_settings, default_mapping
 from realtime.mapping.file import read_mapping, write_mapping
 from realtime.mapping.mapper import Mapper
+from realtime.mapping.relative import ENCODINGS, RECOGNISE
 from realtime.namespace.commands import Answer, Args, Commands, done
 from realtime.namespace.event import Event
 from realtime.namespace.glide import MAX_SECONDS as MAX_GLIDE_S
@@ -187,15 +188,23 @@ class Desk:
         return True
 
     def _learnt(self, binding: Binding) -> None:
-        self._tell("/learned", [binding.target, str(binding.source)])
+        how = [binding.relative] if binding.relative else []
+        self._tell("/learned", [binding.target, str(binding.source), *how])
 
     def _learn(self, args: Args) -> Answer:
         if not args:
             self.mapper.stop_learning()
             return done("/learn")
-        target = _text(args, "the address of a control, and its ends if not the whole range", 1, 3)
-        low, high = (_number(a) for a in args[1:]) if len(args) == 3 else (None, None)
-        self.mapper.learn(target, low, high)
+        relative = args[-1] if len(args) > 1 and isinstance(args[-1], str) else ""
+        if relative and relative not in (RECOGNISE, *ENCODINGS):
+            raise ProtocolError(
+                f"{relative[:40]!r} is no kind of endless encoder; known are {RECOGNISE} (find out:"
+                f" turn it both ways), {', '.join(ENCODINGS)}"
+            )
+        given = args[:-1] if relative else args
+        target = _text(given, "the address of a control, and its ends if not the whole range", 1, 3)
+        low, high = (_number(a) for a in given[1:]) if len(given) == 3 else (None, None)
+        self.mapper.learn(target, low, high, relative)
         return done("/learn", target)
 
     def _forget(self, args: Args) -> Answer:

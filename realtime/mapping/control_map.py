@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from realtime.mapping.pad import Pad
+from realtime.mapping.relative import STEPS, steps_of
 from realtime.namespace.address import Address, element_of
 from realtime.namespace.elements import element
 from realtime.namespace.event import NOW, Event
@@ -61,6 +62,8 @@ class Binding:
         pickup: whether the source has to meet the control's value before it moves it.
         smoothing_ms: time in which the control glides to where the source says.
         span: what an OSC source sends at its ends.
+        relative: how the source, an endless encoder, says its steps, see `mapping.relative`; "" for
+            sources that say where they stand.
     """
 
     source: Source
@@ -72,6 +75,7 @@ class Binding:
     pickup: bool = False
     smoothing_ms: float = 0.0
     span: tuple[float, float] = (0.0, 1.0)
+    relative: str = ""
 
     def value(self, position: float) -> float:
         """The control's value for a position; both ends are exact."""
@@ -100,6 +104,20 @@ class Binding:
         else:
             share = (value - self.low) / (self.high - self.low)
         return min(max(share, 0.0), 1.0)
+
+    def turned(self, value: float, position: float) -> float:
+        """Where an endless encoder brings the control from a value of it: whole numbers go by ones,
+        others by 127 steps over the range.
+
+        Args:
+            value: of the control now; position: value / 127 of the message.
+        """
+        steps = steps_of(self.relative, round(127 * position))
+        if self.whole:
+            low, high = sorted((self.low, self.high))
+            return min(max(round(value) + (steps if self.low <= self.high else -steps), low), high)
+        first, last = self.span
+        return self.value(first + (last - first) * (self.share(value) + steps / STEPS))
 
     def event(self, position: float, time: int = NOW) -> Event:
         """What follows from a position of the source."""
@@ -180,8 +198,10 @@ class ControlMap:
         return found
 
     def moved(self, source: Source, position: float, time: int = NOW) -> tuple[Event, ...]:
-        """See `realtime.namespace.sources.Mover`."""
-        return tuple(binding.event(position, time) for binding in self.bound_to(source))
+        """See `realtime.namespace.sources.Mover`. Endless encoders move nothing here, because
+        nobody knows where their controls stand; `Mapper` does."""
+        bound = self.bound_to(source)
+        return tuple(binding.event(position, time) for binding in bound if not binding.relative)
 
     @property
     def own_controls(self) -> dict[str, list[Control]]:
@@ -245,12 +265,13 @@ def bind(
     pickup: bool = False,
     smoothing_ms: float = 0.0,
     span: tuple[float, float] = (0.0, 1.0),
+    relative: str = "",
 ) -> Binding:
     """A binding that fits a control.
 
     Args:
         low, high: None for the ends of the control's range; curve: "" for its own.
-        where: the way to what is judged here, for errors.
+        relative: see `Binding`; where: the way to what is judged here, for errors.
 
     Raises:
         MappingError: nothing has the address, it has several elements, or an end is out of range.
@@ -279,8 +300,9 @@ def bind(
             f"an exponential curve needs min and max above 0, got {first:g} and {last:g}",
         )
     return Binding(
-        source, target, first, last, curve, control.curve in WHOLE, pickup, smoothing_ms, span
-    )
+        source, target, first, last, curve, control.curve in WHOLE, pickup, smoothing_ms, span,
+        relative,
+    )  # fmt: skip
 
 
 def is_int(value: Any, low: int, high: int) -> bool:

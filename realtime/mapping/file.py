@@ -25,6 +25,7 @@ from realtime.mapping.control_map import (
     is_number,
 )
 from realtime.mapping.pad import DEFAULT_NEIGHBOURS, MAX_AXES, Pad, Point, from_shares, to_shares
+from realtime.mapping.relative import ENCODINGS
 from realtime.namespace.elements import axes_of
 from realtime.namespace.event import Event
 from realtime.namespace.global_addresses import GLOBAL_EVENTS
@@ -37,7 +38,7 @@ MAX_MACROS = 128
 MAX_PADS = 32
 MAX_SETTINGS = 1_024
 _KEYS = ("cc", "bindings", "macros", "pads", "bend_range", "channel", "mpe", "set")
-_SHORT = ("target", "min", "max", "curve", "pickup", "smoothing_ms")
+_SHORT = ("target", "min", "max", "curve", "pickup", "smoothing_ms", "relative")
 _NUMBERS = {
     "cc": 119, "cc14": 31, "nrpn": 16_383, "rpn": 16_383, "note": 127, "key_pressure": 127,
 }  # fmt: skip
@@ -158,6 +159,7 @@ def _binding(
     if not (isinstance(span, list) and len(span) == 2 and all(map(is_number, span))
             and span[0] != span[1]):  # fmt: skip
         raise MappingError((*where, "from"), f"from is {span!r:.60}; two different numbers fit")
+    _check_relative(source, entry, where)
     return bind(
         source,
         entry["target"],
@@ -169,7 +171,24 @@ def _binding(
         pickup=pickup,
         smoothing_ms=float(smoothing),
         span=(float(span[0]), float(span[1])),
+        relative=entry.get("relative", ""),
     )
+
+
+def _check_relative(source: Source, entry: Mapping[str, Any], where: Where) -> None:
+    relative = entry.get("relative")
+    if relative is None:
+        return
+    if relative not in ENCODINGS:
+        raise MappingError(
+            (*where, "relative"), f"relative is {relative!r:.40}; known are {', '.join(ENCODINGS)}"
+        )
+    if source.kind != "cc":
+        raise MappingError((*where, "relative"), f"{source} is not relative; only 'cc' sources are")
+    if entry.get("pickup"):
+        raise MappingError(
+            (*where, "pickup"), "a relative controller never jumps: leave pickup or relative out"
+        )
 
 
 def parse_source(text: Any, where: Where = ()) -> Source:
@@ -308,6 +327,8 @@ def _plain_binding(binding: Binding) -> dict[str, Any]:
         data["from"] = list(binding.span)
     data |= {"target": binding.target, "min": binding.low, "max": binding.high}
     data["curve"] = binding.curve
+    if binding.relative:
+        data["relative"] = binding.relative
     if binding.pickup:
         data["pickup"] = True
     if binding.smoothing_ms:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from realtime.mapping.control_map import Binding, ControlMap
+from realtime.mapping.relative import RECOGNISE, Recognition
 from realtime.namespace.address import is_within
 from realtime.namespace.sources import Source
 
@@ -18,15 +19,18 @@ class Learner:
     """At most one control waits. `binding` is bound to what moves next, with its source left open.
 
     A controller of 14 bits shows as one of 7 bits first, and right after it as its lower half:
-    then what was learnt is made one of 14.
+    then what was learnt is made one of 14. An endless encoder whose encoding is not known is
+    learnt as soon as it was turned both ways.
     """
 
     binding: Binding | None = None
     _learnt: Binding | None = None
+    _turned: dict[Source, Recognition] = field(default_factory=dict)
 
     def arm(self, binding: Binding | None) -> None:
         """Wait for a source, or for none any more."""
         self.binding, self._learnt = binding, None
+        self._turned.clear()
 
     def offer(self, source: Source, position: float) -> Binding | None:
         """What is learnt from a movement, if anything."""
@@ -34,12 +38,26 @@ class Learner:
             return self._widened(source)
         if source.kind == "cc14" or (source.kind == "cc" and source.number in _NOT_LEARNT):
             return None
+        if self.binding.relative:
+            return self._encoder(self.binding, source, position)
         span = (0.0, 1.0)
         if source.kind == "osc" and abs(position) > 1:
             span = (0.0, _MIDI_MAXIMUM if position > 0 else -1.0)
         learnt = replace(self.binding, source=source, span=span)
         self.binding, self._learnt = None, learnt
         return learnt
+
+    def _encoder(self, binding: Binding, source: Source, position: float) -> Binding | None:
+        if source.kind != "cc":
+            return None
+        encoding = binding.relative
+        if encoding == RECOGNISE:
+            turned = self._turned.setdefault(source, Recognition())
+            encoding = turned.take(round(_MIDI_MAXIMUM * position))
+        if not encoding:
+            return None
+        self.arm(None)
+        return replace(binding, source=source, relative=encoding)
 
     def _widened(self, source: Source) -> Binding | None:
         learnt = self._learnt

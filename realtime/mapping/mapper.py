@@ -16,7 +16,7 @@ from realtime.mapping.control_map import Binding, ControlMap, bind
 from realtime.mapping.learn import Learner, with_learnt, without
 from realtime.mapping.pad import Pad, Point, from_shares, to_shares
 from realtime.namespace.address import Address
-from realtime.namespace.elements import axes_of
+from realtime.namespace.elements import axes_of, element
 from realtime.namespace.event import NOW, Event
 from realtime.namespace.glide import glide, goal, is_glide, landed
 from realtime.namespace.global_addresses import MAP_CONTROLS
@@ -52,6 +52,7 @@ class Mapper:
         self._told = learnt
         self._learner = Learner()
         self._places: dict[str, tuple[float, float]] = {}
+        self._stands: dict[str, float] = {}  # of controls, where no values are known
         self.replace(mapping)
 
     @property
@@ -93,11 +94,15 @@ class Mapper:
             self._told(learnt)
         events = []
         for binding in self._mapping.bound_to(source):
-            if not binding.pickup or self._picked_up(binding, position):
+            if binding.relative:
+                events.append(self._turned(binding, position, time))
+            elif not binding.pickup or self._picked_up(binding, position):
                 event = binding.event(position, time)
                 events.append(event)
                 if binding.pickup:
                     self._sent[binding] = event.value[-1]
+        if self._values is None:
+            self._stands |= {goal(e.target): landed(e).value[0] for e in events}
         return tuple(events)
 
     def foreign(
@@ -114,6 +119,17 @@ class Mapper:
             events += self.moved(source, float(arg), time)
             taken = taken or bool(self._mapping.bound_to(source))
         return tuple(events) if taken else None
+
+    def _turned(self, binding: Binding, position: float, time: int) -> Event:
+        """What an endless encoder does, from where its control stands now."""
+        target = binding.target
+        value = self._values.get(target) if self._values is not None else None
+        if not value and target not in self._stands:
+            found = self._extended.find(target)
+            self._stands[target] = element(*found).default[0] if found is not None else binding.low
+        stands = value[0] if value else self._stands[target]
+        moved = binding.turned(stands, position)
+        return glide(target, binding.smoothing_ms / 1000, (moved,), time)
 
     def _picked_up(self, binding: Binding, position: float) -> bool:
         """Whether a source may move its control: since the last time nobody else has moved it, or
@@ -212,14 +228,24 @@ class Mapper:
         self.replace(replace(self._mapping, pads=pads))
         return len(pad.points)
 
-    def learn(self, target: str, low: float | None = None, high: float | None = None) -> None:
+    def learn(
+        self,
+        target: str,
+        low: float | None = None,
+        high: float | None = None,
+        relative: str = "",
+    ) -> None:
         """Bind a control to what moves next.
+
+        Args:
+            low, high: see `bind`; relative: the encoding of an endless encoder, or `RECOGNISE` to
+                find it out while it is turned both ways.
 
         Raises:
             MappingError: no such control, or an end is out of its range.
         """
         open_source = Source("", 0)
-        binding = bind(open_source, target, self._extended, low=low, high=high)
+        binding = bind(open_source, target, self._extended, low=low, high=high, relative=relative)
         with self._lock:
             self._learner.arm(binding)
 

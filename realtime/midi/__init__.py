@@ -3,5 +3,6 @@
 - `decoder`: messages to events, with `channel` (what channels remember) and `clock` (tempo).
 - `ports`, `port`, `port_process`, `jack`: MIDI ports, each in a process of its own.
 - `input`, `output`, `faders`: what is heard, and what motor faders are sent.
-- `arrival`: when a message came; `session`: the ports of a session.
+- `active_sensing`: senders that are gone; `arrival`: when a message came; `session`: the ports of
+  a session.
 """

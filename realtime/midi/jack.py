@@ -15,7 +15,7 @@ from typing import Any
 from synth.contract import DeviceError
 
 _WRAP = 1 << 32  # JACK counts frames in 32 bits
-_SYSEX, _ACTIVE_SENSING = 0xF0, 0xFE
+_SYSEX = 0xF0
 MAX_WAITING = 4_096
 CYCLE_S = 0.5  # now and then the server never calls a new client …
 STARTS = 3  # … and the next one it does
@@ -63,7 +63,7 @@ class JackInput:
         return [port.name for port in self._client.get_ports(is_midi=True, is_output=True)]
 
     def ignore_types(self, **kinds: bool) -> None:
-        """System exclusive and active sensing are ignored always."""
+        """System exclusive is ignored always."""
 
     def set_callback(self, told: Callable[[Received, object], None]) -> None:
         """Who is told, on a thread of this object: bytes; seconds from the start of the cycle that
@@ -125,7 +125,7 @@ class JackInput:
         began = self._client.last_frame_time
         for offset, data in self._port.incoming_midi_events():
             message = bytes(data)
-            if not message or message[0] in (_SYSEX, _ACTIVE_SENSING):
+            if not message or message[0] == _SYSEX:
                 continue
             since = 0 if self._last is None else (began - self._last) % _WRAP
             self._last = began

@@ -96,7 +96,7 @@ class MidiPort:
         """The port is there, for the first time or again."""
 
     def _lost(self) -> None:
-        """The port that was there is gone."""
+        """The port that was there is gone, or its sender is, as active sensing tells."""
 
     def _midi(self, data: bytes, at: float) -> None:
         """Bytes that came in at `at` s of `time.monotonic()`."""
@@ -141,6 +141,8 @@ class MidiPort:
             self._midi(bytes.fromhex(message["data"]), float(message["at"]))
         elif kind == "open":
             self._opened()
+        elif kind == "silent":
+            self._lost()
         elif kind == "gone":
             self._release()
 

@@ -4,7 +4,7 @@ One life is one port: it is opened (or waited for), its messages are passed on, 
 the process ends. A library that hangs is thereby ended from outside, and nothing is left of it.
 
     control -> here   setup {port, api, wait, direction}, send {data}
-    here -> control   open {name, api, virtual}, midi {data, at}, beat, error
+    here -> control   open {name, api, virtual}, midi {data, at}, silent, beat, error
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import threading
 import time
 from typing import Any, BinaryIO, NoReturn, cast
 
+from realtime.midi.active_sensing import ActiveSensing
 from realtime.midi.arrival import ArrivalClock
 from realtime.midi.ports import names, new_client, open_port
 from realtime.process.link import encode, read_message, take_over_stdio
@@ -23,6 +24,7 @@ from synth.contract import DeviceError, SynthError
 
 LOOK_S = 0.5
 LOOKS_OF_A_CLIENT = 4
+SENSE_S = 0.05  # between two looks whether a sender that promised to be heard still is
 LEAVE_S = 0.4
 
 
@@ -40,6 +42,7 @@ class MidiChild:
         self._arrivals = ArrivalClock()
         self._api, self._client = "", cast(Any, None)
         self._looks = 0
+        self._sensing = ActiveSensing()
 
     def run(self) -> None:
         """Open a port and pass on what it sends or takes, until it vanishes or nobody listens.
@@ -65,7 +68,7 @@ class MidiChild:
         self._send("open", name=name, api=api, virtual=virtual)
         while virtual or name in names(client):
             self._send("beat")
-            if self._ended.wait(LOOK_S):
+            if self._rest():
                 break
         # A JACK server stumbles over clients that just die, so they say goodbye; but it may not
         # answer, and the call keeps the interpreter: this timer doesn't need it.
@@ -80,7 +83,7 @@ class MidiChild:
             if self._client is None:
                 self._api, self._client = new_client(setup["api"], setup["direction"])
                 if setup["direction"] == "input":
-                    self._client.ignore_types(sysex=True, timing=False, active_sense=True)
+                    self._client.ignore_types(sysex=True, timing=False, active_sense=False)
                     self._client.set_callback(self._receive)
             name, virtual = open_port(self._client, self._api, setup["port"])
         except DeviceError:
@@ -97,8 +100,21 @@ class MidiChild:
 
     def _receive(self, delivered: tuple[Any, ...], _: object = None) -> None:
         data, delta, *ahead = delivered  # a third number: how much later than delivered it counts
-        at = self._arrivals.stamp(delta, time.monotonic()) + sum(ahead)
-        self._send("midi", data=bytes(data).hex(), at=at)
+        now = time.monotonic()
+        at = self._arrivals.stamp(delta, now) + sum(ahead)
+        if self._sensing.heard(data, now):
+            self._send("midi", data=bytes(data).hex(), at=at)
+
+    def _rest(self) -> bool:
+        """Wait for the next look at the ports, and tell if a sender falls silent meanwhile that
+        promised not to; whether nobody listens any more."""
+        until = time.monotonic() + LOOK_S
+        while (now := time.monotonic()) < until:
+            if self._sensing.silent(now):
+                self._send("silent")
+            if self._ended.wait(min(SENSE_S, until - now)):
+                return True
+        return False
 
     def _speak(self, client: Any) -> None:
         """Send what the control process says, until it says no more."""

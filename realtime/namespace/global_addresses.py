@@ -70,15 +70,28 @@ class Signature:
     Args:
         description: what it does, with its arguments in order, for people.
         arguments: numbers and words; where they can be left out, the description says so.
+        least: how many of them are needed; None for all.
     """
 
     description: str
     arguments: tuple[Control | Word, ...] = ()
+    least: int | None = None
 
     @property
     def types(self) -> str:
         """OSC type tags, without the comma; I, the impulse of OSC 1.1, where nothing is needed."""
         return "".join(map(_tag, self.arguments)) or "I"
+
+    @property
+    def bare(self) -> bool:
+        """Whether it can be asked without any argument, so that a button can ask it."""
+        return not (len(self.arguments) if self.least is None else self.least)
+
+    @property
+    def takes_number(self) -> bool:
+        """Whether a number alone is an argument of it."""
+        (first, *others) = (*self.arguments, None)
+        return isinstance(first, Control) and others == [None]
 
 
 def _number(
@@ -248,40 +261,53 @@ QUESTIONS: Mapping[str, Signature] = {
         "address, rate in Hz: streams its value here",
         (Word("address"), _number("rate", MIN_RATE, MAX_RATE, MIN_RATE, "Hz")),
     ),
-    "/unsubscribe": Signature("address: streams it no more; without one, all", (Word("address"),)),
+    "/unsubscribe": Signature(
+        "address: streams it no more; without one, all", (Word("address"),), least=0
+    ),
 }
 
 _ANY = (-LARGEST, LARGEST)  # the range is that of the control
 _SHARE = _number("share", 0, 1, 0)
+_FIRST = _number("first", 0, MAX_INT32, 0, curve="integer")
 _X, _Y = _number("x", 0, 1, 0.5), _number("y", 0, 1, 0.5)
 # Asked of the session's desk; `<name>` is that of a pad.
 COMMANDS: Mapping[str, Signature] = {
     "/learn": Signature(
-        "control, minimum, maximum: what moves next moves it",
-        (Word("control"), _number("minimum", *_ANY, 0), _number("maximum", *_ANY, 1)),
+        "control, minimum, maximum, kind of an endless encoder: what moves next moves it",
+        (
+            Word("control"),
+            _number("minimum", *_ANY, 0),
+            _number("maximum", *_ANY, 1),
+            Word("relative"),
+        ),
+        least=0,
     ),
     "/forget": Signature("control: nothing moves it any more", (Word("control"),)),
-    "/mapping/save": Signature("name: saves what moves what", (Word("name"),)),
+    "/mapping/save": Signature("name: saves what moves what", (Word("name"),), least=0),
     "/mapping/load": Signature("name: takes a saved map", (Word("name"),)),
-    "/mapping/list": Signature("answers /mapping/list.reply with names"),
+    "/mapping/list": Signature(
+        "answers /mapping/list.reply with names, from that one on", (_FIRST,), least=0
+    ),
     "/snapshot/store": Signature("name: keeps all controls", (Word("name"),)),
     "/snapshot/recall": Signature(
         "name, seconds: brings them back in a glide",
         (Word("name"), _number("seconds", 0, MAX_GLIDE_S, 0, "s")),
+        least=1,
     ),
     "/snapshot/morph": Signature(
         "name, name, 0 … 1: a place between two", (Word("name"), Word("name"), _SHARE)
     ),
     "/snapshot/list": Signature(
-        "answers /snapshot/list.reply with names, from that one on",
-        (_number("first", 0, MAX_INT32, 0, curve="integer"),),
+        "answers /snapshot/list.reply with names, from that one on", (_FIRST,), least=0
     ),
-    "/record/start": Signature("name: records sound and events", (Word("name"),)),
+    "/record/start": Signature("name: records sound and events", (Word("name"),), least=0),
     "/record/stop": Signature("ends the recording"),
     "/pad/<name>/store": Signature(
-        "x, y: keeps where the axes stand, at a place of the pad", (_X, _Y)
+        "x, y: keeps where the axes stand, at a place of the pad", (_X, _Y), least=0
     ),
-    "/pad/<name>/clear": Signature("x, y: forgets the point next to it; without, all", (_X, _Y)),
+    "/pad/<name>/clear": Signature(
+        "x, y: forgets the point next to it; without, all", (_X, _Y), least=0
+    ),
 }
 
 # Controls of the map itself, `/macro/<name>` and `/pad/<name>`, by their first word; each macro and
@@ -302,7 +328,7 @@ DRIVER_METERS: Mapping[str, str] = {
 # What the server sends back to who asked. It is never answered, or two servers would talk for ever.
 ANSWERS = (
     "/done", "/fail", "/synced", "/late", "/status.reply", "/status.floats", "/status/names.reply",
-    "/version.reply",
+    "/version.reply", "/synth/refused", "/synth/overload",
 )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 
 from realtime.namespace.address import Address, element_of, is_plugin_name, parts_of, split_last
+from realtime.namespace.buttons import is_release
 from realtime.namespace.event import NOW, Event
 from realtime.namespace.glide import MAX_SECONDS as MAX_GLIDE_S
 from realtime.namespace.glide import glide, goal, is_glide
@@ -122,7 +123,7 @@ class Namespace:
     def value_addresses(self) -> frozenset[bytes]:
         """The addresses of which only the last message counts, as they come over the wire."""
         values = (address for address in GLOBAL_VALUES if not GLOBAL_EVENTS[address].moment)
-        controls = (a for a in self._all_addresses() if a not in GLOBAL_EVENTS)
+        controls = (a for a in self.addresses if a not in GLOBAL_EVENTS)
         return frozenset(address.encode("ascii") for address in (*controls, *values))
 
     def find(self, address: str) -> tuple[Control, int | None] | None:
@@ -186,12 +187,14 @@ class Namespace:
                 such arguments.
         """
         if self._book is None:
-            self._book = AddressBook(self._all_addresses())
+            self._book = AddressBook(self.addresses)
         found = self._book.match(pattern)
         if not found:
             raise ProtocolError(f"nothing has an address like {pattern[:64]}")
         events, failure = [], None
         for address in found:
+            if is_release(address, args):
+                continue
             try:
                 events.append(self.resolve(address, args))
             except NotFiniteError:
@@ -201,6 +204,11 @@ class Namespace:
         if failure is not None and not events:
             raise failure
         return tuple(events)
+
+    @functools.cached_property
+    def addresses(self) -> tuple[str, ...]:
+        """All addresses that patterns can name: controls, their elements, and the global ones."""
+        return tuple(self._all_addresses())
 
     def _all_addresses(self) -> Iterator[str]:
         for address, control in self._controls.items():

@@ -12,6 +12,7 @@ from typing import Protocol
 from realtime.namespace.commands import Answer, done
 from realtime.namespace.event import NOW, Event
 from realtime.namespace.global_addresses import CLEAR_SCHEDULED, DUMP_LEVEL, REPLY_PORT
+from realtime.namespace.namespace import Namespace
 from realtime.namespace.values import Values
 from realtime.osc.dump import Dump
 from realtime.osc.listeners import Client, Clients, Streams
@@ -28,6 +29,7 @@ Args = Sequence[OscArg]
 class Server(Protocol):
     """The parts of a server that its own commands look at or move."""
 
+    namespace: Namespace
     clients: Clients
     timekeeper: Timekeeper
     streams: Streams
@@ -41,8 +43,8 @@ class Server(Protocol):
     def sync(self, done: Callable[[], None]) -> None:
         """Call once all that came before has taken effect."""
 
-    def stream(self, client: Client, address: str, rate: float) -> None:
-        """Send a value again and again. Raises `ProtocolError` if that would be too much."""
+    def stream(self, client: Client, addresses: Sequence[str], rate: float) -> None:
+        """Send values again and again. Raises `ProtocolError` if that would be too much."""
 
     def deliver(self, events: Sequence[Event], client: Client) -> None:
         """Pass events on that belong together."""
@@ -107,8 +109,7 @@ def _subscribe(server: Server, client: Client, args: Args) -> Answer:
     found = _readable(server, address)
     if not found:
         raise ProtocolError(f"nothing that can be read has the address {address[:64]}")
-    for one in found:
-        server.stream(client, one, float(rate))
+    server.stream(client, found, float(rate))
     return done("/subscribe", address, float(rate))
 
 
@@ -122,12 +123,16 @@ def _unsubscribe(server: Server, client: Client, args: Args) -> Answer:
 
 
 def _readable(server: Server, address: str) -> tuple[str, ...]:
-    """The addresses of values that an address or a pattern names."""
-    if server.values is None:
+    """The addresses of values that an address or a pattern names: those that a pattern would set,
+    and meters."""
+    values = server.values
+    if values is None:
         return ()
-    if server.values.get(address) is not None:
+    if values.get(address) is not None:
         return (address,)
-    return AddressBook(server.values.all()).match(address)
+    known = dict.fromkeys((*server.namespace.addresses, *values.all()))
+    found = AddressBook(known).match(address)
+    return tuple(one for one in found if values.get(one) is not None)
 
 
 BUILTINS: Mapping[str, Builtin] = {

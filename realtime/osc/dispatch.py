@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
+from realtime.namespace.buttons import is_release, pressed
 from realtime.namespace.commands import Answer, Commands
 from realtime.namespace.event import NOW, Event
-from realtime.namespace.global_addresses import ANSWERS
+from realtime.namespace.global_addresses import ANSWERS, signature_of
 from realtime.namespace.namespace import Namespace, UnknownAddressError
 from realtime.namespace.values import Values
 from realtime.osc.builtins import BUILTINS
 from realtime.osc.dump import Dump
-from realtime.osc.listeners import Client, Clients, Streams
+from realtime.osc.held import HeldNotes
+from realtime.osc.listeners import LAST_S, Client, Clients, Streams
+from realtime.osc.refusals import PLAYED, Refusal, Refusals
 from realtime.osc.tcp import TcpConnection
-from realtime.osc.timekeeper import Due, FarError, Timekeeper
+from realtime.osc.timekeeper import CLAMP_S, Due, FarError, Timekeeper
 from realtime.protocol.osc_decode import NotFiniteError, OscMessage, decode_packet
 from realtime.protocol.osc_encode import encode_floats, encode_message
 from realtime.protocol.osc_pattern import is_pattern
@@ -28,6 +32,10 @@ _COUNTED = (
     "received", "parsed", "rejected", "dropped", "coalesced", "refused", "clamped", "unsent",
     "turned_away",
 )  # fmt: skip
+_EXPIRED = (
+    f"nothing has come from here for {LAST_S:.0f} s, so the subscriptions end; subscribe again, and"
+    " send anything from time to time"
+)
 
 Sync = Callable[[Callable[[], None]], None]
 
@@ -58,7 +66,8 @@ class Dispatcher:
 
     Attributes:
         namespace: what addresses mean; can be replaced.
-        counters: see `OscServer.counters`; last_error: the latest thing that was wrong.
+        counters: see `OscServer.counters`; last_error: the latest thing that was wrong; refusals:
+            what was refused lately.
     """
 
     def __init__(
@@ -76,10 +85,11 @@ class Dispatcher:
     ) -> None:
         self.namespace = namespace
         self.clients, self.timekeeper, self.values = clients, timekeeper, values
-        self.streams, self.dump = Streams(), Dump()
+        self.streams, self.dump, self._held = Streams(), Dump(), HeldNotes()
         self.counters = dict.fromkeys(_COUNTED, 0)
         self.status: Callable[[], Mapping[str, float | int]] = status or (lambda: self.counters)
         self.last_error = ""
+        self.refusals = Refusals(self._spread)
         self._sink, self._group, self._transmit = sink, group, transmit
         self._commands = commands or Commands()
         self._sync = sync
@@ -88,6 +98,8 @@ class Dispatcher:
     def take(self, packet: bytes, client: Client) -> None:
         """Act on a packet of a client."""
         self.counters["received"] += 1
+        self.clients.heard(client)
+        self.streams.heard(client, time.monotonic())
         try:
             messages = decode_packet(packet)
         except NotFiniteError as error:
@@ -101,6 +113,26 @@ class Dispatcher:
         if self.dump.level:
             self.dump.show(packet, messages, _name(client))
         self._act(messages, client)
+
+    def come(self, client: Client) -> None:
+        """A client is there whose end will be told by `leave`."""
+        self._held.follow(client)
+        self.streams.last(client)
+
+    def leave(self, client: Client) -> None:
+        """A client is gone: let go of what it held, and send it nothing any more."""
+        held = self._held.release(client)
+        if held:
+            self.deliver(held, client)
+        self.streams.forget(client)
+        self.clients.forget(client)
+
+    def refused(self, place: tuple[Any, ...]) -> None:
+        """A port has refused what was sent to it; if it goes on to do so, nothing more is sent."""
+        if self.clients.refused(place, time.monotonic()):
+            for client in self.clients.at(place, self.streams.clients):
+                self.streams.remove(client)
+                self.clients.notify(client, wanted=False)
 
     def thinned(self, packets: Sequence[tuple[bytes, Client]]) -> list[tuple[bytes, Client]]:
         """Packets of a flood without those values that a later one replaces; those are counted.
@@ -127,6 +159,8 @@ class Dispatcher:
         now = time.monotonic()
         if self.values is None or self.streams.wait(now) > 0:
             return
+        for client in self.streams.expire(now):
+            self.answer(client, Answer("/fail", ("/subscribe", _EXPIRED)))
         for client, address in self.streams.due(now):
             value = self.values.get(address)
             if value is not None:
@@ -147,12 +181,13 @@ class Dispatcher:
         else:
             self._sync(once)
 
-    def stream(self, client: Client, address: str, rate: float) -> None:
-        """Send a value again and again. Raises `ProtocolError` if that would be too much."""
-        self.streams.add(client, address, rate, time.monotonic())
+    def stream(self, client: Client, addresses: Sequence[str], rate: float) -> None:
+        """Send values again and again. Raises `ProtocolError` if that would be too much."""
+        self.streams.add_all(client, addresses, rate, time.monotonic())
 
     def deliver(self, events: Sequence[Event], client: Client) -> None:
         """Pass events on that belong together."""
+        self._held.observe(client, events)
         try:
             if self._group is not None:
                 self._group(events, f"osc {_name(client)}")
@@ -202,6 +237,10 @@ class Dispatcher:
         except FarError as error:
             self._fail(client, "#bundle", error)
             return None
+        if due.clock:
+            when = "at once" if due.time == NOW else f"in {CLAMP_S:g} s"
+            reason = f"{PLAYED} {when}: the time tag {due.clock}"
+            self.refusals.note(_name(client), "#bundle", reason)
         if due.late and self.clients.is_notified(client):
             now = self.timekeeper.now()
             halves = (timetag >> 32, timetag, now >> 32, now)
@@ -211,6 +250,8 @@ class Dispatcher:
     def _events(self, message: OscMessage, at: int) -> tuple[Event, ...]:
         """What a message means."""
         address, args = message.address, message.args
+        if is_release(address, args):
+            return ()
         if is_pattern(address):
             found = self.namespace.resolve_all(address, args)
         else:
@@ -223,7 +264,9 @@ class Dispatcher:
         return found if at == NOW else tuple(event._replace(time=at) for event in found)
 
     def _command(self, message: OscMessage, client: Client) -> None:
-        address, args = message.address, message.args
+        address, args = message.address, pressed(signature_of(message.address), message.args)
+        if args is None:
+            return
         try:
             builtin = BUILTINS.get(address)
             if builtin is not None:
@@ -245,7 +288,15 @@ class Dispatcher:
             return
         reason = str(error)
         self.last_error = f"{address[:80]}: {reason}"
+        self.refusals.note(_name(client), address[:80], reason[:MAX_REASON])
         self.answer(client, Answer("/fail", (address[:80], reason[:MAX_REASON])))
+
+    def _spread(self, refusal: Refusal) -> None:
+        """Tell all who asked for notices, but not the sender, who gets an answer."""
+        about = (refusal.client, refusal.address, refusal.reason)
+        for client in self.clients.notified:
+            if _name(client) != refusal.client:
+                self._transmit(client, encode_message("/synth/refused", about))
 
 
 class _Once:

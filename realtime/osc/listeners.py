@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import threading
 from collections import OrderedDict
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from realtime.namespace.global_addresses import MAX_RATE, MIN_RATE
@@ -15,6 +16,8 @@ MAX_NOTIFIED = 16
 MAX_REPLY_PORTS = 64
 MAX_STREAMS = 128
 MAX_STREAMED = 4_000.0  # messages a second, of all streams together
+LAST_S = 60.0  # that a subscription of a UDP client lasts after the last message from there
+REFUSED_S = 2.0  # a port that refuses for so long is that of a client that is gone
 
 Client = tuple[Any, ...] | TcpConnection  # a UDP address, or a connection
 
@@ -31,6 +34,7 @@ class Clients:
         self._reply_port = reply_port
         self._ports: OrderedDict[Client, int] = OrderedDict()
         self._notified: OrderedDict[Client, None] = OrderedDict()
+        self._refused: OrderedDict[tuple[Any, ...], float] = OrderedDict()
 
     @property
     def notified(self) -> list[Client]:
@@ -66,6 +70,27 @@ class Clients:
         port = self._ports.get(address, self._reply_port)
         return (address[0], port, *address[2:]) if port else address
 
+    def heard(self, client: Client) -> None:
+        """Something came from a client: it is there."""
+        if self._refused and isinstance(client, tuple):
+            self._refused.pop(self.place(client), None)
+
+    def refused(self, place: tuple[Any, ...], now: float) -> bool:
+        """Note that a port refused a datagram at `now`, s; whether it has done so for 2 s, in which
+        time a program that is just being started again would have opened it."""
+        since = self._refused.setdefault(place, now)
+        if len(self._refused) > MAX_REPLY_PORTS:
+            self._refused.popitem(last=False)
+        if now - since < REFUSED_S:
+            return False
+        self._refused.pop(place, None)
+        return True
+
+    def at(self, place: tuple[Any, ...], clients: Iterable[Client]) -> list[Client]:
+        """Those of some clients, and of the notified ones, whose datagrams go to a place."""
+        known = {*clients, *self.notified}
+        return [c for c in known if isinstance(c, tuple) and self.place(c) == place]
+
     def forget(self, client: Client) -> None:
         """It is gone."""
         self.notify(client, wanted=False)
@@ -73,15 +98,25 @@ class Clients:
 
 
 class Streams:
-    """Values that are sent again and again; used by one thread."""
+    """Values that are sent again and again; used by one thread.
+
+    Streams of a client of whom nothing has been heard for a minute end, because UDP doesn't tell
+    that a client is gone; those of `lasting` clients, whose end is told, go on.
+    """
 
     def __init__(self) -> None:
+        self._heard: dict[Client, float] = {}
+        self._lasting: set[Client] = set()
         self._periods: OrderedDict[tuple[Client, str], float] = OrderedDict()
         self._due: list[tuple[float, int, tuple[Client, str]]] = []
         self._order = 0
 
     def add(self, client: Client, address: str, rate: float, now: float) -> None:
-        """Stream an address to a client `rate` times a second from now on.
+        """See `add_all`."""
+        self.add_all(client, (address,), rate, now)
+
+    def add_all(self, client: Client, addresses: Sequence[str], rate: float, now: float) -> None:
+        """Stream addresses to a client `rate` times a second from now on; all of them or none.
 
         Raises:
             ProtocolError: the rate is out of range, or there are too many streams.
@@ -90,20 +125,51 @@ class Streams:
             raise ProtocolError(
                 f"a rate of {rate:g} Hz; {MIN_RATE:g} … {MAX_RATE:g} Hz are allowed"
             )
-        key = (client, address)
-        others = sum(1 / p for k, p in self._periods.items() if k != key)
-        if (
-            others + rate > MAX_STREAMED
-            or len(self._periods) - (key in self._periods) >= MAX_STREAMS
-        ):
+        keys = dict.fromkeys((client, address) for address in addresses)
+        others = [1 / period for key, period in self._periods.items() if key not in keys]
+        count, messages = len(others) + len(keys), sum(others) + rate * len(keys)
+        if messages > MAX_STREAMED or count > MAX_STREAMS:
             raise ProtocolError(
-                f"{len(self._periods)} streams of {others:.0f} messages a second; up to"
-                f" {MAX_STREAMS} and {MAX_STREAMED:.0f} are allowed: /unsubscribe some"
+                f"{count} streams of {messages:.0f} messages a second; up to {MAX_STREAMS} and"
+                f" {MAX_STREAMED:.0f} are allowed: /unsubscribe some, or choose fewer or a lower"
+                " rate"
             )
-        fresh = key not in self._periods
-        self._periods[key] = 1 / rate
-        if fresh:
-            self._plan(now, key)
+        self._heard[client] = now
+        for key in keys:
+            fresh = key not in self._periods
+            self._periods[key] = 1 / rate
+            if fresh:
+                self._plan(now, key)
+
+    @property
+    def clients(self) -> list[Client]:
+        """Those to whom something is streamed."""
+        return list(self._heard)
+
+    def last(self, client: Client) -> None:
+        """Let the streams of a client last until `forget`."""
+        self._lasting.add(client)
+
+    def forget(self, client: Client) -> None:
+        """It is gone."""
+        self._lasting.discard(client)
+        self.remove(client)
+
+    def heard(self, client: Client, now: float) -> None:
+        """Something came from a client, which renews its streams."""
+        if client in self._heard:
+            self._heard[client] = now
+
+    def expire(self, now: float) -> list[Client]:
+        """End the streams of those who have been silent for too long; who they are."""
+        silent = [
+            client
+            for client, heard in self._heard.items()
+            if now - heard > LAST_S and client not in self._lasting
+        ]
+        for client in silent:
+            self.remove(client)
+        return silent
 
     def remove(self, client: Client, addresses: set[str] | None = None) -> int:
         """Stop some streams of a client, or all of them; how many there were."""
@@ -114,6 +180,8 @@ class Streams:
         ]
         for key in gone:
             del self._periods[key]
+        if not self.addresses(client):
+            self._heard.pop(client, None)
         self._due = [entry for entry in self._due if entry[2] in self._periods]
         heapq.heapify(self._due)
         return len(gone)

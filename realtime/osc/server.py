@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from realtime.namespace.commands import Commands
 from realtime.namespace.event import Event
@@ -20,7 +21,17 @@ from realtime.namespace.namespace import Namespace
 from realtime.namespace.values import Values
 from realtime.osc.dispatch import Dispatcher, Sync
 from realtime.osc.listeners import Client, Clients
-from realtime.osc.sockets import DEFAULT_PORT, open_tcp, open_udp, overflowed
+from realtime.osc.refusals import Refusals
+from realtime.osc.sockets import (
+    DEFAULT_PORT,
+    open_other_udp,
+    open_tcp,
+    open_udp,
+    other_loopback,
+    overflowed,
+    refused_addresses,
+    tell_refusals,
+)
 from realtime.osc.tcp import MAX_CONNECTIONS, TcpConnection, accept
 from realtime.osc.timekeeper import Timekeeper
 from realtime.process.clock import SampleClock
@@ -33,6 +44,9 @@ _CROWDED = 256  # of them, above which values that newer ones replace are left o
 _IDLE_S = 1.0
 _SOON_S = 0.02
 _SLOW_AFTER = 100  # failures of the socket in a row
+_GONE = b"\0gone"  # stands among the packets behind the last one of a client; known by identity
+
+_NO_OSC = "a TCP connection that sent something else than OSC, framed by SLIP or by sizes"
 
 
 class OscServer:
@@ -43,7 +57,8 @@ class OscServer:
         sink: takes each event, in order, on the server's thread; must not block. What it raises is
             counted as `dropped`.
         host, port: where to listen, 0 … 65535; port 0 takes a free one (see `port`). TCP is served
-            on the same port where no other program has it (see `tcp_port`).
+            on the same port where no other program has it (see `tcp_port`). On the loopback address
+            of one family, that of the other one is listened to as well, if it can be.
         status: numbers for `/status.reply`, always in the same order; must not block.
         sync: called for `/sync` with a function to be called (from any thread) once all events
             given to `sink` before have taken effect; without it that is at once.
@@ -95,16 +110,34 @@ class OscServer:
         self._failures = 0
         self._backlog: deque[tuple[bytes, Client]] = deque()
         self._crowded = _CROWDED
-        self._socket = open_udp(host, port)
-        self.host, self.port = self._socket.getsockname()[:2]
-        self._listener = open_tcp(host, self.port)
+        self._presence: deque[tuple[Client, bool]] = deque()
+        self._open(host, port)
         self._connections: list[TcpConnection] = []
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._socket, selectors.EVENT_READ, self._receive)
-        if self._listener is not None:
-            self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+        self._select()
         self._thread = threading.Thread(target=self._run, name="osc", daemon=True)
         self._thread.start()
+
+    def _open(self, host: str, port: int) -> None:
+        self._socket = open_udp(host, port)
+        self.host, self.port = self._socket.getsockname()[:2]
+        other = open_other_udp(self.host, self.port)
+        self._sockets = [self._socket] if other is None else [self._socket, other]
+        self._listener = open_tcp(self.host, self.port)
+        self._listeners = [] if self._listener is None else [self._listener]
+        if other is not None and self._listener is not None:
+            beside = open_tcp(other_loopback(self.host), self.port)
+            self._listeners += [] if beside is None else [beside]
+
+    def _select(self) -> None:
+        self._selector = selectors.DefaultSelector()
+        for sock in self._sockets:
+            tell_refusals(sock)
+            self._selector.register(sock, selectors.EVENT_READ, self._receive)
+        self._woken, self._waker = socket.socketpair()
+        self._woken.setblocking(False)
+        self._selector.register(self._woken, selectors.EVENT_READ, lambda sock: sock.recv(64))
+        for listener in self._listeners:
+            self._selector.register(listener, selectors.EVENT_READ, self._accept)
 
     @property
     def tcp_port(self) -> int:
@@ -126,14 +159,16 @@ class OscServer:
         """Since the start: `received` packets, `parsed` messages, `rejected` packets and messages,
         `dropped` events that the sink did not take, values left out in a flood because newer ones
         had come (`coalesced`), `clamped` and `refused` values, `unsent`
-        answers, connections `turned_away`, `late` bundles and those dropped because they were too
-        `far` ahead, and packets that the system lost by an overflow (`overflowed`)."""
+        answers, connections `turned_away`, `late` bundles, those dropped because they were too
+        `far` ahead, those whose time tags are of a `foreign` clock, and packets that the system
+        lost by an overflow (`overflowed`)."""
         counted = dict(self._dispatcher.counters)
         for name, count in self.namespace.counters.items():
             counted[name] += count
         counted["rejected"] += sum(connection.broken for connection in list(self._connections))
-        counted |= {"late": self.timekeeper.late, "far": self.timekeeper.far}
-        return counted | {"overflowed": overflowed(self._socket)}
+        keeper = self.timekeeper
+        counted |= {"late": keeper.late, "far": keeper.far, "foreign": keeper.foreign}
+        return counted | {"overflowed": sum(map(overflowed, self._sockets))}
 
     @property
     def namespace(self) -> Namespace:
@@ -152,6 +187,11 @@ class OscServer:
         """The latest thing that was wrong, "" if nothing was."""
         return self._dispatcher.last_error
 
+    @property
+    def refusals(self) -> Refusals:
+        """What was refused lately, whoever sent it."""
+        return self._dispatcher.refusals
+
     def notify(self, address: str, args: Sequence[OscArg]) -> None:
         """Send to all who asked for it by `/notify 1`. From any thread; never raises on a dead
         client."""
@@ -161,20 +201,28 @@ class OscServer:
             for client in clients:
                 self._send(client, packet)
 
+    def presence(self, client: Client, there: bool) -> None:
+        """Tell that a client came whose end is told too, or that it is gone. Any thread.
+
+        The subscriptions of such a client last as long as itself, and what it holds is let go of
+        when it is gone, after everything that it sent before.
+
+        Args:
+            client: the UDP address that it sends from; there: True before its first packet.
+        """
+        self._presence.append((client, there))
+        self._wake()
+
     def close(self) -> None:
         """Stop listening and give the ports back. May be called twice."""
         self._stop.set()
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
-            host = str(self.host)
-            here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - no binding
-            with contextlib.suppress(OSError):
-                self._socket.sendto(b"", (here, self.port))  # wakes the thread
+            self._wake()
             self._thread.join(2.0)
         for connection in self._connections:
             connection.close()
-        if self._listener is not None:
-            self._listener.close()
-        self._socket.close()
+        for sock in (*self._listeners, *self._sockets, self._woken, self._waker):
+            sock.close()
         self._selector.close()
         self._dispatcher.dump.close()
 
@@ -183,6 +231,10 @@ class OscServer:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _wake(self) -> None:
+        with contextlib.suppress(OSError):
+            self._waker.send(b"1")
 
     # The server's thread.
 
@@ -198,6 +250,7 @@ class OscServer:
                     key.data(key.fileobj)
                 except Exception as error:  # noqa: BLE001 - the last line of defence
                     self._count("dropped", error)
+            self._greet()
             self._work()
             self._dispatcher.send_streams()
             if waiting:
@@ -206,12 +259,16 @@ class OscServer:
 
     def _receive(self, sock: socket.socket) -> None:
         """Take from the system what there is: its buffer holds a few hundred datagrams only."""
+        for place in refused_addresses(sock):
+            self._dispatcher.refused(place)
         backlog = self._backlog
         while len(backlog) < _MAX_BACKLOG:
             try:
                 backlog.append(sock.recvfrom(MAX_PACKET + 1))
             except (BlockingIOError, InterruptedError):
                 break
+            except ConnectionRefusedError:
+                continue  # an earlier answer found nobody, which `refused_addresses` tells
             except OSError as error:
                 # Windows reports a too long datagram, or that an earlier answer found nobody.
                 self._failures += 1
@@ -225,6 +282,17 @@ class OscServer:
         elif len(backlog) < _CROWDED:
             self._crowded = _CROWDED
 
+    def _greet(self) -> None:
+        """Take in who came and who is gone, these after all that they had sent."""
+        while self._presence:
+            client, there = self._presence.popleft()
+            if there:
+                self._dispatcher.come(client)
+            else:
+                for sock in self._sockets:
+                    self._receive(sock)
+                self._backlog.append((_GONE, client))
+
     def _work(self) -> None:
         """Act upon some of it."""
         for _ in range(min(_AT_ONCE, len(self._backlog))):
@@ -232,7 +300,10 @@ class OscServer:
                 return
             packet, sender = self._backlog.popleft()
             try:
-                self._dispatcher.take(packet, sender)
+                if packet is _GONE:
+                    self._dispatcher.leave(sender)
+                else:
+                    self._dispatcher.take(packet, sender)
             except Exception as error:  # noqa: BLE001 - the last line of defence
                 self._count("dropped", error)
 
@@ -242,9 +313,11 @@ class OscServer:
             return
         if len(self._connections) >= MAX_CONNECTIONS:
             self._dispatcher.counters["turned_away"] += 1
+            self.refusals.note(connection.name, "-", f"more than {MAX_CONNECTIONS} connections")
             connection.close()
             return
         self._connections.append(connection)
+        self._dispatcher.come(connection)
         self._selector.register(
             connection.socket, selectors.EVENT_READ, lambda _: self._read(connection)
         )
@@ -252,24 +325,35 @@ class OscServer:
     def _read(self, connection: TcpConnection) -> None:
         sock = connection.socket
         packets = connection.receive()
-        if connection.closed:
-            self._selector.unregister(sock)
-            self._connections.remove(connection)
-            self._dispatcher.counters["rejected"] += connection.broken
-            self._dispatcher.streams.remove(connection)
-            self.clients.forget(connection)
-        for packet in packets:
-            self._dispatcher.take(packet, connection)
+        try:
+            for packet in packets:
+                self._dispatcher.take(packet, connection)
+        finally:
+            if connection.closed:
+                self._selector.unregister(sock)
+                self._connections.remove(connection)
+                self._dispatcher.counters["rejected"] += connection.broken
+                if connection.broken:
+                    self.refusals.note(connection.name, "-", _NO_OSC)
+                self._dispatcher.leave(connection)
 
     def _send(self, client: Client, packet: bytes) -> None:
         sent = False
         if isinstance(client, TcpConnection):
             sent = client.send(packet)
         else:
-            with contextlib.suppress(OSError):
-                self._socket.sendto(packet, self.clients.place(client))
-                sent = True
+            sent = self._send_datagram(packet, self.clients.place(client))
         self._dispatcher.counters["unsent"] += not sent
+
+    def _send_datagram(self, packet: bytes, place: tuple[Any, ...]) -> bool:
+        six = len(place) > 2  # an address of IPv6 has four parts
+        of_family = (s for s in self._sockets if (s.family == socket.AF_INET6) == six)
+        sock = next(of_family, self._socket)
+        for _ in range(2):  # the first failure may be the report of an earlier datagram
+            with contextlib.suppress(OSError):
+                sock.sendto(packet, place)
+                return True
+        return False
 
     def _count(self, what: str, error: Exception) -> None:
         self._dispatcher.counters[what] += 1

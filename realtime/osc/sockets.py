@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
+import struct
+import sys
+from typing import Any
 
 from synth.contract import ConfigError, DeviceError
 
 DEFAULT_PORT = 9000
 _RECEIVE_BUFFER = 1 << 20
 _BACKLOG = 16
+_TELLS_REFUSALS = sys.platform == "linux"
+_MAX_REFUSALS = 256  # read at once
+_KEEP_ALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}  # s, s, probes
+_ERROR = struct.Struct("=I")  # the first field of Linux's sock_extended_err: errno
 
 
 def open_udp(host: str, port: int) -> socket.socket:
@@ -49,6 +57,31 @@ def open_tcp(host: str, port: int) -> socket.socket | None:
     return sock
 
 
+def take_ipv4_too(sock: socket.socket) -> None:
+    """Let a socket for IPv6 on all addresses (::) take IPv4 as well, as most systems do anyhow."""
+    if sock.family == socket.AF_INET6:
+        with contextlib.suppress(OSError, AttributeError):
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+
+
+def other_loopback(host: str) -> str:
+    """The other family's loopback address, for the one that a socket is bound to, else "".
+
+    "localhost" means both: a program may take either.
+    """
+    return {"127.0.0.1": "::1", "::1": "127.0.0.1"}.get(host, "")
+
+
+def open_other_udp(host: str, port: int) -> socket.socket | None:
+    """A UDP socket on the other loopback address beside one on `host`, or None: there is no other
+    one, this system has no IPv6, or another program has the port there."""
+    other = other_loopback(host)
+    try:
+        return _open(other, port, socket.SOCK_DGRAM) if other else None
+    except OSError:
+        return None
+
+
 def _open(host: str, port: int, kind: socket.SocketKind) -> socket.socket:
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=kind)[0]
     sock = socket.socket(family, kind, protocol)
@@ -60,12 +93,58 @@ def _open(host: str, port: int, kind: socket.SocketKind) -> socket.socket:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         with contextlib.suppress(OSError):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+        take_ipv4_too(sock)
         sock.setblocking(False)
         sock.bind(address)
     except BaseException:
         sock.close()
         raise
     return sock
+
+
+def keep_alive(sock: socket.socket) -> None:
+    """Let the system look every few seconds whether the other end of a connection is still there:
+    one that lost its network says nothing. Set on a listening socket, it holds for what comes of
+    it; where the times can't be set, the system's hold."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEP_ALIVE.items():
+        option = getattr(socket, name, None)
+        if option is not None:
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+def tell_refusals(sock: socket.socket) -> None:
+    """Let the system report datagrams that found no open port, with their addresses, where it can.
+
+    Tried out on Linux 6: without this, a UDP socket that isn't connected hears nothing of ICMP's
+    "port unreachable". With it (`IP_RECVERR`, ip(7)) the datagram comes back in a queue of errors,
+    with the address that it was sent to, and the next call on the socket fails once. Elsewhere a
+    refusal can't be put down to an address: macOS reports it to connected sockets only, Windows
+    fails the next `recvfrom` without an address. There clients expire.
+    """
+    if not _TELLS_REFUSALS:
+        return
+    for level, option in ((socket.IPPROTO_IP, 11), (socket.IPPROTO_IPV6, 25)):
+        with contextlib.suppress(OSError):  # a socket for IPv6 may send by IPv4 too
+            sock.setsockopt(level, option, 1)
+
+
+def refused_addresses(sock: socket.socket) -> list[tuple[Any, ...]]:
+    """The addresses whose ports have refused datagrams since the last call."""
+    found: list[tuple[Any, ...]] = []
+    if not _TELLS_REFUSALS:
+        return found
+    flags = socket.MSG_ERRQUEUE | socket.MSG_DONTWAIT
+    while len(found) < _MAX_REFUSALS:
+        try:
+            _, extra, _, address = sock.recvmsg(1, 256, flags)
+        except OSError:
+            break
+        if any(_ERROR.unpack_from(data)[0] == errno.ECONNREFUSED for _, _, data in extra
+               if len(data) >= _ERROR.size):  # fmt: skip
+            found.append(address)
+    return found
 
 
 def overflowed(sock: socket.socket) -> int:

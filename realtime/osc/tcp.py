@@ -6,6 +6,7 @@ import contextlib
 import socket
 import threading
 
+from realtime.osc.sockets import keep_alive
 from realtime.protocol.osc_framing import Framing, Sized, Slip
 
 MAX_CONNECTIONS = 16
@@ -100,7 +101,7 @@ def accept(listener: socket.socket) -> TcpConnection | None:
     try:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        keep_alive(sock)
     except OSError:
         sock.close()
         return None

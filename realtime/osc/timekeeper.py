@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from realtime.namespace.event import NOW
+from realtime.osc.foreign_clocks import DAY_S, ERA, UNIX, foreign_clock, unix_time
 from realtime.process.clock import MAX_DRIFT, SampleClock
 from realtime.protocol.osc_decode import IMMEDIATELY
 from synth.contract import ConfigError, ProtocolError
@@ -28,8 +29,6 @@ CLAMP_S = 1.0  # the same for "clamp"; further ones take effect then
 SLACK_S = 0.00025  # an anchor may be this far off before it moves …
 STEP_S = 0.02  # … and this far before it is given up, because a clock was set
 MAX_ANCHORS = 64
-_ERA = 1 << 32  # seconds; NTP's counter starts again in 2036
-_UNIX = 2_208_988_800  # NTP's seconds at the beginning of Unix time
 _QUICK_S = 0.0001  # two clocks read further apart than this were read by a thread held up
 
 
@@ -43,10 +42,12 @@ class Due(NamedTuple):
     Args:
         time: a sample of the engine's clock, or `NOW`.
         late: how many seconds ago it should have been; 0 if it is in time.
+        clock: what the tag seems to count instead of NTP's time; "" if nothing speaks for it.
     """
 
     time: int = NOW
     late: float = 0.0
+    clock: str = ""
 
 
 @dataclass
@@ -64,13 +65,13 @@ class Timekeeper:
     Args:
         clock: of the engine; until it knows something, all bundles take effect at once.
         policy: "trust": the tag counts; late bundles take effect at once, those more than 10 s
-            ahead are dropped. "clamp": the tag is brought into 0 … 1 s from now. "immediate": tags
-            are not looked at.
+            ahead are dropped. "clamp": the tag is brought into 0 … 1 s from now; tags that
+            count something else (`foreign_clocks`) mean now. "immediate": tags are not looked at.
         wall, monotonic: seconds of Unix time, and of the clock that `clock` maps.
 
     Attributes:
-        late, far: bundles that came too late, and that were dropped; moved: how often an anchor
-            was moved or set anew.
+        late, far: bundles that came too late, and that were dropped; foreign: those of another
+            clock; moved: how often an anchor was moved or set anew.
 
     Raises:
         ConfigError: the policy is unknown.
@@ -88,7 +89,7 @@ class Timekeeper:
                 f"--timetags {policy!r} is unknown; choose one of {', '.join(POLICIES)}"
             )
         self.policy = policy
-        self.late = self.far = self.moved = 0
+        self.late = self.far = self.foreign = self.moved = 0
         self._clock, self._wall, self._monotonic = clock, wall, monotonic
         self._anchors: OrderedDict[Hashable, _Anchor] = OrderedDict()
         self._offset = wall() - monotonic()
@@ -105,15 +106,25 @@ class Timekeeper:
         if timetag <= IMMEDIATELY or self.policy == "immediate":
             return Due()
         now = self._now()
-        moment = _unix(timetag, now + self._offset) - self._offset
+        moment = unix_time(timetag, now + self._offset) - self._offset
         ahead = moment - now
+        clock = foreign_clock(timetag, now + self._offset)
+        self.foreign += clock != ""
+        if clock and self.policy == "clamp" and abs(ahead) > DAY_S:
+            return Due(NOW, clock=clock)
         if ahead < 0:
             self.late += 1
-            return Due(NOW, -ahead)
+            return Due(NOW, -ahead, clock)
         if self.policy == "clamp" and ahead > CLAMP_S:
-            return Due(self._clock.sample_at(now + CLAMP_S))
+            return Due(self._clock.sample_at(now + CLAMP_S), clock=clock)
         if ahead > MAX_AHEAD_S:
             self.far += 1
+            if clock:
+                raise FarError(
+                    f"the time tag ({ahead:.0f} s ahead) {clock}; OSC's count seconds since 1900 in"
+                    " UTC: send such ones, or use --timetags clamp, which plays others soon, or"
+                    " --timetags immediate"
+                )
             raise FarError(
                 f"a time tag {ahead:.0f} s ahead is not waited for; up to {MAX_AHEAD_S:.0f} s are:"
                 " set the clocks alike, or use --timetags immediate"
@@ -122,7 +133,7 @@ class Timekeeper:
 
     def now(self) -> int:
         """The time tag of this moment."""
-        return round((self._now() + self._offset + _UNIX) * _ERA) % (_ERA * _ERA)
+        return round((self._now() + self._offset + UNIX) * ERA) % (ERA * ERA)
 
     def forget(self) -> None:
         """Give up all anchors."""
@@ -169,10 +180,4 @@ class Timekeeper:
 
 def _samples(fractions: int, rate: int) -> int:
     """A difference of time tags in samples, without any rounding but the last one."""
-    return (fractions * rate + (_ERA >> 1)) // _ERA
-
-
-def _unix(timetag: int, now: float) -> float:
-    """Seconds of Unix time of a tag, in that era of NTP which is nearest to now."""
-    seconds = timetag / _ERA - _UNIX
-    return seconds + _ERA * round((now - seconds) / _ERA)
+    return (fractions * rate + (ERA >> 1)) // ERA

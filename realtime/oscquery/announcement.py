@@ -76,8 +76,10 @@ class Announcement:
         # Imported here because it takes a moment, and most sessions don't announce anything.
         from zeroconf import InterfaceChoice, IPVersion, Zeroconf
 
-        version = IPVersion.All if ":" in self._host else IPVersion.V4Only
-        interfaces = InterfaceChoice.Default if self._host in ANYWHERE else [self._host]
+        everywhere = self._host in ANYWHERE
+        # IPv6 has no default interface for multicast; by IPv4 the same machines hear of it.
+        version = IPVersion.All if ":" in self._host and not everywhere else IPVersion.V4Only
+        interfaces = InterfaceChoice.Default if everywhere else [self._host]
         zeroconf = Zeroconf(interfaces=interfaces, ip_version=version)
         try:
             self._register(zeroconf)

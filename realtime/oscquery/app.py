@@ -13,7 +13,7 @@ from importlib.resources import files
 from typing import Any
 from urllib.parse import unquote
 
-from realtime.oscquery.origin import ANYWHERE, OriginCheck
+from realtime.oscquery.origin import ANYWHERE, OriginCheck, plain, told
 from realtime.oscquery.tree import (
     EXTENSIONS,
     NoContentError,
@@ -21,11 +21,12 @@ from realtime.oscquery.tree import (
     UnknownAttributeError,
     UnknownPathError,
 )
-from realtime.oscquery.websocket import MAX_CLIENTS, Client
+from realtime.oscquery.websocket import MAX_CLIENTS, Client, Presence
 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
+Refused = Callable[[str, str, str], None]
 
 _STATUS = {UnknownPathError: 404, UnknownAttributeError: 400, NoContentError: 204}
 _COMMON = [
@@ -43,6 +44,10 @@ _PAGE_HEADERS = [
 ]
 _JSON, _HTML, _TEXT = b"application/json", b"text/html; charset=utf-8", b"text/plain; charset=utf-8"
 _SCRIPT = b"text/javascript; charset=utf-8"
+_NOT_OWN = (
+    "its Host or Origin is not an address of this server, as of a page from elsewhere; use the"
+    " address that synth play shows"
+)
 PAGE_SCRIPT = "/?PAGE_SCRIPT"  # where the page finds its program
 
 
@@ -55,12 +60,22 @@ class OscQueryApp:
         name: of the instrument.
         osc: numeric address and UDP port where OSC is taken; 0.0.0.0 and :: stand for the address
             that a client reached.
+        presence: see `Client`; refused: told who was refused, what was asked, and why.
 
     `counters`: `requests` (HTTP), `refused` (by the guard or for want of places), `rejected`
     (wrong requests, commands and packets).
     """
 
-    def __init__(self, tree: Tree, guard: OriginCheck, name: str, osc: tuple[str, int]) -> None:
+    def __init__(
+        self,
+        tree: Tree,
+        guard: OriginCheck,
+        name: str,
+        osc: tuple[str, int],
+        presence: Presence = lambda place, there: None,
+        refused: Refused = lambda client, what, why: None,
+    ) -> None:
+        self._presence, self._refused = presence, refused
         self.tree, self._guard, self._name, self._osc = tree, guard, name, osc
         self._clients: set[Client] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -81,7 +96,7 @@ class OscQueryApp:
             status, body, kind = self._answer(scope, headers)
             await _respond(send, status, body, kind, scope["method"] == "HEAD")
         elif scope["type"] == "websocket":
-            await self._converse(headers, receive, send)
+            await self._converse(_name(scope), headers, receive, send)
 
     def wants(self, address: str) -> bool:
         """Whether somebody listens to a control or to an element of it. Any thread; quick."""
@@ -120,6 +135,7 @@ class OscQueryApp:
         """Status, body and its content type."""
         if not self._guard.allows(headers):
             self.counters["refused"] += 1
+            self._refused(_name(scope), "HTTP", _NOT_OWN)
             return 403, b"this Host or Origin is not served here", _TEXT
         if scope["method"] not in ("GET", "HEAD"):
             self.counters["rejected"] += 1
@@ -145,26 +161,39 @@ class OscQueryApp:
 
     def _info(self, reached: str, port: int | None) -> dict[str, Any]:
         host, osc_port = self._osc
+        reached = plain(reached)
         return {
             "NAME": self._name,
             "EXTENSIONS": EXTENSIONS,
-            "OSC_IP": reached if host in ANYWHERE else host,
+            "OSC_IP": told(host, reached),
             "OSC_PORT": osc_port,
             "OSC_TRANSPORT": "UDP",
             "WS_IP": reached,
             "WS_PORT": port,
         }
 
-    async def _converse(self, headers: Mapping[str, str], receive: Receive, send: Send) -> None:
+    async def _converse(
+        self, name: str, headers: Mapping[str, str], receive: Receive, send: Send
+    ) -> None:
         if (await receive())["type"] != "websocket.connect":
             return
-        if not self._guard.allows(headers) or len(self._clients) >= MAX_CLIENTS:
+        full = len(self._clients) >= MAX_CLIENTS
+        if full or not self._guard.allows(headers):
             self.counters["refused"] += 1
+            why = f"there are {MAX_CLIENTS} clients already" if full else _NOT_OWN
+            self._refused(name, "WebSocket", why)
             await send({"type": "websocket.close"})  # before it is accepted: answered with 403
             return
         host, port = self._osc
         osc = (ANYWHERE.get(host, host), port)
-        client = Client(lambda: self.tree, osc, send, self._collect_wishes)
+        client = Client(
+            lambda: self.tree,
+            osc,
+            send,
+            self._collect_wishes,
+            self._presence,
+            lambda what, why: self._refused(name, what, why),
+        )
         self._clients.add(client)
         try:
             await send({"type": "websocket.accept"})
@@ -180,6 +209,11 @@ def _call(loop: asyncio.AbstractEventLoop, function: Callable[[], None]) -> None
         loop.call_soon_threadsafe(function)
     except RuntimeError:  # the loop has ended: nobody is left to be told
         return
+
+
+def _name(scope: Scope) -> str:
+    host, port = scope.get("client") or ("-", 0)
+    return f"{plain(host)}:{port}/http"
 
 
 def _command(name: str, path: str) -> str:

@@ -21,6 +21,28 @@ def is_loopback(host: str) -> bool:
     return ipaddress.ip_address(host.partition("%")[0]).is_loopback
 
 
+def plain(host: str) -> str:
+    """A numeric address; of an IPv4 address that an IPv6 socket shows (::ffff:…), the IPv4 one."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return host if mapped is None else str(mapped)
+
+
+def told(host: str, reached: str) -> str:
+    """The address to tell a client, for a socket that is bound to `host`.
+
+    Args:
+        reached: the address at which the client reached this machine, as from `plain`.
+    """
+    if host in ANYWHERE:
+        return reached
+    # Where ::1 is listened to, 127.0.0.1 is too; a client of IPv4 can use that one alone.
+    return reached if is_loopback(host) and ":" not in reached else host
+
+
 class OriginCheck:
     """Knows the names under which a server may be addressed.
 

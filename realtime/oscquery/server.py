@@ -14,6 +14,7 @@ import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from realtime.osc.sockets import keep_alive, other_loopback, take_ipv4_too
 from realtime.oscquery.limits import MAX_CONNECTIONS, MAX_HEADERS
 from realtime.oscquery.websocket import MAX_MESSAGE
 from synth.contract import ConfigError, DeviceError
@@ -31,7 +32,8 @@ class OscQueryServer:
 
     Args:
         host, port: where to listen, 0 … 65535. A port that is taken is replaced by a free one, and
-            `warning` says so; 0 takes a free one.
+            `warning` says so; 0 takes a free one. On the loopback address of one family, that of
+            the other one is listened to as well, if it can be.
 
     `serve` is to be called once. `failures` counts ends of the event loop that nobody asked for,
     `last_error` says why.
@@ -52,6 +54,7 @@ class OscQueryServer:
         except OSError:
             self._socket = self._listen_anywhere(host, port)
         self.host, self.port = self._socket.getsockname()[:2]
+        self._beside = self._listen_beside()
         self._closing = threading.Event()
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
@@ -89,7 +92,19 @@ class OscQueryServer:
         self.leave()
         if self._thread is not None:
             self._thread.join(END_S)
-        self._socket.close()
+        self._close_sockets()
+
+    def _listen_beside(self) -> list[socket.socket]:
+        """On the loopback address of the other family, where there is one and it is free."""
+        other = other_loopback(str(self.host))
+        try:
+            return [_listen(other, self.port)] if other else []
+        except OSError:
+            return []
+
+    def _close_sockets(self) -> None:
+        for sock in (self._socket, *self._beside):
+            sock.close()
 
     def _listen_anywhere(self, host: str, port: int) -> socket.socket:
         try:
@@ -115,7 +130,7 @@ class OscQueryServer:
             self.failures, self.last_error = MAX_FAILURES, f"{type(error).__name__}: {error}"
         finally:
             logger.removeHandler(listener)
-            self._socket.close()
+            self._close_sockets()
 
     def _serve_once(self, app: Any) -> None:
         import uvicorn
@@ -144,15 +159,16 @@ class OscQueryServer:
         self._server = server
         server.should_exit = self._closing.is_set()
         try:
-            server.run(sockets=[self._socket])
+            server.run(sockets=[self._socket, *self._beside])
         except (Exception, SystemExit) as error:  # noqa: BLE001 - see _run
             self.last_error = f"{type(error).__name__}: {error}"
 
     def _renew(self) -> None:
         """A loop that ended took its socket along: the same port again."""
-        self._socket.close()
+        self._close_sockets()
         self._closing.wait(0.1)
         self._socket = _listen(str(self.host), self.port)
+        self._beside = self._listen_beside()
 
 
 class _Listener(logging.Handler):
@@ -173,6 +189,8 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         if os.name == "posix":  # elsewhere it would let two servers share a port
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        keep_alive(made)
+        take_ipv4_too(made)
         made.bind(address)
         made.listen(MAX_CONNECTIONS)
     except OSError:

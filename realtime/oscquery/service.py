@@ -12,10 +12,11 @@ from realtime.namespace.namespace import Namespace
 from realtime.namespace.values import Values
 from realtime.osc.builtins import BUILTINS
 from realtime.oscquery.announcement import Announcement, is_announced
-from realtime.oscquery.app import OscQueryApp
+from realtime.oscquery.app import OscQueryApp, Refused
 from realtime.oscquery.origin import ANYWHERE, OriginCheck
 from realtime.oscquery.server import OscQueryServer
 from realtime.oscquery.tree import Tree
+from realtime.oscquery.websocket import Presence
 
 DEFAULT_PORT = 9001
 PERIOD_S = 0.01  # in which changes of values are collected
@@ -32,6 +33,8 @@ class OscQuery:
         name: of the instrument, for HOST_INFO and zeroconf.
         meters: addresses in `values` that only the engine sets; commands: what answers in words
             beside the server's own.
+        presence: told which clients of the OSC server come by a WebSocket and go with it; see
+            `OscServer.presence`; refused: told who was refused, what, and why.
 
     Raises:
         ConfigError: the port is out of range.
@@ -49,13 +52,20 @@ class OscQuery:
         name: str = "synth",
         meters: Iterable[str] = (),
         commands: Commands | None = None,
+        presence: Presence = lambda place, there: None,
+        refused: Refused = lambda client, what, why: None,
     ) -> None:
         self._values = values
         self._meters, self._commands = tuple(meters), commands or Commands()
         self._server = server = OscQueryServer(host, port)
         self.host, self.port, self.warning = server.host, server.port, server.warning
         self._app = OscQueryApp(
-            self._tree(namespace), OriginCheck(server.host, server.port), name, osc
+            self._tree(namespace),
+            OriginCheck(server.host, server.port),
+            name,
+            osc,
+            presence,
+            refused,
         )
         self._listener = values.listen(self._app.wants)
         self._closing = threading.Event()

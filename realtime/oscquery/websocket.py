@@ -17,7 +17,14 @@ MAX_MESSAGE = 65_536  # bytes, either way
 MAX_WAITING = 4_096  # notes or replies that a client has not read; then it is let go
 RATE_HZ = 100.0  # at most so often are the values of one client sent
 
+_NO_COMMAND = (
+    'a command has the form {"COMMAND": "LISTEN", "DATA": address}, or "IGNORE", and the address of'
+    " a value"
+)
+
 Send = Callable[[dict[str, Any]], Awaitable[None]]
+Presence = Callable[[tuple[Any, ...], bool], None]
+Refused = Callable[[str, str], None]  # what, and why
 
 
 class _Answers(asyncio.DatagramProtocol):
@@ -39,6 +46,9 @@ class Client:
             that it means the same as from anywhere, and what is answered comes back here.
         send: of ASGI.
         wishes: called when `listening` has changed.
+        presence: told the address of that UDP socket before its first packet, and when the client
+            is gone; see `OscServer.presence`.
+        refused: told what it sent in vain, and why.
 
     `listening` holds the addresses whose values it asked for, `rejected` counts what it sent in
     vain.
@@ -50,8 +60,11 @@ class Client:
         osc: tuple[str, int],
         send: Send,
         wishes: Callable[[], None],
+        presence: Presence,
+        refused: Refused = lambda what, why: None,
     ) -> None:
         self._tree, self._osc, self._send, self._wishes = tree, osc, send, wishes
+        self._presence, self._refused = presence, refused
         self.listening: set[str] = set()
         self.rejected = 0
         self._sent: dict[str, list[float | int]] = {}
@@ -66,6 +79,8 @@ class Client:
         way, _ = await loop.create_datagram_endpoint(
             lambda: _Answers(self.tell), remote_addr=self._osc
         )
+        place = way.get_extra_info("sockname")
+        self._presence(place, True)
         tasks = [
             asyncio.create_task(task)
             for task in (self._read(receive, way), self._write(), self._overrun.wait())
@@ -73,6 +88,7 @@ class Client:
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self._presence(place, False)
             way.close()
             for task in tasks:
                 task.cancel()
@@ -108,12 +124,16 @@ class Client:
     ) -> None:
         while (message := await receive())["type"] == "websocket.receive":
             packet, text = message.get("bytes"), message.get("text")
-            if packet is None:
-                self.rejected += not self._obey(text or "")
-            elif len(packet) <= MAX_PACKET:
+            if packet is not None and len(packet) <= MAX_PACKET:
                 way.sendto(packet)
-            else:
-                self.rejected += 1
+            elif packet is not None:
+                self._reject("-", f"a packet of {len(packet)} bytes; up to {MAX_PACKET} are taken")
+            elif not self._obey(text or ""):
+                self._reject((text or "-")[:80], _NO_COMMAND)
+
+    def _reject(self, what: str, why: str) -> None:
+        self.rejected += 1
+        self._refused(what, why)
 
     def _obey(self, text: str) -> bool:
         """Do what a command says; False where it can't be done."""

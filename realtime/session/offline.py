@@ -149,7 +149,7 @@ def _score(
     heard = channel_events(channels, [n for n, s in engine.strips.items() if s.is_generator])
     events = [event._replace(time=0) for event in (*chosen.settings, *heard)]
     if midi is not None:
-        events += read_midi(midi, engine.sample_rate, chosen, chosen.mpe, say)
+        events += read_midi(midi, engine.sample_rate, mapper, chosen.mpe, say)
     if osc is not None:
         events += read_log(osc, engine.sample_rate, mapper.namespace)
     if midi is None and osc is None and demo:

@@ -18,6 +18,7 @@ from typing import Any
 
 from realtime.mapping.control_map import ControlMap
 from realtime.midi.decoder import MidiDecoder
+from realtime.namespace.buttons import is_release
 from realtime.namespace.event import Event
 from realtime.namespace.global_addresses import GLOBAL_EVENTS
 from realtime.namespace.namespace import Namespace
@@ -106,7 +107,9 @@ def read_log(path: str | Path, sample_rate: int, namespace: Namespace) -> list[E
                     continue
                 if len(events) == MAX_EVENTS:
                     raise DataError(f"{path}:{number}: more than {MAX_EVENTS} events; cut the log")
-                events.append(_log_event(f"{path}:{number}", line, sample_rate, namespace))
+                event = _log_event(f"{path}:{number}", line, sample_rate, namespace)
+                if event is not None:
+                    events.append(event)
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: can't be read as an event log ({error})") from None
     return sorted(events, key=lambda event: event.time)
@@ -239,7 +242,8 @@ def _lines(file: Any) -> Iterator[str]:
         yield line
 
 
-def _log_event(where: str, line: str, sample_rate: int, namespace: Namespace) -> Event:
+def _log_event(where: str, line: str, sample_rate: int, namespace: Namespace) -> Event | None:
+    """The event of a line; None for a button that is released."""
     form = 'a line looks like {"time": 1.5, "address": "/note/on", "args": [60, 100]}'
     try:
         entry = json.loads(line)
@@ -256,6 +260,8 @@ def _log_event(where: str, line: str, sample_rate: int, namespace: Namespace) ->
         raise DataError(f"{where}: time is {time!r:.40}; 0 … {MAX_SECONDS:g} seconds is allowed")
     if not isinstance(address, str) or not isinstance(args, list):
         raise DataError(f"{where}: the address is text and args a list; {form}")
+    if is_release(address, args):
+        return None
     try:
         event = namespace.resolve(address, args)
     except ProtocolError as error:

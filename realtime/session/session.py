@@ -28,6 +28,7 @@ from realtime.namespace.values import Values
 from realtime.osc.server import OscServer
 from realtime.plugins.bundled import instrument_path
 from realtime.protocol.osc_decode import OscArg
+from realtime.session.overload import Overload
 from realtime.session.score import demo_score
 from realtime.supervisor.supervisor import ENDS, Status, Supervisor
 from synth.contract import Control, DeviceError
@@ -91,7 +92,7 @@ class Session:
     Attributes:
         clock: maps `time.monotonic()` to the samples of the engine; values: the last value of
             every control and meter, and who hears of changes; notices: what people should know
-            though it plays.
+            though it plays; overload: whether the machine keeps up.
 
     Raises (on entering):
         NoOutputError: there is nothing to play on; see `demo_instead`.
@@ -114,6 +115,7 @@ class Session:
         self.desk: Desk | None = None
         self.events: deque[Event] = deque(maxlen=LAST_EVENTS)
         self.taken = 0
+        self.overload = Overload(settings.voices, settings.driver.lookahead)
         self._recording_problem = ""
         self._phase = ""
         self._device_losses = 0
@@ -289,6 +291,9 @@ class Session:
             self.osc.notify("/phase", [self._phase])
         if status.error is not None:
             raise status.error
+        words = self.overload.look(status.stats, status.driver)
+        if words:
+            self._tell("/synth/overload", [words])
         if self.desk is not None:
             self.desk.look()
         if status.recording_problem != self._recording_problem:
@@ -366,6 +371,8 @@ class Session:
                 name=plugins[0]["name"] if plugins else "synth",
                 meters=[*ENGINE_METERS.values(), *DRIVER_METERS.values()],
                 commands=self.commands,
+                presence=osc.presence,
+                refused=osc.refusals.note,
             )
         except DeviceError as error:
             self.notices.append(str(error))

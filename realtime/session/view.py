@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from realtime.namespace.event import Event
+from realtime.osc.refusals import Refusal
 from realtime.session.session import Session, late_blocks, latency_ms
 from realtime.session.unplayed import unplayed
 from realtime.supervisor.supervisor import ENDS, Status
@@ -23,12 +24,13 @@ if TYPE_CHECKING:
 REFRESH_S = 0.1
 METER_CELLS = 30
 METER_FLOOR_DB = -60.0
+REFUSALS = 3
 
 
 def run_view(session: Session, seconds: float | None = None) -> None:
     """Show the session until it ends, Ctrl-C, or `seconds` have passed.
 
-    On anything but a terminal, that is a line of text every second.
+    On anything but a terminal, that is a line of text every second, and one for what is refused.
     """
     end = math.inf if seconds is None else time.monotonic() + seconds
     console = Console()
@@ -42,6 +44,7 @@ def run_view(session: Session, seconds: float | None = None) -> None:
 
 
 def _run_plain(session: Session, end: float) -> None:
+    told = 0.0
     while session.status().phase not in ENDS and (left := end - time.monotonic()) > 0:
         session.watch(min(1.0, left))
         status = session.status()
@@ -51,6 +54,9 @@ def _run_plain(session: Session, end: float) -> None:
             f"  late {late_blocks(status)}  lost frames {status.stats.get('lost_frames', 0)}"
             f"  events {session.taken}\n"
         )
+        for problem in _problems(session, since=told):
+            sys.stdout.write(f"{problem}\n")
+        told = time.monotonic()
         sys.stdout.flush()
 
 
@@ -78,6 +84,8 @@ def render_view(session: Session) -> RenderableType:
         f"{stats.get('lost_frames', 0)} frames, longest gap {stats.get('longest_gap_ms', 0.0)} ms,"
         f" late blocks {late_blocks(status)}, restarts {sum(status.restarts.values())}",
     )
+    for problem in _problems(session):
+        table.add_row(Text("attention", style="bold yellow"), Text(problem, style="yellow"))
     if session.osc is not None:
         table.add_row("osc", f"udp {session.osc.host}:{session.osc.port}  {_counters(session)}")
     if session.oscquery is not None:
@@ -100,6 +108,22 @@ def _instruments(session: Session) -> str:
     plugins = session.status().engine.get("plugins", ())
     sounds = {p["name"]: session.sound_of(p["name"]) for p in plugins}
     return ", ".join(f"{name}: {sound}" if sound else name for name, sound in sounds.items())
+
+
+def _problems(session: Session, since: float = 0.0) -> list[str]:
+    """What people should know now, a sentence each: overload, a broken map, and what was refused
+    (`since` s of `time.monotonic()`)."""
+    problems = [session.overload.words] if session.overload.words else []
+    if session.desk is not None and session.desk.problem:
+        problems.append(f"the map in use is the one before a mistake: {session.desk.problem}")
+    if session.osc is not None:
+        found = session.osc.refusals.latest(REFUSALS)
+        problems += [_refused(refusal) for refusal in found if refusal.last >= since]
+    return problems
+
+
+def _refused(refusal: Refusal) -> str:
+    return str(refusal) if refusal.played else f"refused {refusal}"
 
 
 def _recording(status: Status) -> str:

@@ -2,8 +2,10 @@
 "use strict";
 
 const FIRST_KEY = 54, LAST_KEY = 78, VELOCITY = 100, MOST_FADERS = 64;
+const PLAYED = new Set(["note", "transport"]); // set by notes and the transport: a fader would fight
 const BLACK = new Set([1, 3, 6, 8, 10]);
 const faders = new Map(); // address -> function that shows an array of values
+const MOST_PROBLEMS = 5, PROBLEM_MS = 60_000;
 let socket = null;
 
 function pad(text) {
@@ -37,7 +39,12 @@ function decode(buffer) {
   for (const tag of tags.slice(1)) {
     if (tag === "i") values.push(view.getInt32(at));
     else if (tag === "f") values.push(view.getFloat32(at));
-    else break;
+    else if (tag === "s") {
+      const [word, end] = text(view, at);
+      values.push(word);
+      at = end;
+      continue;
+    } else break;
     at += 4;
   }
   return [address, values];
@@ -45,6 +52,19 @@ function decode(buffer) {
 
 function send(address, types, values) {
   if (socket && socket.readyState === WebSocket.OPEN) socket.send(encode(address, types, values));
+}
+
+// What was refused, here or to another client, stands on the page for a minute, the newest first.
+// Those of one kind share a line: some programs send each message from another port.
+function tell(problem, kind = problem) {
+  const list = document.getElementById("problems");
+  let item = [...list.children].find(child => child.kind === kind);
+  if (item) clearTimeout(item.timer);
+  else item = Object.assign(document.createElement("li"), { kind });
+  item.textContent = problem;
+  item.timer = setTimeout(() => item.remove(), PROBLEM_MS);
+  list.prepend(item);
+  while (list.children.length > MOST_PROBLEMS) list.lastChild.remove();
 }
 
 function shown(value, type) {
@@ -76,6 +96,7 @@ function addFader(place, node, index) {
 }
 
 function addNode(place, node) {
+  if (node.TAGS && node.TAGS.some(tag => PLAYED.has(tag))) return;
   if (node.ACCESS === 3 && node.RANGE && node.TYPE.length <= MOST_FADERS) {
     const shows = node.RANGE.map((_, index) => addFader(place, node, index));
     faders.set(node.FULL_PATH, values => values.forEach((v, i) => shows[i] && shows[i](v)));
@@ -122,6 +143,7 @@ function build(tree) {
     title.textContent = name;
     if (node.CONTENTS && !["note", "meter"].includes(name)) place.append(title);
     addNode(place, node);
+    if (place.lastChild === title) title.remove(); // there is no fader below it
   }
   addKeys();
 }
@@ -139,6 +161,7 @@ async function connect() {
   socket.binaryType = "arraybuffer";
   socket.onopen = () => {
     state.textContent = "connected";
+    send("/notify", "i", [1]); // what is refused to others, too
     for (const address of faders.keys()) {
       socket.send(JSON.stringify({ COMMAND: "LISTEN", DATA: address }));
     }
@@ -149,7 +172,11 @@ async function connect() {
       return;
     }
     const [address, values] = decode(message.data);
-    if (address === "/fail") state.textContent = "refused";
+    if (address === "/fail") tell(`${values[0]} refused: ${values[1]}`);
+    if (address === "/synth/refused") {
+      tell(`${values[1]} from ${values[0]}: ${values[2]}`, `${values[1]} ${values[2]}`);
+    }
+    if (address === "/synth/overload") tell(values[0]);
     if (faders.has(address)) faders.get(address)(values);
   };
   socket.onclose = () => {

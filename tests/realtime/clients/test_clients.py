@@ -6,6 +6,7 @@ import ast
 import json
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import zipfile
@@ -14,12 +15,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from builders import write_effect, write_sampler
+from pythonosc.osc_message import OscMessage
 
+from realtime.clients.max import max_patch
+from realtime.clients.puredata import puredata_patch
 from realtime.clients.surface import Surface, number
 from realtime.clients.write import GENERATORS, MAX_ELEMENTS, MAX_FADERS, surface_of, write_clients
 from realtime.namespace.namespace import Namespace
 from realtime.oscquery.tree import Tree
 from synth.contract import METADATA_KEY, Control, DataError, Manifest, ModelFileError
+from synth.contract.roles import ROLES
 from tests.realtime.jack_peers import wait_until
 
 PATIENCE_S = 20.0
@@ -37,17 +42,28 @@ def surface(*controls: Control) -> Surface:
 
 
 def test_faders_are_those_that_make_sense() -> None:
-    """No notes, no number of a million steps; of a long vector the first elements; the sweep goes
-    where there is room."""
-    shown = surface(*ODD, Control("gate", role="gate"), Control("bend", role="bend"))
+    """Nothing that notes set, no number of a million steps; of a long vector the first elements;
+    the sweep goes where there is room."""
+    shown = surface(*ODD, Control("gate", role="gate"), Control("key", role="key"))
     names = [f.name for f in shown.faders]
     assert len(names) == MAX_FADERS
     assert names[:MAX_ELEMENTS] == [f"wild/{i}" for i in range(MAX_ELEMENTS)]
-    assert {"gate", "bend", "many"}.isdisjoint(names)
+    assert {"gate", "key", "many"}.isdisjoint(names)
     steps = next(f for f in shown.faders if f.name == "steps")
     assert steps.sweep == (3.0, pytest.approx(1.2))
     assert {"/panic", "/all_notes_off"} <= set(shown.buttons)
     assert surface().mover.address == "/gain"
+
+
+def test_only_what_would_fight_has_no_fader() -> None:
+    """Notes and the transport set their controls themselves; whatever else a control's role or name
+    is, nothing else sets it, or only on top of its fader."""
+    shown = surface(*(Control(role or "plain", role=role) for role in ROLES))
+    names = {f.address for f in shown.faders}
+    left_out = {role for role in ROLES if f"/odd/{role or 'plain'}" not in names}
+    assert left_out == {"gate", "key", "velocity", "tempo", "beat"}
+    names = {f.name for f in surface(Control("pitch"), Control("trigger"), Control("gate")).faders}
+    assert {"pitch", "trigger", "gate"} <= names
 
 
 @pytest.mark.parametrize(
@@ -102,6 +118,64 @@ def test_pure_data_opens_the_patch_of_any_instrument(write: type, tmp_path: Path
             process.kill()
             process.wait()
     assert log.read_text() == ""
+
+
+@pytest.mark.peers
+def test_pure_datas_sliders_start_at_the_defaults(tmp_path: Path) -> None:
+    """They stand there when the patch is open, and send nothing until they are moved."""
+    pd = shutil.which("pd")
+    if pd is None:
+        pytest.skip("pd is not installed (Debian: apt install puredata-core)")
+    controls = (
+        Control("low", 1, (-3.0,), (1.0,), (-3.0,)),
+        Control("high", 1, (0.0,), (8.0,), (8.0,)),
+        Control("between", 2, (20.0,), (20_000.0,), (440.0, 2_000.0)),
+        Control("steps", 1, (0.0,), (7.0,), (5.0,), curve="integer"),
+    )
+    shown = surface(*controls)
+    # Every slider hears the word "probe", so that it can be asked where it stands.
+    text = puredata_patch(shown).replace(" 0 0 empty empty ", " 0 0 empty probe ")
+    patch = tmp_path / "play.pd"
+    patch.write_text(text)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ear:
+        ear.bind(("127.0.0.1", 0))
+        ear.settimeout(PATIENCE_S)
+        command = [pd, "-nogui", "-nosound", "-nomidi", "-noprefs", "-open", str(patch)]
+        command += ["-send", f"synth-port {ear.getsockname()[1]}", "-send", "synth-status bang"]
+        process = subprocess.Popen([*command, "-send", "probe bang"], stderr=subprocess.DEVNULL)
+        try:
+            first = OscMessage(ear.recv(4_096)).address
+            heard = {}
+            while len(heard) < len(shown.faders):
+                message = OscMessage(ear.recv(4_096))
+                heard[message.address] = message.params[0]
+        finally:
+            process.kill()
+            process.wait()
+    assert first == "/status"  # nothing was sent before it was asked for
+    for fader in shown.faders:
+        width = fader.maximum - fader.minimum
+        assert heard[fader.address] == pytest.approx(fader.default, abs=2e-4 * width), fader
+
+
+def test_maxs_sliders_start_at_the_defaults() -> None:
+    """The patch sets each when it is loaded, by a message that makes the slider send nothing."""
+    shown = surface(*ODD)
+    patcher = json.loads(max_patch(shown))["patcher"]
+    boxes = {box["box"]["id"]: box["box"] for box in patcher["boxes"]}
+    cords = [
+        (line["patchline"]["source"][0], line["patchline"]["destination"][0])
+        for line in patcher["lines"]
+    ]
+    sliders = [name for name, box in boxes.items() if box["maxclass"] == "slider"]
+    assert len(sliders) == len(shown.faders)
+    for slider, fader in zip(sliders, shown.faders, strict=True):
+        (message,) = [a for a, b in cords if b == slider]
+        assert [boxes[a]["text"] for a, b in cords if b == message] == ["loadbang"]
+        word, share = boxes[message]["text"].split()
+        assert word == "set"
+        value = fader.minimum + float(share) * (fader.maximum - fader.minimum)
+        assert value == pytest.approx(fader.default, abs=1e-6 * (fader.maximum - fader.minimum))
 
 
 def test_what_can_not_be_made_is_said(tmp_path: Path) -> None:

@@ -110,6 +110,9 @@ def test_learn_a_fader_and_a_knob_save_and_load(talk: Talk, folder: Path) -> Non
     assert talk.becomes("/small/position", high / 2)
     talk.say("/1/fader1", 1.0)
     assert talk.becomes("/small/position", high)
+    assert talk.ask("/learn", "/small/position", "absolute")[0] == "/fail"
+    for args in ((), (0.0, 1.0)):
+        assert talk.ask("/learn", "/small/position", *args, "relative")[0] == "/done"
     assert talk.ask("/learn", "/small/latent/1", -1.0, 1.0)[0] == "/done"
     assert talk.session.desk is not None
     mapper = talk.session.desk.mapper
@@ -147,8 +150,10 @@ def test_a_pad_is_stored_and_blends(talk: Talk) -> None:
     assert talk.becomes("/pad/plane", 0.5, 0.0)
     talk.say("/pad/plane/0", 0.0)
     assert talk.becomes(axis, -1.0)
-    assert talk.ask("/pad/plane/store", 1.0)[0] == "/fail"
-    assert talk.ask("/pad/plane/clear") == ("/done", ["/pad/plane/clear", 0])
+    assert talk.ask("/pad/plane/store", 0.5)[0] == "/fail"
+    talk.say("/pad/plane/clear", 0.0)  # a button that is released
+    assert talk.ask("/pad/plane/store", 0.5, 0.5) == ("/done", ["/pad/plane/store", 3])
+    assert talk.ask("/pad/plane/clear", 1.0) == ("/done", ["/pad/plane/clear", 0])
     assert talk.engine_stats()["unknown_events"] == 0  # pads stay with us
 
 
@@ -161,6 +166,8 @@ def test_snapshots_over_osc(talk: Talk, folder: Path) -> None:
     assert talk.ask("/snapshot/store", "two")[0] == "/done"
     assert talk.ask("/snapshot/list") == ("/snapshot/list.reply", ["one", "two"])
     assert talk.ask("/snapshot/list", 1) == ("/snapshot/list.reply", ["two"])
+    talk.say("/snapshot/list", 0.0)  # a button that is released is not answered
+    assert talk.ask("/snapshot/list", 1.0) == ("/snapshot/list.reply", ["one", "two"])
     assert talk.ask("/snapshot/recall", "one")[0] == "/done"
     assert talk.becomes("/small/latent/0", 1.0)
     assert talk.ask("/snapshot/morph", "one", "two", 0.5)[0] == "/done"
@@ -195,7 +202,10 @@ def test_a_recording_over_osc_is_replayed(talk: Talk, folder: Path) -> None:
     assert np.array_equal(before, after)
     for name in ("take", "../take2", "a/b.wav"):
         assert talk.ask("/record/start", name)[0] == "/fail", name
-    assert talk.ask("/record/start")[0] == "/done"
+    for release in (0, 0.0, False):
+        talk.say("/record/start", release)
+        talk.say("/record/stop", release)
+    assert talk.ask("/record/start", 1.0)[0] == "/done"
     assert not list(folder.glob("*.jsonl"))
 
 

@@ -313,6 +313,28 @@ def test_a_pattern_subscribes_to_all_it_names(rig: Rig, peer: UdpPeer) -> None:
     assert {("/meter/load", (0.25,)), ("/codec/position", (0.0,))} < seen
 
 
+def test_a_pattern_subscribes_to_elements_as_it_sets_them(rig: Rig, peer: UdpPeer) -> None:
+    assert peer.ask("/subscribe", "/codec/latent/[12]", 50)[0] == "/done"
+    peer.send("/codec/latent/[12]", 0.5)
+    seen: set[tuple[str, float]] = set()
+    while len(seen) < 2 or any(number != 0.5 for _, number in seen):
+        address, (number,) = peer.receive()
+        seen = {pair for pair in seen if pair[0] != address} | {(address, number)}
+    assert {address for address, _ in seen} == {"/codec/latent/1", "/codec/latent/2"}
+
+
+def test_a_pattern_that_names_too_much_subscribes_to_nothing(rig: Rig, peer: UdpPeer) -> None:
+    """4000 messages a second, and one more."""
+    assert peer.ask("/subscribe", "/codec/position", 0.1)[0] == "/done"
+    assert peer.receive()[0] == "/codec/position"
+    for i in range(200):
+        rig.values.meter(f"/meter/m{i}", 0.0)
+    answer, (_, reason) = peer.ask("/subscribe", "/meter/*", 10.0)
+    assert answer == "/fail"
+    assert "201 streams of 2000 messages" in reason
+    assert peer.settle() == []
+
+
 @pytest.mark.parametrize(
     ("address", "args", "reason"),
     [
@@ -321,7 +343,7 @@ def test_a_pattern_subscribes_to_all_it_names(rig: Rig, peer: UdpPeer) -> None:
         ("/subscribe", ["/gain", 1e9], "200 Hz"),
         ("/subscribe", ["/gain"], "an address and a rate"),
         ("/subscribe", [10.0, "/gain"], "an address and a rate"),
-        ("/unsubscribe", [1], "an address, or nothing"),
+        ("/unsubscribe", [2], "an address, or nothing"),
         ("/replyport", [70_000], "0 … 65535".replace("…", "..")),
         ("/replyport", ["x"], "a UDP port"),
         ("/dumpOSC", [4], "0 .. 3"),

@@ -336,3 +336,59 @@ def test_encoding_refuses_what_osc_can_not_say() -> None:
     with pytest.raises(ProtocolError):
         encode_message("/a", [2**70])
     assert PeerMessage(encode_message("/a", ["0 … 3 é"])).params == ["0 .. 3 ?"]
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+            sock.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
+
+
+@needs_ipv6
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "::"])
+@pytest.mark.parametrize("name", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize("kind", [socket.SOCK_DGRAM, socket.SOCK_STREAM])
+def test_both_kinds_of_localhost_are_heard_and_answered(
+    namespace: Namespace, host: str, name: str, kind: socket.SocketKind
+) -> None:
+    """Also by a program that has asked for its answers on another port."""
+    family = socket.AF_INET6 if ":" in name else socket.AF_INET
+    with (
+        OscServer(namespace, print, host=host, port=0) as server,
+        socket.socket(family, kind) as peer,
+        socket.socket(family, socket.SOCK_DGRAM) as ear,
+    ):
+        peer.settimeout(PATIENCE_S)
+        ear.settimeout(PATIENCE_S)
+        peer.connect((name, server.port))
+        if kind == socket.SOCK_STREAM:
+            question = encode_message("/version", [])
+            peer.sendall(struct.pack(">i", len(question)) + question)
+            assert b"/version.reply" in peer.recv(1_024)
+            return
+        peer.send(encode_message("/version", []))
+        assert PeerMessage(peer.recv(1_024)).address == "/version.reply"
+        ear.bind((name, 0))
+        peer.send(encode_message("/replyport", [ear.getsockname()[1]]))
+        assert PeerMessage(ear.recv(1_024)).address == "/done"
+
+
+def test_a_taken_port_of_the_other_localhost_is_no_reason_not_to_play(
+    namespace: Namespace,
+) -> None:
+    if not has_ipv6():
+        pytest.skip("this machine has no IPv6")
+    with OscServer(namespace, print, port=0) as first:
+        port = first.port
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as taken:
+        taken.bind(("::1", port))
+        with OscServer(namespace, print, port=port) as server:
+            peer = Peer(server.port)
+            assert peer.ask("/version")[0] == "/version.reply"
+            peer.socket.close()

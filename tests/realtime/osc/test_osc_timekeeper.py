@@ -7,7 +7,14 @@ import random
 import pytest
 
 from realtime.namespace.event import NOW
-from realtime.osc.timekeeper import CLAMP_S, MAX_AHEAD_S, MAX_ANCHORS, FarError, Timekeeper
+from realtime.osc.timekeeper import (
+    CLAMP_S,
+    MAX_AHEAD_S,
+    MAX_ANCHORS,
+    Due,
+    FarError,
+    Timekeeper,
+)
 from realtime.process.clock import SampleClock
 from synth.contract import ConfigError
 
@@ -141,7 +148,7 @@ def test_late_is_now_and_says_how_late() -> None:
 
 def test_immediately_is_not_late() -> None:
     world = World()
-    assert {world.keeper.due("a", timetag) for timetag in (0, 1)} == {(NOW, 0.0)}
+    assert {world.keeper.due("a", timetag) for timetag in (0, 1)} == {Due(NOW)}
     assert world.keeper.late == 0
 
 
@@ -181,3 +188,42 @@ def test_immediate_looks_at_no_tag() -> None:
 def test_policies_have_names() -> None:
     with pytest.raises(ConfigError, match="trust, clamp, immediate"):
         Timekeeper(SampleClock(), "never")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (1_234.5, "1234 s ago (uptime)"),
+        (30 * 86_400.0, "(uptime)"),
+        (1_790_000_105.0, "since 1970"),
+        (1_790_000_105.0 + UNIX + 7_200.2, "+2 h off"),
+        (1_790_000_105.0 + UNIX - 5 * 3_600, "-5 h off"),
+        (1_790_000_105.0 + UNIX + 20_700, "+5.75 h off"),
+    ],
+)
+def test_tags_of_other_clocks_are_named_and_played_when_clamped(seconds: float, words: str) -> None:
+    foreign = round(seconds * 2**32)
+    clamped = World("clamp")
+    due = clamped.keeper.due("a", foreign)
+    if words.startswith("+"):  # it may be meant
+        assert abs(due.time - (5 + CLAMP_S) * RATE) <= 1
+    else:
+        assert due.time == NOW
+    assert words in due.clock
+    assert (clamped.keeper.foreign, clamped.keeper.far) == (1, 0)
+    trusting = World("trust")
+    if "-5" in words:  # what is late is played, as ever
+        assert words in trusting.keeper.due("a", foreign).clock
+    else:
+        with pytest.raises(FarError, match=r"--timetags clamp") as refused:
+            trusting.keeper.due("a", foreign)
+        assert words in str(refused.value)
+
+
+@pytest.mark.parametrize("ahead", [-300.0, -9.9, -0.1, 0.0, 0.2, 5.0, 9.9, 60.0, 86_400.0 * 3 + 17])
+@pytest.mark.parametrize("unix", [1_790_000_000.0, 2_085_978_496.0 - 200.0, 2_085_978_600.0])
+def test_tags_of_the_right_clock_are_not_taken_for_others(ahead: float, unix: float) -> None:
+    """Also around the day in 2036 on which NTP's counter begins at 0 again, as an uptime does."""
+    world = World("clamp", unix)
+    assert world.keeper.due("a", tag(world.wall(ahead))).clock == ""
+    assert world.keeper.foreign == 0

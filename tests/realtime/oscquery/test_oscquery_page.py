@@ -14,12 +14,14 @@ from realtime.device.driver import DriverSettings
 from realtime.namespace.event import NOW, Event
 from realtime.session.session import Session, SessionSettings
 from tests.realtime.jack_peers import wait_until
+from tests.realtime.osc_peer import UdpPeer
 
 pytestmark = pytest.mark.peers
 PATIENCE_S = 30.0
 
 # Loads the page, waits until it is connected, then until its fader stands where another client has
-# put it; then moves the fader and strikes a key, as a hand would.
+# put it; then moves the fader and strikes a key, as a hand would; then shows what was refused to
+# somebody else.
 BROWSER = """
 fork({
     var view, shown = "", ask = { |script, then| view.runJavaScript(script, then) };
@@ -38,6 +40,14 @@ fork({
     "page: follows".postln;
     ask.("FADER.value = 0.25; FADER.dispatchEvent(new Event('input'))", {});
     ask.("document.querySelector('#keys button').dispatchEvent(new Event('pointerdown'))", {});
+    while { shown.contains("/small/positon").not } {
+        0.25.wait;
+        ask.("document.getElementById('problems').textContent", { |r| shown = r.asString });
+    };
+    ("page: " ++ shown).postln;
+    ask.("[...document.querySelectorAll('label')].map(l => l.textContent).join()", { |r|
+        ("faders: " ++ r).postln;
+    });
     loop { 1.wait };
 }, AppClock);
 """
@@ -91,6 +101,14 @@ def test_the_page_shows_what_moves_and_moves_it(tmp_path: Path) -> None:
             ), log.read_text()[-2000:]
             assert session.osc is not None
             assert session.osc.counters["rejected"] == 0
+            with UdpPeer(session.osc.port) as other:
+                other.ask("/small/positon", 0.5)
+                refused = f"/small/positon from 127.0.0.1:{other.port}: nothing has the address"
+                assert wait_until(lambda: says(refused), PATIENCE_S), log.read_text()[-2000:]
+            assert wait_until(lambda: says("faders: "), PATIENCE_S)
+            faders = log.read_text(errors="replace").partition("faders: ")[2]
+            assert "/small/position" in faders
+            assert "/small/gate" not in faders
         finally:
             process.terminate()
             process.wait(PATIENCE_S)

@@ -23,6 +23,7 @@ from realtime.namespace.commands import Commands, done
 from realtime.namespace.event import NOW, Event
 from realtime.namespace.namespace import Namespace
 from realtime.namespace.values import Values
+from realtime.osc import listeners
 from realtime.osc.server import OscServer
 from realtime.oscquery.limits import MAX_CONNECTIONS
 from realtime.oscquery.server import OscQueryServer
@@ -49,10 +50,11 @@ class Rig:
         self.commands.add("/learn", lambda args: done("/learn"))
         namespace = Namespace({"codec": CONTROLS})
         self.values.set_namespace(namespace)
-        self.osc = OscServer(Namespace({"codec": CONTROLS}), self.events.put, port=0)
+        self.osc = OscServer(namespace, self.events.put, port=0, values=self.values)
         self.server = OscQuery(
             namespace, self.values, (self.osc.host, self.osc.port), port=0, name="codec",
-            meters=["/meter/load"], commands=self.commands,
+            meters=["/meter/load"], commands=self.commands, presence=self.osc.presence,
+            refused=self.osc.refusals.note,
         )  # fmt: skip
 
     def __enter__(self) -> Self:
@@ -101,7 +103,7 @@ def message(client: ClientConnection) -> tuple[str, list[Any]]:
     return osc.address, list(osc.params)
 
 
-def packet(address: str, *args: float) -> bytes:
+def packet(address: str, *args: float | str) -> bytes:
     builder = OscMessageBuilder(address)
     for arg in args:
         builder.add_arg(arg)
@@ -240,6 +242,37 @@ def test_osc_goes_in_and_answers_come_back(rig: Rig) -> None:
     rig.osc.notify("/phase", ["playing"])  # nobody is there any more
 
 
+@pytest.mark.parametrize("politely", [True, False])
+def test_a_page_that_is_closed_lets_go_of_its_keys(rig: Rig, politely: bool) -> None:
+    """After all that it sent before, and nobody else's."""
+    with rig.connect() as other:
+        other.send(packet("/note/on", 72, 100))
+        other.send(packet("/sync", 1))
+        assert message(other) == ("/synced", [1])
+        with rig.connect() as client:
+            for key in range(60, 64):
+                client.send(packet("/note/on", key, 100))
+            client.send(packet("/note/off", 60))
+            if not politely:
+                client.socket.shutdown(socket.SHUT_RDWR)
+        heard = [rig.events.get(timeout=PATIENCE_S) for _ in range(9)]
+        assert heard[6:] == [Event(NOW, "/note/off", (float(key),)) for key in (61, 62, 63)]
+        other.send(packet("/sync", 2))
+        assert message(other) == ("/synced", [2])
+        assert rig.events.empty()
+
+
+def test_a_page_that_only_listens_keeps_its_subscription(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listeners, "LAST_S", 0.0)
+    with rig.connect() as client:
+        rig.values.meter("/meter/load", 0.5)
+        client.send(packet("/subscribe", "/meter/load", 50.0))
+        assert message(client)[0] == "/done"
+        assert [message(client)[0] for _ in range(10)] == ["/meter/load"] * 10
+
+
 def test_wrong_commands_are_counted_and_harm_nothing(rig: Rig) -> None:
     wrong = [
         "", "{", "[]", "null", "3", '{"COMMAND": "LISTEN"}', '{"COMMAND": 3, "DATA": "/gain"}',
@@ -322,7 +355,9 @@ def test_who_reads_nothing_at_all_is_let_go() -> None:
 
     async def talk() -> int:
         tree = Tree(Namespace({"codec": CONTROLS}))
-        client = Client(lambda: tree, ("127.0.0.1", 9), never, lambda: None)
+        client = Client(
+            lambda: tree, ("127.0.0.1", 9), never, lambda: None, lambda place, there: None
+        )
         talking = asyncio.create_task(client.run(never))
         await asyncio.sleep(0)
         for number in range(10_000):
@@ -443,3 +478,49 @@ def test_the_end_leaves_neither_port_nor_thread() -> None:
             client.recv(timeout=PATIENCE_S)
     assert wait_until(lambda: set(threading.enumerate()) <= before, PATIENCE_S)
     socket.create_server(("127.0.0.1", port)).close()
+
+
+@pytest.mark.parametrize("bound", ["127.0.0.1", "::1", "::", "0.0.0.0"])  # noqa: S104
+@pytest.mark.parametrize("name", ["127.0.0.1", "::1"])
+def test_each_client_is_told_an_address_that_it_can_use(bound: str, name: str) -> None:
+    """An IPv4 client one of IPv4, however the server is bound."""
+    if ":" in name and bound == "0.0.0.0":  # noqa: S104
+        pytest.skip("IPv4 alone")
+    namespace, values = Namespace({"codec": CONTROLS}), Values()
+    try:
+        osc = OscServer(namespace, print, bound, 0)
+    except DeviceError:
+        pytest.skip("this machine has no IPv6")
+    with (
+        osc,
+        OscQuery(namespace, values, (osc.host, osc.port), host=osc.host, port=0) as server,
+    ):
+        connection = http.client.HTTPConnection(name, server.port, timeout=PATIENCE_S)
+        connection.request("GET", "/?HOST_INFO")
+        info = json.loads(connection.getresponse().read())
+        connection.close()
+        assert info["WS_IP"] == name
+        if ":" not in name:
+            assert info["OSC_IP"] == name
+        family = socket.AF_INET6 if ":" in info["OSC_IP"] else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as peer:
+            peer.settimeout(PATIENCE_S)
+            peer.sendto(packet("/version"), (info["OSC_IP"], info["OSC_PORT"]))
+            assert OscMessage(peer.recv(1_024)).address == "/version.reply"
+
+
+def test_what_is_refused_is_told_with_its_reason(rig: Rig) -> None:
+    with rig.connect() as watcher:
+        watcher.send(packet("/notify", 1))
+        assert message(watcher)[0] == "/done"
+        with rig.connect() as client:
+            command(client, "LISTEN", "/nothing")
+            address, (who, what, why) = message(watcher)
+            assert address == "/synth/refused"
+            assert who.startswith("127.0.0.1:")
+            assert "/nothing" in what
+            assert "LISTEN" in why
+        assert rig.get("/", Host="evil.example:80").status == 403
+        address, (_, what, why) = message(watcher)
+        assert (address, what) == ("/synth/refused", "HTTP")
+        assert "Host or Origin" in why

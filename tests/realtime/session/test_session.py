@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import socket
@@ -14,11 +15,13 @@ import pytest
 from builders import write_effect, write_sampler
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
+from rich.console import Console
 
 from realtime.device.driver import DriverSettings
 from realtime.midi.session import MidiSettings
 from realtime.namespace.event import NOW, Event
 from realtime.session.session import NoOutputError, Session, SessionSettings, demo_instead
+from realtime.session.view import render_view
 from synth.contract import ConfigError, DeviceError, ModelFileError, read_audio
 from tests.conftest import JackServer
 from tests.realtime.jack_peers import Keyboard, wait_until
@@ -230,3 +233,15 @@ def test_midi_plays_again_when_jack_is_back(
         assert wait_until(lambda: phase() == "playing" and not midi_there(session), PATIENCE_S)
         with Keyboard() as after:
             assert plays(after, session)
+
+
+def test_what_is_refused_stands_on_the_screen(session: Session, client: socket.socket) -> None:
+    ask(client, session, "/small/positon", 0.5)
+    assert session.osc is not None
+    assert wait_until(lambda: session.osc.refusals.latest(), PATIENCE_S)  # type: ignore[union-attr]
+    screen = Console(width=200, record=True, file=io.StringIO())
+    screen.print(render_view(session))
+    assert "refused /small/positon from 127.0.0.1" in screen.export_text()
+    session.overload._words, session.overload._until = "overload: so and so", float("inf")
+    screen.print(render_view(session))
+    assert "overload: so and so" in screen.export_text()

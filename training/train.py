@@ -47,7 +47,7 @@ def train(plan: AnyPlan, out: Path, *, resume: bool = False, quiet: bool = False
         ConfigError: `out` holds a run and `resume` is not set, or it holds another run.
         DataError: no room on the disk, or the training diverged.
     """
-    console = Console(quiet=quiet)
+    console = Console(quiet=quiet, markup=False, emoji=False)
 
     def say(text: str) -> None:
         console.print(text, highlight=False, markup=False, soft_wrap=True)

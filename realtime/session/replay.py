@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -157,7 +158,7 @@ class _Source:
         self._file: Any = None
         if take.source is not None:
             audio_info(take.source)
-            self._file = soundfile.SoundFile(str(take.source))
+            self._file = soundfile.SoundFile(os.fsencode(take.source))
             self._ways = self._file.channels
 
     def __enter__(self) -> _Source:

@@ -15,6 +15,7 @@ from rich.text import Text
 from realtime.namespace.event import Event
 from realtime.session.session import Session, late_blocks, latency_ms
 from realtime.supervisor.supervisor import ENDS, Status
+from synth.contract import printable
 
 if TYPE_CHECKING:
     from realtime.oscquery.service import OscQuery
@@ -30,7 +31,7 @@ def run_view(session: Session, seconds: float | None = None) -> None:
     On anything but a terminal, that is a line of text every second.
     """
     end = math.inf if seconds is None else time.monotonic() + seconds
-    console = Console()
+    console = Console(markup=False, emoji=False)  # names are no markup, whatever they hold
     if not console.is_terminal:
         _run_plain(session, end)
         return
@@ -97,7 +98,7 @@ def _recording(status: Status) -> str:
     about = status.stats.get("recording", {})
     seconds = about.get("frames", 0) / status.driver.get("sample_rate", 1)
     lost = f", lost {about['lost_frames']} frames" if about.get("lost_frames") else ""
-    return status.recording_problem or f"{status.recording}  {seconds:.0f} s{lost}"
+    return printable(status.recording_problem or f"{status.recording}  {seconds:.0f} s{lost}")
 
 
 def _engine(session: Session, name: str) -> float | int:

@@ -6,6 +6,8 @@ import json
 
 import click
 
+from synth.cli.output import print_answer
+
 
 @click.command()
 @click.argument("instrument", required=False, type=click.Path())
@@ -33,4 +35,4 @@ def bench(
     report = measure(
         instrument, sample_rate=rate, block=block, voices=voices, seconds=seconds, trust=trust
     )
-    click.echo(json.dumps(report) if as_json else format_report(report))
+    print_answer(json.dumps(report) if as_json else format_report(report))

@@ -6,6 +6,8 @@ import json
 
 import click
 
+from synth.cli.output import print_answer
+
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -14,4 +16,4 @@ def devices(as_json: bool) -> None:
     from realtime.session.info import format_devices, list_everything
 
     found = list_everything()
-    click.echo(json.dumps(found) if as_json else format_devices(found))
+    print_answer(json.dumps(found) if as_json else format_devices(found))

@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from synth.cli.output import never_wait
+
 
 @click.command()
 @click.argument("instruments", nargs=-1, type=click.Path())
@@ -78,6 +80,7 @@ def play(**options: Any) -> None:
                 click.echo(notice, err=True)
             if demo:
                 session.demo()
+            never_wait()
             run_view(session, seconds)
     except NoOutputError as error:
         click.echo(demo_instead(settings, error, out))

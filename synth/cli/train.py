@@ -12,6 +12,8 @@ from typing import Any
 
 import click
 
+from synth.cli.output import print_answer
+
 
 class FamilyGroup(click.Group):
     """One sub-command per family, built when asked for, so that `synth --help` needs no torch."""
@@ -193,7 +195,7 @@ def _run(
     )  # fmt: skip
     if dry_run:
         report = dry_run_report(plan)
-        click.echo(json.dumps(report, indent=2) if as_json else as_text(report))
+        print_answer(json.dumps(report, indent=2) if as_json else as_text(report))
         return 0
     for file, reason in plan.library.rejected:
         click.echo(f"left out: {reason if file in reason else f'{file}: {reason}'}", err=True)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import pickle
-import warnings
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from synth.contract import ModelFileError
-from synth.models.package import PACKAGE_FORMAT, Package, unpack
+from synth.models.package import PACKAGE_FORMAT, Package, read_tensors, unpack
 
 
 def load_package(path: str | Path) -> Package:
@@ -20,20 +16,17 @@ def load_package(path: str | Path) -> Package:
         ModelFileError: missing, truncated, foreign or unsafe file; the message says which.
     """
     path = Path(path)
-    if not path.is_file():
+    if not path.exists():
         raise ModelFileError(f"{path}: no such file; `synth train` writes model.pt into its --out")
+    if not path.is_file():
+        raise ModelFileError(f"{path}: no file; name the model.pt that `synth train` wrote")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch warns of old tar formats, which then fail
-            data = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        raise ModelFileError(
-            f"{path}: not a readable model.pt (it holds more than data, or is damaged; nothing in"
-            " it was run); use one that synth train wrote"
-        ) from None
-    except (RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
-        raise ModelFileError(f"{path}: not a readable model.pt ({reason})") from None
+        with path.open("rb") as file:
+            data = read_tensors(file)
+    except OSError as error:
+        raise ModelFileError(f"{path}: can't be read ({error.strerror})") from None
+    except ModelFileError as error:
+        raise ModelFileError(f"{path}: not a readable model.pt ({error})") from None
     try:
         return unpack(_as_package(data))
     except ModelFileError as error:
@@ -42,7 +35,7 @@ def load_package(path: str | Path) -> Package:
 
 def _as_package(data: Any) -> Any:
     """What `unpack` takes, out of a checkpoint, which has no statistics and no provenance yet."""
-    if not isinstance(data, dict) or not {"optimizer", "weights", "model", "step"} <= set(data):
+    if not isinstance(data, dict) or not data.keys() >= {"optimizer", "weights", "model", "step"}:
         return data
     return {
         "format": PACKAGE_FORMAT,

@@ -52,7 +52,8 @@ def fetch(name: str, out: Path | None, yes: bool, mirror: str | None) -> None:
     console = Console(stderr=True, emoji=False)
     bars = Progress(
         TextColumn("{task.description}", markup=False), BarColumn(20), DownloadColumn(),
-        TransferSpeedColumn(), TimeRemainingColumn(), console=console, disable=not console.is_terminal,
+        TransferSpeedColumn(), TimeRemainingColumn(), console=console,
+        disable=not console.is_terminal,
     )  # fmt: skip
     tasks: dict[str, TaskID] = {}
 

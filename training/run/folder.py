@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 from rich.console import Console
 
-from synth.contract import ConfigError, DataError, remove_leftovers, write_bytes
+from synth.contract import ConfigError, DataError, ModelFileError, remove_leftovers, write_bytes
 from training.run.checkpoint import Checkpoint, load_newest, require_same_run
 from training.run.plan import AnyPlan, plan_as_dict
 
@@ -26,6 +26,7 @@ def open_folder(plan: AnyPlan, out: Path, resume: bool, console: Console) -> Che
     Raises:
         ConfigError: the folder holds a run and `resume` is not set; or it holds another run, or one
             that is finished.
+        ModelFileError: it holds checkpoints, and none of them can be read.
         DataError: it can't be made.
     """
     if not resume:
@@ -34,8 +35,13 @@ def open_folder(plan: AnyPlan, out: Path, resume: bool, console: Console) -> Che
     if first:
         _make_folders(out)
     found, complaints = load_newest(out / "checkpoints") if resume else (None, [])
+    if complaints and not found:
+        raise ModelFileError(
+            f"{complaints[0]}; no other can be read: start again without --resume in another --out"
+        )
     for complaint in complaints:
-        console.print(complaint, highlight=False, markup=False, soft_wrap=True)
+        text = f"{complaint}; the one before it is used"
+        console.print(text, highlight=False, markup=False, soft_wrap=True)
     if found:
         summary = plan_as_dict(plan)
         require_same_run(
@@ -49,7 +55,9 @@ def open_folder(plan: AnyPlan, out: Path, resume: bool, console: Console) -> Che
                 f" {found.step} already; ask for more"
             )
     elif resume:
-        console.print(f"{out}: no checkpoint yet, starting at step 0", highlight=False)
+        console.print(
+            f"{out}: no checkpoint yet, starting at step 0", highlight=False, soft_wrap=True
+        )
     if first:
         text = yaml.safe_dump(plan_as_dict(plan), sort_keys=False, allow_unicode=True)
         write_bytes(out / "config.yaml", text.encode())

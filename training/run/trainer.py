@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import lightning as L
 import torch
 
-from training.run.checkpoint import Checkpoint
+from training.run.checkpoint import Checkpoint, damaged
 from training.run.config import TrainConfig
 from training.run.plan import AnyPlan
 from training.run.task import Task
@@ -29,13 +29,19 @@ def build_task(
         make_task: the family's: from a plan to its task with a fresh model.
         plan: of the run; its seed is that of the fresh weights.
         found: the checkpoint to go on from.
+
+    Raises:
+        ModelFileError: the checkpoint is damaged, so that the task can't go on from it.
     """
     torch.manual_seed(plan.training.seed)
     task = make_task(plan)
     if found:
-        task.model.load_state_dict(found.weights)
-        task.step, task.optimizer_state = found.step, found.optimizer
-        task.load_extra_state(found.extra)
+        try:
+            task.model.load_state_dict(found.weights)
+            task.step, task.optimizer_state = found.step, found.optimizer
+            task.load_extra_state(found.extra)
+        except Exception as error:  # noqa: BLE001 - damaged data may lead anywhere
+            raise damaged(found.step, error) from None
     return task
 
 

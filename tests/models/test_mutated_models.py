@@ -68,19 +68,20 @@ def mutated(data: bytes, count: int) -> Iterator[bytes]:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_mutations_are_refused_in_one_line(tmp_path: Path, family: str) -> None:
     path = tmp_path / "model.pt"
-    refused = 0
+    said: list[str] = []
     for data in mutated(whole(family), TURNS):
         path.write_bytes(data)
         try:
             package = load_package(path)
         except ModelFileError as error:
-            refused += 1
-            assert str(error).startswith(f"{path}: ")
-            assert "\n" not in str(error)
-            assert len(str(error)) < 400 + len(str(path))
+            said.append(str(error))
         else:
             assert isinstance(package, Package)
-    assert refused > TURNS // 2
+    assert len(said) > TURNS // 2
+    for text in said:
+        assert text.startswith(f"{path}: ")
+        assert "\n" not in text
+        assert len(text) < 400 + len(str(path))
 
 
 def _wav() -> bytes:
@@ -128,7 +129,7 @@ def test_foreign_files_are_refused_in_one_line(tmp_path: Path, kind: str) -> Non
 
 @pytest.mark.parametrize("place", ["", "/dev/zero", "/dev/null", "a\0b"])
 def test_what_is_no_file_is_refused(tmp_path: Path, place: str) -> None:
-    with pytest.raises(ModelFileError, match="no file|no such file|not a readable"):
+    with pytest.raises(ModelFileError, match=r"no file|no such file|not a readable"):
         load_package(tmp_path / place)
 
 

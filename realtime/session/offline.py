@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from realtime.session.score import demo_score, read_log, read_midi
 from synth.contract import ConfigError, DataError, read_audio, require_within, write_audio
 
 MAX_SECONDS = 4 * 3600
+Progress = Callable[[int, int], object]
 
 
 @dataclass(frozen=True)
@@ -49,17 +50,24 @@ def render_files(
     tail_s: float = 2.0,
     block: int = 1024,
     trust: bool = False,
+    overwrite: bool = True,
+    on_progress: Progress | None = None,
 ) -> Rendered:
     """What `synth render` does; without a score or input, the demo score is played.
 
+    Args:
+        overwrite: whether a file at `out` is replaced.
+        on_progress: called after each block with the frames done and those in all.
+
     Raises:
-        ConfigError: a number is out of its range, or audio is given to an instrument without input.
-        DataError: a score or audio file can't be read, or `out` can't be written.
+        ConfigError: a number is out of its range; audio is given to an instrument without input, or
+            none to an effect.
+        DataError: a score or audio file can't be read, or `out` can't be written or is there.
         ModelFileError: the instrument can't be played.
     """
     require_within("--tail", tail_s, 0.0, 600.0)
     require_within("--block", block, 1, 1 << 20)
-    check_place(Path(out))
+    check_place(Path(out), overwrite)
     source = None if audio is None else _input(audio, sample_rate)
     settings = EngineSettings(
         (str(instrument_path(instrument)),),
@@ -70,12 +78,14 @@ def render_files(
     engine = build_engine(settings)
     if source is not None and not engine.channels_in:
         raise ConfigError("--input: this instrument plays notes and takes no audio; leave it out")
+    if source is None and not any(strip.is_generator for strip in engine.strips.values()):
+        raise ConfigError("--input is missing: an effect changes audio that comes in; name a file")
     events = _score(engine, midi, osc, mapping, demo=source is None)
     last = max((e.time for e in events), default=0)
     frames = max(last, 0 if source is None else source.shape[1]) + round(tail_s * sample_rate)
     require_within("seconds to render", frames / sample_rate, 0.0, MAX_SECONDS)
     started = time.perf_counter()
-    sound = render_events(engine, events, frames, block, source)
+    sound = render_events(engine, events, frames, block, source, on_progress)
     spent = time.perf_counter() - started
     engine.close()
     write_audio(out, sound, sample_rate)
@@ -85,7 +95,12 @@ def render_files(
 
 
 def render_events(
-    engine: Engine, events: Sequence[Event], frames: int, block: int, source: Array | None = None
+    engine: Engine,
+    events: Sequence[Event],
+    frames: int,
+    block: int,
+    source: Array | None = None,
+    on_progress: Progress | None = None,
 ) -> Array:
     """Render `[channels, frames]` of `events` in blocks of `block`; the end is faded out."""
     waiting = sorted(events, key=lambda e: e.time)
@@ -106,6 +121,8 @@ def render_events(
             part = np.pad(part, ((0, 0), (0, count - part.shape[1])))
         pieces.append(engine.render(count, part))
         at += count
+        if on_progress is not None:
+            on_progress(at, frames)
     return np.concatenate(pieces, axis=1) if pieces else np.zeros((engine.channels, 0), np.float32)
 
 
@@ -139,16 +156,22 @@ def _score(
     return [each for e in events for each in mapper.outcome(e) if not is_own(each)]
 
 
-def check_place(out: Path) -> None:
+def check_place(out: Path, overwrite: bool = True) -> None:
     """What would fail after all the work is found before it.
 
+    Args:
+        out: the file to write; overwrite: whether it may be there already.
+
     Raises:
-        ConfigError: the suffix is neither .wav nor .flac; DataError: there is no such folder.
+        ConfigError: the suffix is neither .wav nor .flac; DataError: there is no such folder, or a
+            file that must stay.
     """
     if out.suffix.lower() not in (".wav", ".flac"):
         raise ConfigError(f"--out is {str(out)!r}; a name that ends in .wav or .flac is needed")
     if not out.parent.is_dir():
         raise DataError(f"{out}: there is no folder {out.parent}; make it or choose another --out")
+    if not overwrite and out.exists():
+        raise DataError(f"{out}: is there already; --force replaces it, or choose another --out")
 
 
 def _input(path: str | Path, sample_rate: int) -> Array:

@@ -42,16 +42,37 @@ def run_view(session: Session, seconds: float | None = None) -> None:
 
 
 def _run_plain(session: Session, end: float) -> None:
+    _say(_head_line(session))
     while session.status().phase not in ENDS and (left := end - time.monotonic()) > 0:
         session.watch(min(1.0, left))
         status = session.status()
-        sys.stdout.write(
+        _say(
             f"{status.phase}  load {status.stats.get('load', 0.0):.0%}"
             f"  voices {_engine(session, 'active_voices')}"
             f"  late {late_blocks(status)}  lost frames {status.stats.get('lost_frames', 0)}"
-            f"  events {session.taken}\n"
+            f"  events {session.taken}"
         )
-        sys.stdout.flush()
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(printable(line) + "\n")
+    sys.stdout.flush()
+
+
+def _head_line(session: Session) -> str:
+    """What plays, and where it can be reached."""
+    status, midi = session.status(), session.midi
+    parts = ["playing " + ", ".join(p["name"] for p in status.engine.get("plugins", ()))]
+    parts.append(f"device {status.device}")
+    if session.osc is not None:
+        parts.append(f"osc udp {session.osc.host}:{session.osc.port}")
+    if session.oscquery is not None:
+        parts.append(f"page {session.oscquery.url}")
+    if midi is not None and midi.input is not None:
+        parts.append(f"midi {midi.input.name}")
+    if midi is not None and midi.output is not None:
+        parts.append(f"midi out {midi.output.name}")
+    return "  ".join(parts)
 
 
 def render_view(session: Session) -> RenderableType:

@@ -29,6 +29,9 @@ def bench(
     """Measure how fast INSTRUMENT runs on this machine, and its latency.
 
     The report shows the latency as declared and as measured with an impulse.
+
+    \b
+    synth bench runs/mine/mine.onnx --block 128
     """
     from realtime.session.bench import format_report, measure
 

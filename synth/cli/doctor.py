@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(as_json: bool) -> None:
-    """List what is installed, what is missing, and the command that fixes it."""
+    """List what is installed, what is missing, and the command that fixes it.
+
+    \b
+    synth doctor
+    """
     from realtime.session.doctor import examine
 
     checks = examine()

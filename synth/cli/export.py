@@ -32,7 +32,12 @@ def export(
     weights: str,
     sample_rate: int | None,
 ) -> None:
-    """Make MODEL (a model.pt) playable: one self-describing file, proved equal to the model."""
+    """Make MODEL (a model.pt) playable: one self-describing file, proved equal to the model.
+
+    \b
+    synth export runs/mine/model.pt --as sampler
+    synth export runs/mine/model.pt --as effect --name mine_fx
+    """
     from export.chain import export_model
 
     for file in export_model(

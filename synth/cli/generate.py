@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from synth.cli.progress import progress
+
 
 def _temperatures(
     context: click.Context, parameter: click.Parameter, value: tuple[str, ...]
@@ -48,21 +50,16 @@ def generate(
     \b
     synth generate runs/mine/model.pt --num 4 --temperature 0.9 -o takes
     """
-    from rich.console import Console
-    from rich.progress import Progress
-
     from export.generate import Request, generate_files
     from synth.models.samplernn import Drawing
 
     request = Request(drawing=Drawing(temperature, top_k, top_p), **settings)
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("samples", total=None)
+    with progress("samples") as show:
         written = generate_files(
             model,
             out,
             request,
-            on_samples=lambda made, total: progress.update(task, completed=made, total=total),
+            on_samples=show,
             on_notice=lambda text: click.echo(text, err=True),
         )
     for file in written:

@@ -17,6 +17,9 @@ def info(file: str | None, as_json: bool) -> None:
 
     FILE is a file or the name of a bundled instrument (default, bassoon, morph); without it,
     default.
+
+    \b
+    synth info runs/mine/mine.onnx
     """
     from realtime.session.info import describe_file, format_description
 

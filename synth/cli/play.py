@@ -60,6 +60,11 @@ def play(**options: Any) -> None:
 
     An instrument is a file or the name of a bundled one: default, bassoon or morph. Without
     INSTRUMENTS, default plays.
+
+    \b
+    synth play --demo
+    synth play runs/mine/mine.onnx --midi
+    synth play runs/mine/mine_fx.onnx --input 0
     """
     from realtime.session.session import NoOutputError, Session, demo_instead
     from realtime.session.view import run_view

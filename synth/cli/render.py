@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from synth.cli.progress import progress
+
 if TYPE_CHECKING:
     from realtime.session.offline import Rendered
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     "--tail", default=2.0, show_default=True, help="Seconds to render after the last event."
 )
 @click.option("--block", default=1024, show_default=True, help="Frames per block.")
+@click.option("--force", is_flag=True, help="Replace the file --out if it is there.")
 @click.option("--trust", is_flag=True, help="Open TorchScript files (they are programs).")
 def render(
     instrument: str | None,
@@ -39,6 +42,7 @@ def render(
     voices: int,
     tail: float,
     block: int,
+    force: bool,
     trust: bool,
 ) -> None:
     """Render a score through INSTRUMENT (by default the bundled one) into a file.
@@ -46,6 +50,11 @@ def render(
     It uses the live engine; the same input gives the same bytes, whatever the block size.
     --session replays a recording of `synth play` to the same samples, with the settings of the
     recording.
+
+    \b
+    synth render bassoon --midi song.mid -o song.wav
+    synth render runs/mine/mine_fx.onnx --input voice.wav -o changed.wav
+    synth render --session take.wav -o again.wav
     """
     from realtime.session.offline import render_files
     from realtime.session.replay import replay_files
@@ -56,22 +65,33 @@ def render(
                 "--session brings events and input of its own; leave out --midi, --osc, --input"
                 " and --map"
             )
-        done = replay_files(session, out, instrument=instrument, trust=trust)
+        with progress("rendered") as show:
+            done = replay_files(
+                session,
+                out,
+                instrument=instrument,
+                trust=trust,
+                overwrite=force,
+                on_progress=show,
+            )
         _report(out, done)
         return
-    done = render_files(
-        instrument,
-        out,
-        midi=midi,
-        osc=osc,
-        audio=audio,
-        mapping=mapping,
-        sample_rate=rate,
-        voices=voices,
-        tail_s=tail,
-        block=block,
-        trust=trust,
-    )
+    with progress("rendered") as show:
+        done = render_files(
+            instrument,
+            out,
+            midi=midi,
+            osc=osc,
+            audio=audio,
+            mapping=mapping,
+            sample_rate=rate,
+            voices=voices,
+            tail_s=tail,
+            block=block,
+            trust=trust,
+            overwrite=force,
+            on_progress=show,
+        )
     _report(out, done)
 
 

@@ -78,7 +78,7 @@ def family_command(family: str) -> click.Command:
         family,
         callback=run,
         params=options,
-        help=f"Train a model of the family {family} on DATA.",
+        help=f"Train a model of the family {family} on DATA.\n\n\b\n{row.example}",
         context_settings={"token_normalize_func": _dashes},
     )
 

@@ -86,19 +86,24 @@ def run(folder: Path, *arguments: object) -> Done:
 
 
 def on_terminal(
-    folder: Path, *arguments: object, seen: Callable[[str], bool] = lambda _: False, **more: str
+    folder: Path,
+    *arguments: object,
+    seen: Callable[[str], bool] = lambda _: False,
+    program: str = str(SYNTH),
+    **more: str,
 ) -> Done:
     """Run `synth ARGUMENTS` on a pseudo terminal of 120 columns; stdout and stderr in one.
 
     Args:
         folder: where it runs; arguments: of `synth`.
         seen: Ctrl-C is pressed once this says yes to all that was shown so far.
+        program: what is run instead of `synth`.
         more: further variables of the environment.
     """
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
     process = subprocess.Popen(
-        [str(SYNTH), *map(str, arguments)], cwd=folder,
+        [program, *map(str, arguments)], cwd=folder,
         env={**environment(folder), "TERM": "xterm", **more},
         stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),

@@ -61,7 +61,7 @@ def format_description(info: dict[str, Any]) -> str:
         lines.append(f"  in tune from key {info['key_range'][0]} to {info['key_range'][1]}")
     if info["sounds"]:
         lines.append(f"  sounds: {', '.join(f'{i} {n}' for i, n in enumerate(info['sounds']))}")
-    lines.append(f"  controls, by OSC /{info['osc_name']}/<control>:")
+    lines += [f"  OSC: /{info['osc_name']}/<control>", "  controls:"]
     for data in info["controls"]:
         lines.append("    " + _control_line(Control.from_dict(data)))
     provenance = info["provenance"]

@@ -1,7 +1,7 @@
 """The `synth` command: parse, call one function below, print. No logic, and lazy imports.
 
 Exit codes: 0 done, 2 wrong usage or configuration, 3 a file, device or port is missing or broken,
-130 and 143 stopped by Ctrl-C and SIGTERM.
+or an answer can't be written, 130 and 143 stopped by Ctrl-C and SIGTERM.
 """
 
 from __future__ import annotations

@@ -17,7 +17,8 @@ PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c const
 .PHONY: play test check clean
 
 play: $(VENV)/play.stamp
-	$(BIN)/synth play --demo $(ARGS)
+	@# Ctrl-C reaches the shell as well, which must wait for the sound to fade; it is no error.
+	@trap : INT; $(BIN)/synth play --demo $(ARGS) || [ $$? -eq 130 ]
 
 test: $(VENV)/test.stamp
 	tools/system-packages.sh test

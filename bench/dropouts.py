@@ -152,7 +152,7 @@ def main() -> None:
                 arguments.calm,
             )
             report = quiet.finish()
-            stats, late = status.stats, server.late("PortAudio")
+            stats, late = status.stats, server.late("synth")
     work = "calm" if arguments.calm else "busy"
     print(f"{work}, {arguments.minutes} min at 48 kHz, period {arguments.period}: {status.driver}")
     print(

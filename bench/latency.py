@@ -69,7 +69,7 @@ class Watcher:
 
     def connect(self) -> None:
         """Wait for the player's port."""
-        while not (ports := self.client.get_ports("PortAudio.*:", is_audio=True, is_output=True)):
+        while not (ports := self.client.get_ports("synth.*:", is_audio=True, is_output=True)):
             time.sleep(0.002)
         self.client.connect(ports[0], self.port)
 

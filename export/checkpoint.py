@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import pickle
-import warnings
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from synth.contract import ModelFileError, one_line
-from synth.models.package import PACKAGE_FORMAT, Package, unpack
+from synth.contract import ModelFileError
+from synth.models.package import PACKAGE_FORMAT, Package, read_tensors, unpack
 
 
 def load_package(path: str | Path) -> Package:
@@ -23,19 +19,17 @@ def load_package(path: str | Path) -> Package:
         ModelFileError: missing, truncated, foreign or unsafe file; the message says which.
     """
     path = Path(path)
-    if not path.is_file():
+    if not path.exists():
         raise ModelFileError(f"{path}: no such file; `synth train` writes model.pt into its --out")
+    if not path.is_file():
+        raise ModelFileError(f"{path}: no file; name the model.pt that `synth train` wrote")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch warns of old tar formats, which then fail
-            data = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        raise ModelFileError(
-            f"{path}: not a readable model.pt (it holds more than data, or is damaged; nothing in"
-            " it was run); use one that synth train wrote"
-        ) from None
-    except (RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
-        raise ModelFileError(f"{path}: not a readable model.pt ({one_line(error, 120)})") from None
+        with path.open("rb") as file:
+            data = read_tensors(file)
+    except OSError as error:
+        raise ModelFileError(f"{path}: can't be read ({error.strerror})") from None
+    except ModelFileError as error:
+        raise ModelFileError(f"{path}: not a readable model.pt ({error})") from None
     try:
         return unpack(_as_package(data))
     except ModelFileError as error:
@@ -45,7 +39,7 @@ def load_package(path: str | Path) -> Package:
 def _as_package(data: Any) -> Any:
     """A checkpoint in the form of a package; it has no statistics, and of the provenance only the
     number of steps."""
-    if not isinstance(data, dict) or not {"optimizer", "weights", "model", "step"} <= set(data):
+    if not isinstance(data, dict) or not data.keys() >= {"optimizer", "weights", "model", "step"}:
         return data
     return {
         "format": PACKAGE_FORMAT,

@@ -50,7 +50,7 @@ def train(
         DeviceError: the accelerator that is asked for isn't there.
         DataError: no room on the disk, or the training diverged.
     """
-    console = Console(quiet=quiet)
+    console = Console(quiet=quiet, markup=False, emoji=False)
 
     def say(text: str) -> None:
         console.print(text, highlight=False, markup=False, soft_wrap=True)

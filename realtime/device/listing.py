@@ -6,12 +6,15 @@ a process that only supervises never touches an audio library.
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from synth.contract import DeviceError
 
 KINDS = ("output", "input")
+_CLIENT = ctypes.c_char_p(b"synth")  # here for good: PortAudio keeps the pointer
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,8 @@ def portaudio() -> Any:
     Raises:
         DeviceError: the library is missing; says how to install it.
     """
+    if "sounddevice" not in sys.modules:
+        _name_jack_client()
     try:
         import sounddevice
     except (OSError, ImportError) as error:
@@ -64,6 +69,18 @@ def portaudio() -> Any:
             " or play with --driver null"
         ) from None
     return sounddevice
+
+
+def _name_jack_client() -> None:
+    """Let PortAudio call its JACK client "synth" instead of "PortAudio".
+
+    It takes a name only before it is initialised, which the import of sounddevice does.
+    """
+    try:
+        library = ctypes.CDLL("libportaudio.so.2")  # as sounddevice loads it
+        library.PaJack_SetClientName(_CLIENT)
+    except (OSError, AttributeError):
+        return  # another system, or a build without JACK
 
 
 def list_devices(rescan: bool = False) -> list[AudioDevice]:

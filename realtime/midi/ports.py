@@ -25,6 +25,7 @@ APIS = {
     "jack": "API_UNIX_JACK",
 }
 _NO_VIRTUAL_PORTS = ("winmm",)
+_OWN = re.compile(rf"{CLIENT}(-\d+)?:")  # JACK numbers clients of the same name
 _NUMBERS = re.compile(r" \d+:\d+\Z")  # ALSA's, other ones after the next plugging in
 
 
@@ -117,11 +118,7 @@ def open_port(client: Any, api: str, wanted: str | None) -> tuple[str, bool]:
     if wanted is None:
         # ALSA's "Midi Through" is a loop for programs, never somebody's keyboard; and what we send
         # must not come back to us.
-        players = [
-            name
-            for name in found
-            if "through" not in name.lower() and not name.startswith(f"{CLIENT}:")
-        ]
+        players = [name for name in found if "through" not in name.lower() and not _OWN.match(name)]
         if not players and api not in _NO_VIRTUAL_PORTS:
             client.open_virtual_port(CLIENT)
             return CLIENT, True

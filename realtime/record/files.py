@@ -137,7 +137,7 @@ class FlacStream:
     def __init__(self, path: Path, sample_rate: int, channels: int) -> None:
         self._head: Any = path.open("xb", buffering=0)
         self._sound: Any = soundfile.SoundFile(
-            str(path), "w", sample_rate, channels, subtype=self.subtype, format="FLAC"
+            os.fsencode(path), "w", sample_rate, channels, subtype=self.subtype, format="FLAC"
         )
         self.frames = 0
 

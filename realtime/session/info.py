@@ -9,6 +9,7 @@ from realtime.device.listing import list_devices
 from realtime.midi.ports import list_ports
 from realtime.plugins.bundled import instrument_path
 from realtime.plugins.manifest import read_manifest
+from realtime.plugins.osc_name import osc_name
 from synth.contract import Control, DeviceError, ModelFileError
 
 
@@ -29,6 +30,7 @@ def describe_file(path: str | Path | None) -> dict[str, Any]:
         "path": str(path),
         "bytes": path.stat().st_size,
         "name": manifest.name,
+        "osc_name": osc_name(manifest),
         "family": manifest.family,
         "kind": manifest.kind,
         "format_version": manifest.format_version,
@@ -59,7 +61,7 @@ def format_description(info: dict[str, Any]) -> str:
         lines.append(f"  in tune from key {info['key_range'][0]} to {info['key_range'][1]}")
     if info["sounds"]:
         lines.append(f"  sounds: {', '.join(f'{i} {n}' for i, n in enumerate(info['sounds']))}")
-    lines.append("  controls:")
+    lines += [f"  OSC: /{info['osc_name']}/<control>", "  controls:"]
     for data in info["controls"]:
         lines.append("    " + _control_line(Control.from_dict(data)))
     provenance = info["provenance"]

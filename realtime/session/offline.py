@@ -27,6 +27,7 @@ from realtime.session.unplayed import unplayed
 from synth.contract import ConfigError, DataError, read_audio, require_within, write_audio
 
 MAX_SECONDS = 4 * 3600
+Progress = Callable[[int, int], object]
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ def render_files(
     trust: bool = False,
     channels: Sequence[str] = (),
     say: Callable[[str], None] = say_nothing,
+    overwrite: bool = True,
+    on_progress: Progress | None = None,
 ) -> Rendered:
     """What `synth render` does; without a score or input, the demo score is played.
 
@@ -60,15 +63,18 @@ def render_files(
         instruments: files or names of bundled ones, in series; none: the default one.
         channels: which MIDI channels they hear, see `channel_events`.
         say: hears what of a MIDI file was skipped, and which of its notes nobody played.
+        overwrite: whether a file at `out` is replaced.
+        on_progress: called after each block with the frames done and those in all.
 
     Raises:
-        ConfigError: a number is out of its range, or audio is given to an instrument without input.
-        DataError: a score or audio file can't be read, or `out` can't be written.
+        ConfigError: a number is out of its range; audio is given to an instrument without input, or
+            none to an effect.
+        DataError: a score or audio file can't be read, or `out` can't be written or is there.
         ModelFileError: the instrument can't be played.
     """
     require_within("--tail", tail_s, 0.0, 600.0)
     require_within("--block", block, 1, 1 << 20)
-    check_place(Path(out))
+    check_place(Path(out), overwrite)
     source = None if audio is None else _input(audio, sample_rate)
     settings = EngineSettings(
         tuple(str(instrument_path(path)) for path in (instruments or (None,))),
@@ -79,12 +85,14 @@ def render_files(
     engine = build_engine(settings)
     if source is not None and not engine.channels_in:
         raise ConfigError("--input: this instrument plays notes and takes no audio; leave it out")
+    if source is None and not any(strip.is_generator for strip in engine.strips.values()):
+        raise ConfigError("--input is missing: an effect changes audio that comes in; name a file")
     events = _score(engine, midi, osc, mapping, channels, say, demo=source is None)
     last = max((e.time for e in events), default=0)
     frames = max(last, 0 if source is None else source.shape[1]) + round(tail_s * sample_rate)
     require_within("seconds to render", frames / sample_rate, 0.0, MAX_SECONDS)
     started = time.perf_counter()
-    sound = render_events(engine, events, frames, block, source)
+    sound = render_events(engine, events, frames, block, source, on_progress)
     spent = time.perf_counter() - started
     for text in unplayed(engine.stats()):
         say(text)
@@ -96,7 +104,12 @@ def render_files(
 
 
 def render_events(
-    engine: Engine, events: Sequence[Event], frames: int, block: int, source: Array | None = None
+    engine: Engine,
+    events: Sequence[Event],
+    frames: int,
+    block: int,
+    source: Array | None = None,
+    on_progress: Progress | None = None,
 ) -> Array:
     """Render `[channels, frames]` of `events` in blocks of `block`; the end is faded out."""
     waiting = sorted(events, key=lambda e: e.time)
@@ -117,6 +130,8 @@ def render_events(
             part = np.pad(part, ((0, 0), (0, count - part.shape[1])))
         pieces.append(engine.render(count, part))
         at += count
+        if on_progress is not None:
+            on_progress(at, frames)
     return np.concatenate(pieces, axis=1) if pieces else np.zeros((engine.channels, 0), np.float32)
 
 
@@ -161,16 +176,22 @@ def _score(
     return [each for e in events for each in mapper.outcome(e) if not is_own(each)]
 
 
-def check_place(out: Path) -> None:
+def check_place(out: Path, overwrite: bool = True) -> None:
     """What would fail after all the work is found before it.
 
+    Args:
+        out: the file to write; overwrite: whether it may be there already.
+
     Raises:
-        ConfigError: the suffix is neither .wav nor .flac; DataError: there is no such folder.
+        ConfigError: the suffix is neither .wav nor .flac; DataError: there is no such folder, or a
+            file that must stay.
     """
     if out.suffix.lower() not in (".wav", ".flac"):
         raise ConfigError(f"--out is {str(out)!r}; a name that ends in .wav or .flac is needed")
     if not out.parent.is_dir():
         raise DataError(f"{out}: there is no folder {out.parent}; make it or choose another --out")
+    if not overwrite and out.exists():
+        raise DataError(f"{out}: is there already; --force replaces it, or choose another --out")
 
 
 def _input(path: str | Path, sample_rate: int) -> Array:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from realtime.engine.settings import EngineSettings
 from realtime.namespace.event import Event
 from realtime.plugins.rack import build_engine
 from realtime.record.log import FORMAT, SUFFIX, fingerprint, parse_line
-from realtime.session.offline import MAX_SECONDS, Rendered, check_place
+from realtime.session.offline import MAX_SECONDS, Progress, Rendered, check_place
 from synth.contract import (
     ConfigError,
     DataError,
@@ -63,6 +64,8 @@ def replay_files(
     *,
     instrument: str | Path | None = None,
     trust: bool = False,
+    overwrite: bool = True,
+    on_progress: Progress | None = None,
 ) -> Rendered:
     """What `synth render --session` does.
 
@@ -71,18 +74,20 @@ def replay_files(
         out: WAV or FLAC to write; a recording of the same kind has the same samples.
         instrument: where the instrument lies now, if it was moved.
         trust: whether TorchScript files may be opened; what the log says of that doesn't count.
+        overwrite: whether a file at `out` is replaced.
+        on_progress: called after each block with the frames done and those in all.
 
     Raises:
-        DataError: the log or the recording can't be read, or can't be replayed.
+        DataError: the log or the recording can't be read, or can't be replayed; `out` is there.
         ModelFileError: an instrument is missing, or isn't the one that was recorded.
     """
-    check_place(Path(out))
+    check_place(Path(out), overwrite)
     take = read_take(session, instrument, trust)
     frames = audio_info(take.audio).frames
     require_within("seconds to render", frames / take.settings.sample_rate, 0.0, MAX_SECONDS)
     begun = time.perf_counter()
     engine = build_engine(take.settings)
-    sound = render_take(engine, take, frames)
+    sound = render_take(engine, take, frames, on_progress)
     engine.close()
     spent = time.perf_counter() - begun
     write_audio(out, sound, engine.sample_rate, _CODINGS[Path(out).suffix.lower()])
@@ -127,7 +132,9 @@ def read_take(
     return Take(log, settings, block, started, audio, source)
 
 
-def render_take(engine: Engine, take: Take, frames: int) -> Array:
+def render_take(
+    engine: Engine, take: Take, frames: int, on_progress: Progress | None = None
+) -> Array:
     """Play a log; `[channels, frames]` from where the recording begins.
 
     Raises:
@@ -146,6 +153,8 @@ def render_take(engine: Engine, take: Take, frames: int) -> Array:
             if at + take.block > take.started:
                 pieces.append(made[:, max(0, take.started - at) : end - at])
             at += take.block
+            if on_progress is not None:
+                on_progress(min(at, end), end)
     return np.concatenate(pieces, axis=1) if pieces else np.zeros((engine.channels, 0), np.float32)
 
 
@@ -157,7 +166,7 @@ class _Source:
         self._file: Any = None
         if take.source is not None:
             audio_info(take.source)
-            self._file = soundfile.SoundFile(str(take.source))
+            self._file = soundfile.SoundFile(os.fsencode(take.source))
             self._ways = self._file.channels
 
     def __enter__(self) -> _Source:

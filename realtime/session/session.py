@@ -145,6 +145,7 @@ class Session:
                 check_free(Path(settings.record))
                 self.supervisor.record(Path(settings.record).absolute())
             self._start_engine()
+            self._notice_input()
             self.desk = self._make_desk()
             self._publish()
             self.take_all(self.desk.mapper.mapping.settings, "map")
@@ -390,6 +391,19 @@ class Session:
             if _has_output(self.settings.driver):
                 raise
             raise NoOutputError(str(error)) from None
+
+    def _notice_input(self) -> None:
+        """An effect sounds of what comes in, so who named no input is told which one that is."""
+        status = self.status()
+        plugins = status.engine.get("plugins", ())
+        if self.settings.driver.input or not plugins or any(p["kind"] != "effect" for p in plugins):
+            return
+        there = self.settings.driver.kind == "device" and status.driver.get("channels_in", 0)
+        heard = "the default one is used" if there else "nothing comes in, so nothing sounds"
+        self.notices.append(
+            f"{plugins[0]['name']} is an effect and no --input is given: {heard};"
+            " `synth devices` lists what --input can name"
+        )
 
 
 def late_blocks(status: Status) -> int:

@@ -17,6 +17,7 @@ from realtime.osc.refusals import Refusal
 from realtime.session.session import Session, late_blocks, latency_ms
 from realtime.session.unplayed import unplayed
 from realtime.supervisor.supervisor import ENDS, Status
+from synth.contract import printable
 
 if TYPE_CHECKING:
     from realtime.oscquery.service import OscQuery
@@ -33,7 +34,7 @@ def run_view(session: Session, seconds: float | None = None) -> None:
     On anything but a terminal, that is a line of text every second, and one for what is refused.
     """
     end = math.inf if seconds is None else time.monotonic() + seconds
-    console = Console()
+    console = Console(markup=False, emoji=False)  # names are no markup, whatever they hold
     if not console.is_terminal:
         _run_plain(session, end)
         return
@@ -44,20 +45,40 @@ def run_view(session: Session, seconds: float | None = None) -> None:
 
 
 def _run_plain(session: Session, end: float) -> None:
+    _say(_head_line(session))
     told = 0.0
     while session.status().phase not in ENDS and (left := end - time.monotonic()) > 0:
         session.watch(min(1.0, left))
         status = session.status()
-        sys.stdout.write(
+        _say(
             f"{status.phase}  load {status.stats.get('load', 0.0):.0%}"
             f"  voices {_engine(session, 'active_voices')}"
             f"  late {late_blocks(status)}  lost frames {status.stats.get('lost_frames', 0)}"
-            f"  events {session.taken}\n"
+            f"  events {session.taken}"
         )
         for problem in _problems(session, since=told):
-            sys.stdout.write(f"{problem}\n")
+            _say(problem)
         told = time.monotonic()
-        sys.stdout.flush()
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(printable(line) + "\n")
+    sys.stdout.flush()
+
+
+def _head_line(session: Session) -> str:
+    """The instruments, and where they can be reached."""
+    status, midi = session.status(), session.midi
+    parts = [f"playing {_instruments(session)}", f"device {status.device}"]
+    if session.osc is not None:
+        parts.append(f"osc udp {session.osc.host}:{session.osc.port}")
+    if session.oscquery is not None:
+        parts.append(f"page {session.oscquery.url}")
+    if midi is not None and midi.input is not None:
+        parts.append(f"midi {midi.input.name}")
+    if midi is not None and midi.output is not None:
+        parts.append(f"midi out {midi.output.name}")
+    return "  ".join(parts)
 
 
 def render_view(session: Session) -> RenderableType:
@@ -130,7 +151,7 @@ def _recording(status: Status) -> str:
     about = status.stats.get("recording", {})
     seconds = about.get("frames", 0) / status.driver.get("sample_rate", 1)
     lost = f", lost {about['lost_frames']} frames" if about.get("lost_frames") else ""
-    return status.recording_problem or f"{status.recording}  {seconds:.0f} s{lost}"
+    return printable(status.recording_problem or f"{status.recording}  {seconds:.0f} s{lost}")
 
 
 def _engine(session: Session, name: str) -> float | int:

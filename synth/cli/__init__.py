@@ -1,7 +1,7 @@
 """The `synth` command: parse, call one function below, print. No logic, and lazy imports.
 
 Exit codes: 0 done, 2 wrong usage or configuration, 3 a file, device or port is missing or broken,
-130 and 143 stopped by Ctrl-C and SIGTERM.
+or an answer can't be written, 130 and 143 stopped by Ctrl-C and SIGTERM.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 import click
 
 from synth import __version__
-from synth.contract.errors import SynthError
+from synth.cli.output import guard_output, settle
+from synth.contract.errors import SynthError, printable
 
 # Name of the command -> module under synth.cli that holds a function of the same name.
 COMMANDS = {
@@ -62,21 +64,31 @@ def cli(debug: bool) -> None:
     """Turn recordings into neural instruments, and play them live."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Entry point of the `synth` command; returns or exits with the code."""
-    arguments = sys.argv[1:] if arguments is None else arguments
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Entry point of the `synth` command; exits with its code.
+
+    Args:
+        arguments: those of the command line, without the program's name; by default the process's.
+    """
+    guard_output()
+    try:
+        sys.exit(_call(sys.argv[1:] if arguments is None else arguments))
+    finally:
+        settle()
+
+
+def _call(arguments: Sequence[str]) -> int:
+    """Run a command and print its error in one line; returns the exit code."""
     try:
         code = cli.main(args=list(arguments), prog_name="synth", standalone_mode=False)
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code if isinstance(error, click.UsageError) else 3)
+        return error.exit_code if isinstance(error, click.UsageError) else 3
     except click.exceptions.Abort:
-        sys.exit(130)
+        return 130
     except SynthError as error:
         if "--debug" in arguments:
             raise
-        click.echo(f"synth: {error}", err=True)
-        sys.exit(error.exit_code)
-    except BrokenPipeError:
-        sys.exit(141)
-    sys.exit(code if isinstance(code, int) else 0)
+        click.echo(printable(f"synth: {error}"), err=True)
+        return error.exit_code
+    return code if isinstance(code, int) else 0

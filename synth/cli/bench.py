@@ -6,6 +6,8 @@ import json
 
 import click
 
+from synth.cli.output import print_answer
+
 
 @click.command()
 @click.argument("instrument", required=False, type=click.Path())
@@ -27,10 +29,13 @@ def bench(
     """Measure how fast INSTRUMENT runs on this machine, and its latency.
 
     The report shows the latency as declared and as measured with an impulse.
+
+    \b
+    synth bench runs/mine/mine.onnx --block 128
     """
     from realtime.session.bench import format_report, measure
 
     report = measure(
         instrument, sample_rate=rate, block=block, voices=voices, seconds=seconds, trust=trust
     )
-    click.echo(json.dumps(report) if as_json else format_report(report))
+    print_answer(json.dumps(report) if as_json else format_report(report))

@@ -20,6 +20,9 @@ def clients(instrument: str | None, out: str, osc_host: str, osc_port: int, trus
     Python, Max and TouchDesigner.
 
     INSTRUMENT is a file or the name of a bundled instrument; without it, default.
+
+    \b
+    synth clients runs/mine/mine.onnx --out patches
     """
     from realtime.clients.write import write_clients
 

@@ -29,7 +29,12 @@ def _family_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--name", help="Name of the instrument.  [default: the run's]")
 @_family_options
 def export(model: str, **settings: Any) -> None:
-    """Make MODEL (a model.pt) playable: one self-describing file, proved equal to the model."""
+    """Make MODEL (a model.pt) playable: one self-describing file, proved equal to the model.
+
+    \b
+    synth export runs/mine/model.pt --as sampler
+    synth export runs/mine/model.pt --as effect --name mine_fx
+    """
     from export.export_model import export_model
 
     for file in export_model(model, **settings):

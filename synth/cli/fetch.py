@@ -49,10 +49,11 @@ def fetch(name: str, out: Path | None, yes: bool, mirror: str | None) -> None:
                 "there is no terminal to ask on; --yes downloads without asking"
             ) from None
 
-    console = Console(stderr=True)
+    console = Console(stderr=True, emoji=False)
     bars = Progress(
-        TextColumn("{task.description}"), BarColumn(20), DownloadColumn(), TransferSpeedColumn(),
-        TimeRemainingColumn(), console=console, disable=not console.is_terminal,
+        TextColumn("{task.description}", markup=False), BarColumn(20), DownloadColumn(),
+        TransferSpeedColumn(), TimeRemainingColumn(), console=console,
+        disable=not console.is_terminal,
     )  # fmt: skip
     tasks: dict[str, TaskID] = {}
 

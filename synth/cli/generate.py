@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from export.flags import generating_families
+from synth.cli.progress import progress
 
 
 def _temperatures(
@@ -43,19 +44,14 @@ def generate(model: str, out: str, **settings: Any) -> None:
     \b
     synth generate runs/mine/model.pt --num 4 --temperature 0.9 -o takes
     """
-    from rich.console import Console
-    from rich.progress import Progress
-
     from export.generate_audio import generate_audio
 
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("samples", total=None)
+    with progress("samples") as show:
         written = generate_audio(
             model,
             out,
             settings,
-            on_samples=lambda made, total: progress.update(task, completed=made, total=total),
+            on_samples=show,
             on_notice=lambda text: click.echo(text, err=True),
         )
     for file in written:

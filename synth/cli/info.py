@@ -6,6 +6,8 @@ import json
 
 import click
 
+from synth.cli.output import print_answer
+
 
 @click.command()
 @click.argument("file", required=False, type=click.Path())
@@ -15,8 +17,11 @@ def info(file: str | None, as_json: bool) -> None:
 
     FILE is a file or the name of a bundled instrument (default, bassoon, morph); without it,
     default.
+
+    \b
+    synth info runs/mine/mine.onnx
     """
     from realtime.session.info import describe_file, format_description
 
     description = describe_file(file)
-    click.echo(json.dumps(description) if as_json else format_description(description))
+    print_answer(json.dumps(description) if as_json else format_description(description))

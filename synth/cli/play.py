@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from synth.cli.output import never_wait
+
 
 @click.command()
 @click.argument("instruments", nargs=-1, type=click.Path())
@@ -61,6 +63,11 @@ def play(**options: Any) -> None:
 
     An instrument is a file or the name of a bundled one: default, bassoon or morph. Without
     INSTRUMENTS, default plays.
+
+    \b
+    synth play --demo
+    synth play runs/mine/mine.onnx --midi
+    synth play runs/mine/mine_fx.onnx --input 0
     """
     from realtime.session.session import NoOutputError, Session, demo_instead
     from realtime.session.view import run_view
@@ -81,6 +88,7 @@ def play(**options: Any) -> None:
                 click.echo(notice, err=True)
             if demo:
                 session.demo()
+            never_wait()
             run_view(session, seconds)
     except NoOutputError as error:
         click.echo(demo_instead(settings, error, out))

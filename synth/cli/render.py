@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from synth.cli.progress import progress
+
 if TYPE_CHECKING:
     from realtime.session.offline import Rendered
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 @click.option("--channel", "channels", multiple=True, metavar="[NAME=]CHANNELS",
               help="MIDI channels that an instrument hears, such as 1 or bass=2-4; may be given"
               " for each.  [default: all but 10, drums]")  # fmt: skip
+@click.option("--force", is_flag=True, help="Replace the file --out if it is there.")
 @click.option("--trust", is_flag=True, help="Open TorchScript files (they are programs).")
 def render(
     instruments: tuple[str, ...],
@@ -43,6 +46,7 @@ def render(
     voices: int,
     tail: float,
     block: int,
+    force: bool,
     trust: bool,
 ) -> None:
     """Render a score through INSTRUMENTS (by default the bundled one) into a file.
@@ -50,6 +54,11 @@ def render(
     It uses the live engine; the same input gives the same bytes, whatever the block size.
     --session replays a recording of `synth play` to the same samples, with the settings of the
     recording.
+
+    \b
+    synth render bassoon --midi song.mid -o song.wav
+    synth render runs/mine/mine_fx.onnx --input voice.wav -o changed.wav
+    synth render --session take.wav -o again.wav
     """
     from realtime.session.offline import render_files
     from realtime.session.replay import replay_files
@@ -60,26 +69,35 @@ def render(
                 "--session brings events and input of its own; leave out --midi, --osc, --input"
                 " and --map"
             )
-        done = replay_files(
-            session, out, instrument=instruments[0] if instruments else None, trust=trust
-        )
+        with progress("rendered") as show:
+            done = replay_files(
+                session,
+                out,
+                instrument=instruments[0] if instruments else None,
+                trust=trust,
+                overwrite=force,
+                on_progress=show,
+            )
         _report(out, done)
         return
-    done = render_files(
-        instruments,
-        out,
-        channels=channels,
-        midi=midi,
-        osc=osc,
-        audio=audio,
-        mapping=mapping,
-        sample_rate=rate,
-        voices=voices,
-        tail_s=tail,
-        block=block,
-        trust=trust,
-        say=lambda text: click.echo(text, err=True),
-    )
+    with progress("rendered") as show:
+        done = render_files(
+            instruments,
+            out,
+            channels=channels,
+            midi=midi,
+            osc=osc,
+            audio=audio,
+            mapping=mapping,
+            sample_rate=rate,
+            voices=voices,
+            tail_s=tail,
+            block=block,
+            trust=trust,
+            overwrite=force,
+            on_progress=show,
+            say=lambda text: click.echo(text, err=True),
+        )
     _report(out, done)
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from synth.cli.output import print_answer
+
 
 class ReportCommand(click.Command):
     """Its help ends with the families whose runs can be reported, read when it is asked for."""
@@ -60,6 +62,6 @@ def report(
         say=lambda text: click.echo(text, err=True),
     )
     if as_json:
-        click.echo(json.dumps(as_data(rows), indent=2))
+        print_answer(json.dumps(as_data(rows), indent=2))
     else:
-        click.echo(as_markdown(rows) if markdown else as_text(rows))
+        print_answer(as_markdown(rows) if markdown else as_text(rows))

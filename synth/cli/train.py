@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from synth.cli.descriptions import descriptions
+from synth.cli.output import print_answer
 
 
 class FamilyGroup(click.Group):
@@ -85,7 +86,7 @@ def family_command(family: str) -> click.Command:
         family,
         callback=run,
         params=options,
-        help=f"Train a model of the family {family} on DATA.",
+        help=f"Train a model of the family {family} on DATA.\n\n\b\n{row.example}",
         context_settings={"token_normalize_func": _dashes},
     )
 
@@ -224,7 +225,7 @@ def _run(
     )  # fmt: skip
     if dry_run:
         report = dry_run_report(plan, begun)
-        click.echo(json.dumps(report, indent=2) if as_json else as_text(report))
+        print_answer(json.dumps(report, indent=2) if as_json else as_text(report))
         return 0
     for file, reason in plan.library.rejected:
         click.echo(f"left out: {reason if file in reason else f'{file}: {reason}'}", err=True)

@@ -1,6 +1,7 @@
 """What all parts agree on (numpy, no torch).
 
-- `errors`: `SynthError` and its branches; errors as one line, and from another process.
+- `errors`: `SynthError` and its branches; errors as one line, and from another process;
+  names that a terminal can take.
 - `control`: `Control`, one thing that can be moved.
 - `manifest`: `Manifest`, what an instrument file says of itself.
 - `audio`: audio files in and out; `reading`: mixed and resampled as a model takes them;
@@ -37,6 +38,7 @@ from synth.contract.errors import (
     SynthError,
     error_named,
     one_line,
+    printable,
 )
 from synth.contract.files import remove_leftovers, write_bytes
 from synth.contract.manifest import FORMAT_VERSION, METADATA_KEY, Manifest, TensorSpec
@@ -65,6 +67,7 @@ __all__ = [
     "find_audio",
     "one_line",
     "parse_name",
+    "printable",
     "read_audio",
     "read_recording",
     "read_yaml",

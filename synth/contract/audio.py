@@ -57,7 +57,7 @@ def audio_info(path: str | Path) -> AudioInfo:
             duration out of range. The message names the file and the range.
     """
     try:
-        info = soundfile.info(str(path))
+        info = soundfile.info(os.fsencode(path))
     except (soundfile.LibsndfileError, RuntimeError, OSError, TypeError) as error:
         reason = "no such file" if not Path(path).exists() else one_line(error, 200)
         raise DataError(f"{path}: can't be read as audio ({reason})") from None
@@ -87,7 +87,7 @@ def read_audio(path: str | Path, *, allow_silence: bool = True) -> tuple[Audio, 
     """
     audio_info(path)
     try:
-        frames, sample_rate = soundfile.read(str(path), dtype="float32", always_2d=True)
+        frames, sample_rate = soundfile.read(os.fsencode(path), dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, RuntimeError, OSError, MemoryError) as error:
         raise DataError(f"{path}: can't be decoded ({one_line(error, 200)})") from None
     if not len(frames):
@@ -114,7 +114,7 @@ def write_audio(path: str | Path, audio: Audio, sample_rate: int, subtype: str =
     kind = path.suffix.lower()[1:].upper()
     temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
     try:
-        soundfile.write(str(temporary), audio.T, sample_rate, subtype=subtype, format=kind)
+        soundfile.write(os.fsencode(temporary), audio.T, sample_rate, subtype=subtype, format=kind)
         os.replace(temporary, path)
     except (soundfile.LibsndfileError, RuntimeError, OSError, ValueError) as error:
         raise DataError(f"{path}: can't be written ({one_line(error, 200)})") from None

@@ -65,3 +65,15 @@ def one_line(error: BaseException, limit: int = 160) -> str:
     ('no such layer', 'KeyError')
     """
     return " ".join(str(error).split())[:limit] or type(error).__name__
+
+
+def printable(text: str) -> str:
+    """A text whose control characters, as a file's name may hold, are escapes.
+
+    Args:
+        text: any, for one line of a terminal.
+
+    >>> print(printable("a\\nb\\x1b[2J"))
+    a\\nb\\x1b[2J
+    """
+    return "".join(c if c >= " " and not "\x7f" <= c <= "\x9f" else repr(c)[1:-1] for c in text)

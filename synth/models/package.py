@@ -1,19 +1,27 @@
-"""The content of `model.pt`: weights with everything needed to use them. Pure data, no I/O.
+"""The content of `model.pt`: weights with everything needed to use them. Pure data, no paths.
 
-`training` writes it (atomically), `export` reads it (with `weights_only`).
+`training` writes it (atomically); `export` and `training` open it and read it with `read_tensors`.
 """
 
 from __future__ import annotations
 
 import json
+import pickle
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from torch import Tensor, nn
 
-from synth.contract import ConfigError, ModelFileError, config_from_dict, config_to_dict
+from synth.contract import (
+    ConfigError,
+    ModelFileError,
+    config_from_dict,
+    config_to_dict,
+    one_line,
+)
 from synth.models import FAMILIES
 
 PACKAGE_FORMAT = 1
@@ -59,6 +67,28 @@ def pack(
     }
 
 
+def read_tensors(file: BinaryIO) -> Any:
+    """Plain data and tensors from a file that `torch.save` wrote, as data: nothing in it is run.
+
+    Args:
+        file: open for reading bytes, and seekable.
+
+    Raises:
+        ModelFileError: the file is truncated, damaged or foreign, or holds more than data.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch warns of old tar formats, which then fail
+            return torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise ModelFileError(
+            "it holds more than data, or is damaged; nothing in it was run; use one that synth"
+            " train wrote"
+        ) from None
+    except Exception as error:  # noqa: BLE001 - torch raises whatever a damaged file leads it to
+        raise ModelFileError(one_line(error, 120)) from None
+
+
 def unpack(data: Any) -> Package:
     """Rebuild the model from what `pack` made.
 
@@ -66,9 +96,20 @@ def unpack(data: Any) -> Package:
         ModelFileError: another format, unknown family, a config that doesn't fit, weights or latent
             statistics that are missing, of another shape or not finite.
     """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of weights of another type, which are converted
+            return _unpack(data)
+    except ModelFileError:
+        raise
+    except Exception as error:  # noqa: BLE001 - damaged data may lead anywhere
+        raise ModelFileError(f"the model is damaged ({one_line(error)}); train again") from None
+
+
+def _unpack(data: Any) -> Package:
     if not isinstance(data, Mapping) or not {"format", "family", "config", "weights"} <= set(data):
         raise ModelFileError("this is no model.pt of synth train")
-    if data["format"] != PACKAGE_FORMAT:
+    if not isinstance(data["format"], int) or data["format"] != PACKAGE_FORMAT:
         raise ModelFileError(
             f"model format {data['format']!r}; {PACKAGE_FORMAT} is known here, update synth"
         )
@@ -84,15 +125,15 @@ def unpack(data: Any) -> Package:
         model = family.build(config)
         model.load_state_dict(data["weights"])
     except (ConfigError, RuntimeError, TypeError, AttributeError) as error:
-        raise ModelFileError(f"the model's config and weights don't fit: {_short(error)}") from None
+        raise ModelFileError(
+            f"the model's config and weights don't fit: {one_line(error, 200)}"
+        ) from None
     latent = _latent(data.get("latent") or {})
     for name, tensor in {**model.state_dict(), **latent}.items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise ModelFileError(f"{name} holds values that are not finite; train again")
-    provenance = data.get("provenance") or {}
-    if not isinstance(provenance, Mapping):
-        raise ModelFileError("the provenance is no mapping; train again")
-    return Package(str(data["family"]), config, model.eval(), latent, dict(provenance))
+    provenance = _provenance(data.get("provenance") or {})
+    return Package(str(data["family"]), config, model.eval(), latent, provenance)
 
 
 def _require_shapes(wanted: Mapping[str, Tensor], found: Mapping[str, Any]) -> None:
@@ -122,5 +163,17 @@ def _latent(found: Any) -> dict[str, Tensor]:
     return latent
 
 
-def _short(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200]
+def _provenance(found: Any) -> dict[str, Any]:
+    """What the model tells of its making, checked to be what its readers expect."""
+    if not isinstance(found, Mapping):
+        raise ModelFileError("the provenance is no mapping; train again")
+    steps, data = found.get("steps", 0), found.get("data", {})
+    if not isinstance(steps, int) or not isinstance(data, Mapping):
+        raise ModelFileError("the provenance is damaged (its steps or data); train again")
+    try:
+        told = json.loads(json.dumps(dict(found)))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ModelFileError(
+            f"the provenance is damaged ({one_line(error)}); train again"
+        ) from None
+    return dict(told)

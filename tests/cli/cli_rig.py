@@ -5,12 +5,19 @@ Every process started here fails on the import of torch, because what plays must
 
 from __future__ import annotations
 
+import fcntl
 import os
+import pty
+import select
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -57,7 +64,8 @@ def call(capsys: pytest.CaptureFixture[str], *arguments: object) -> Done:
 def environment(folder: Path) -> dict[str, str]:
     """This process's environment, in which torch can't be imported."""
     (folder / "sitecustomize.py").write_text(NO_TORCH)
-    return {**os.environ, "PYTHONPATH": str(folder), "COLUMNS": "120"}
+    path = os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH"))))
+    return {**os.environ, "PYTHONPATH": path, "COLUMNS": "120"}
 
 
 def start(folder: Path, *arguments: object, **more: Any) -> subprocess.Popen[str]:
@@ -75,6 +83,48 @@ def run(folder: Path, *arguments: object) -> Done:
     finally:
         process.kill()
     return Done(process.returncode, out, err)
+
+
+def on_terminal(
+    folder: Path,
+    *arguments: object,
+    seen: Callable[[str], bool] = lambda _: False,
+    program: str = str(SYNTH),
+    **more: str,
+) -> Done:
+    """Run `synth ARGUMENTS` on a pseudo terminal of 120 columns; stdout and stderr in one.
+
+    Args:
+        folder: where it runs; arguments: of `synth`.
+        seen: Ctrl-C is pressed once this says yes to all that was shown so far.
+        program: what is run instead of `synth`.
+        more: further variables of the environment.
+    """
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+    process = subprocess.Popen(
+        [program, *map(str, arguments)], cwd=folder,
+        env={**environment(folder), "TERM": "xterm", **more},
+        stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )  # fmt: skip
+    os.close(slave)
+    shown, pressed, end = b"", False, time.monotonic() + 2 * PATIENCE_S
+    try:
+        while time.monotonic() < end:
+            if select.select([master], [], [], 0.1)[0]:
+                try:
+                    shown += os.read(master, 65_536)
+                except OSError:  # nobody holds the other end any more
+                    break
+            if not pressed and seen(shown.decode("utf-8", "surrogateescape")):
+                os.write(master, b"\x03")
+                pressed = True
+        code = process.wait(PATIENCE_S)
+    finally:
+        process.kill()
+        os.close(master)
+    return Done(code, shown.decode("utf-8", "surrogateescape"), "")
 
 
 def free_port() -> int:

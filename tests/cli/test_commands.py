@@ -168,7 +168,7 @@ def test_a_moved_control_is_heard(tmp_path: Path, synth: Synth) -> None:
             (0.1, "/small/latent/0", [value]),
         )
         out = tmp_path / "out.wav"
-        assert synth("render", path, "--osc", log, "-o", out, "--tail", 0.2).code == 0
+        assert synth("render", path, "--osc", log, "-o", out, "--tail", 0.2, "--force").code == 0
         heard.append(soundfile.read(out)[0])
     # One hop after the move at the latest, and not before it, but for the resampler's 24 samples.
     first = int(np.flatnonzero((heard[0] != heard[1]).any(1))[0])

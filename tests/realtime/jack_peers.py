@@ -108,7 +108,7 @@ class Listener(Peer):
     and never taken for a gap in the sound.
     """
 
-    def __init__(self, server: str, source: str = "PortAudio") -> None:
+    def __init__(self, server: str, source: str = "synth") -> None:
         self._source = source
         with tempfile.NamedTemporaryFile(delete=False) as file:
             self._path = Path(file.name)
@@ -150,7 +150,7 @@ class Listener(Peer):
 class Speaker(Peer):
     """Says an impulse of 0.5 into the first input port of `sink`, every `every` frames."""
 
-    def __init__(self, server: str, every: int, sink: str = "PortAudio") -> None:
+    def __init__(self, server: str, every: int, sink: str = "synth") -> None:
         super().__init__("speak", server, every, sink)
 
     @property

@@ -19,6 +19,7 @@ from training.inr.losses import Measure, per_sample
 from training.inr.optimizer import make_optimizer, make_plateau, rate_at, weight_decay_at
 from training.inr.pieces import squared_error
 from training.measures.terms import Term
+from training.run.checkpoint import damaged, restore_optimizer
 from training.run.task import Task
 
 
@@ -79,12 +80,15 @@ class INRTask(Task):
     def configure_optimizers(self) -> torch.optim.Optimizer:
         optimizer = make_optimizer(self.model, self.settings)
         if self.optimizer_state is not None:
-            optimizer.load_state_dict(self.optimizer_state)
+            restore_optimizer(optimizer, self.optimizer_state, self.step)
             self.optimizer_state = None
         self._optimizer = optimizer
         if self.settings.schedule == "plateau":
             self._plateau = make_plateau(optimizer, self._deck.batches)
-            self._plateau.load_state_dict(self._plateau_state)
+            try:
+                self._plateau.load_state_dict(self._plateau_state)
+            except Exception as error:  # noqa: BLE001 - damaged data may lead anywhere
+                raise damaged(self.step, error) from None
         return optimizer
 
     def measure(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:

@@ -17,7 +17,7 @@ import torch
 
 from synth.contract import ConfigError, DataError, ModelFileError
 from synth.contract.errors import one_line
-from synth.models.package import Package, unpack
+from synth.models.package import Package, read_tensors, unpack
 from training.families import TRAINING, reported_families
 from training.measures.cdpam import CDPAMLoss
 from training.measures.scale import NAMES, Scale, Scores
@@ -150,12 +150,11 @@ def _open_run(folder: Path, data: str | Path | None, cache: Path | None) -> _Run
     plan = plan_run(family, data, resume_from=folder, cache=cache)
     path = folder / "model.pt"
     try:
-        package = unpack(torch.load(path, map_location="cpu", weights_only=True))
-    except ModelFileError as error:
-        raise ModelFileError(f"{path}: {error}") from None
-    except Exception as error:  # noqa: BLE001 - torch raises whatever a damaged file leads it to
+        with path.open("rb") as file:
+            package = unpack(read_tensors(file))
+    except (ModelFileError, OSError) as error:
         raise ModelFileError(
-            f"{path}: can't be read ({one_line(error, 100)}); train on with --resume"
+            f"{path}: can't be read ({one_line(error)}); train on with --resume"
         ) from None
     learned = package.provenance.get("data", {}).get("fingerprint")
     sounds = reporting.sounds(package.config)

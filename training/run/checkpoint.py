@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from synth.contract import ConfigError, ModelFileError
 from synth.contract.errors import one_line
+from synth.models.package import read_tensors
 from training.run.files import save_tensors
 
 FORMAT = 1
@@ -49,6 +49,13 @@ class Checkpoint:
     legs: tuple[tuple[int, int], ...] = ()
 
 
+_KINDS: dict[str, Any] = {
+    "step": int, "family": str, "model": dict, "training": dict, "data": str, "weights": dict,
+    "optimizer": dict, "best": float | int, "unimproved": int, "extra": dict,
+    "legs": tuple,
+}  # fmt: skip
+
+
 def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int = KEPT) -> Path:
     """Write `step-<n>.pt` atomically and delete all but the newest ones; returns its path.
 
@@ -60,7 +67,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int = KEPT) -> P
     Raises:
         DataError: no room; older checkpoints are untouched.
     """
-    path = folder / f"step-{checkpoint.step:09d}.pt"
+    path = folder / _name(checkpoint.step)
     save_tensors(path, {"format": FORMAT, **vars(checkpoint)})
     for old in _numbered(folder)[keep:] if keep else []:
         old.unlink(missing_ok=True)
@@ -74,7 +81,7 @@ def load_newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
         try:
             return load_checkpoint(path), complaints
         except ModelFileError as error:
-            complaints.append(f"{error}; the one before it is used")
+            complaints.append(str(error))
     return None, complaints
 
 
@@ -85,18 +92,30 @@ def load_checkpoint(path: Path) -> Checkpoint:
         ModelFileError: the file is truncated, foreign, or of another format.
     """
     try:
-        data = torch.load(path, map_location="cpu", weights_only=True)
-        form = data.pop("format")
-        if form != FORMAT:
-            raise ModelFileError(f"{path}: checkpoint format {form!r}; {FORMAT} is known here")
-        return Checkpoint(**data)
-    except (
-        pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError, KeyError, TypeError,
-        AttributeError,
-    ) as error:  # fmt: skip
+        with path.open("rb") as file:
+            return _checkpoint(read_tensors(file))
+    except (ModelFileError, OSError, TypeError) as error:
         raise ModelFileError(
             f"{path}: not a readable checkpoint ({one_line(error, 100)})"
         ) from None
+
+
+def _checkpoint(data: Any) -> Checkpoint:
+    """The checkpoint in what was read; raises `ModelFileError` or `TypeError` where it is none."""
+    form = data.pop("format", None) if isinstance(data, dict) else None
+    if not isinstance(form, int) or form != FORMAT:
+        raise ModelFileError(f"checkpoint format {form!r:.20}; {FORMAT} is known here")
+    if not all(isinstance(name, str) for name in data):
+        raise ModelFileError("damaged names")
+    found = Checkpoint(**data)
+    for name, kind in _KINDS.items():
+        value = getattr(found, name)
+        if not isinstance(value, kind):
+            raise ModelFileError(f"{name} is {value!r:.40}")
+    for name, tensor in found.weights.items():
+        if not torch.is_tensor(tensor):
+            raise ModelFileError(f"{name!r:.40} in the weights is {tensor!r:.40}")
+    return found
 
 
 def require_same_run(
@@ -132,6 +151,45 @@ def require_same_run(
             f"{name} is {value}, but the run to resume has {was}; leave it out or choose another"
             " --out"
         )
+
+
+def damaged(step: int, error: Exception) -> ModelFileError:
+    """The error to raise for a checkpoint that was read, but doesn't fit its run.
+
+    Args:
+        step: of the checkpoint; error: what came of its use.
+    """
+    return ModelFileError(
+        f"the checkpoint of step {step} is damaged ({one_line(error, 100)}); delete"
+        f" {_name(step)} to go on from the one before"
+    )
+
+
+def restore_optimizer(
+    optimizer: torch.optim.Optimizer, state: dict[str, Any], step: int
+) -> torch.optim.Optimizer:
+    """The optimiser as a checkpoint left it.
+
+    Args:
+        optimizer: fresh, of the same parameters; state: its state dictionary.
+        step: of the checkpoint.
+
+    Raises:
+        ModelFileError: the state doesn't fit the parameters.
+    """
+    try:
+        optimizer.load_state_dict(state)
+        for parameter, about in optimizer.state.items():
+            for name, value in about.items():
+                if torch.is_tensor(value) and value.dim() and value.shape != parameter.shape:
+                    raise ValueError(f"{name} has shape {tuple(value.shape)}")
+    except Exception as error:  # noqa: BLE001 - damaged data may lead anywhere
+        raise damaged(step, error) from None
+    return optimizer
+
+
+def _name(step: int) -> str:
+    return f"step-{step:09d}.pt"
 
 
 def _numbered(folder: Path) -> list[Path]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 from rich.console import Console
 
-from synth.contract import ConfigError, DataError, remove_leftovers, write_bytes
+from synth.contract import ConfigError, DataError, ModelFileError, remove_leftovers, write_bytes
 from training.run.checkpoint import Checkpoint, load_checkpoint, load_newest, require_same_run
 from training.run.plan import AnyPlan, plan_as_dict
 
@@ -101,8 +101,14 @@ def _load(resumed: Resumed, console: Console) -> Checkpoint | None:
     folder = resumed.folder / "checkpoints"
     if resumed.checkpoint is None:
         found, complaints = load_newest(folder)
+        if complaints and not found:
+            raise ModelFileError(
+                f"{complaints[0]}; no other can be read: start again without --resume in another"
+                " --out"
+            )
         for complaint in complaints:
-            console.print(complaint, highlight=False, markup=False, soft_wrap=True)
+            text = f"{complaint}; the one before it is used"
+            console.print(text, highlight=False, markup=False, soft_wrap=True)
         return found
     return load_checkpoint(resumed.checkpoint)
 

@@ -12,6 +12,7 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
 from synth.contract import DataError
+from training.run.checkpoint import restore_optimizer
 from training.run.config import TrainConfig
 from training.run.schedules import Pace
 
@@ -101,7 +102,7 @@ class Task(L.LightningModule):
             fused=self.device.type in ("cpu", "cuda"),
         )
         if self.optimizer_state is not None:
-            optimizer.load_state_dict(self.optimizer_state)
+            restore_optimizer(optimizer, self.optimizer_state, self.step)
             self.optimizer_state = None
         return optimizer
 

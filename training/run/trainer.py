@@ -12,7 +12,7 @@ import lightning as L
 import torch
 
 from synth.contract import DeviceError
-from training.run.checkpoint import Checkpoint
+from training.run.checkpoint import Checkpoint, damaged
 from training.run.config import TrainConfig
 from training.run.plan import AnyPlan
 from training.run.schedules import Pace
@@ -31,15 +31,21 @@ def build_task(
         make_task: the family's: from a plan to its task with a fresh model.
         plan: of the run; its seed is that of the fresh weights.
         found: the checkpoint to go on from.
+
+    Raises:
+        ModelFileError: the checkpoint is damaged, so that the task can't go on from it.
     """
     torch.manual_seed(plan.training.seed)
     task = make_task(plan)
     if found:
-        task.model.load_state_dict(found.weights)
-        task.step, task.optimizer_state = found.step, found.optimizer
-        before = Pace(found.legs) if found.legs else Pace.of(found.training["steps"])
-        task.pace = before.resumed(found.step, plan.training.steps)
-        task.load_extra_state(found.extra)
+        try:
+            task.model.load_state_dict(found.weights)
+            task.step, task.optimizer_state = found.step, found.optimizer
+            before = Pace(found.legs) if found.legs else Pace.of(found.training["steps"])
+            task.pace = before.resumed(found.step, plan.training.steps)
+            task.load_extra_state(found.extra)
+        except Exception as error:  # noqa: BLE001 - damaged data may lead anywhere
+            raise damaged(found.step, error) from None
     return task
 
 

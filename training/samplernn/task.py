@@ -79,6 +79,8 @@ class SampleRNNTask(Task):
     def load_extra_state(self, state: dict[str, Any]) -> None:
         self._factor = float(state.get("factor", 1.0))
         self._carried = dict(state.get("carried", {})) or None
+        if self._carried is not None:
+            _require_alike(self._carried, self.model.init_state(1))
 
     def _start(self, batch: Batch) -> State | None:
         """The state that the rows begin with, carried over or fresh; None if all are fresh."""
@@ -93,3 +95,10 @@ class SampleRNNTask(Task):
             )
             for name, tensor in fresh.items()
         }
+
+
+def _require_alike(carried: State, fresh: State) -> None:
+    """Raise `ValueError` unless a stored state fits the model, but for the number of its rows."""
+    for name, tensor in fresh.items():
+        if carried[name].shape[1:] != tensor.shape[1:]:
+            raise ValueError(f"{name} has shape {tuple(carried[name].shape)}")

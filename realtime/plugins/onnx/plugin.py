@@ -41,8 +41,9 @@ class OnnxPlugin:
         # good in the thread that makes it, and no other would set it anywhere. The engine flushes.
         try:
             self._session: Any = onnxruntime.InferenceSession(
-                data, options, providers=["CPUExecutionProvider"]
-            )
+                data, options, providers=["CPUExecutionProvider"],
+                enable_fallback=0,  # which would print, and try the same again
+            )  # fmt: skip
         except Exception as error:  # noqa: BLE001 - its exceptions share no base class
             raise ModelFileError(f"{path}: onnxruntime refuses it ({one_line(error)})") from None
         seed = self.manifest.with_role("seed")

@@ -1,4 +1,4 @@
-"""`DcBlock`: takes constants out of a signal."""
+"""`DcBlock`: removes the constant part of a signal."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ import numpy as np
 from realtime.engine.plugin import Array
 
 DC_CUTOFF_HZ = 5.0
-LONGEST = 4096  # r to the power of -4096 is still small
+LONGEST = 4096  # samples; r to the power of -4096 is still a small number
 
 
 class DcBlock:
     """First-order high-pass at 5 Hz, in double precision, the same however the signal is cut.
 
     y[n] = x[n] - x[n-1] + r·y[n-1], unrolled from an anchor by powers of r. Anchors are `size`
-    samples apart; what came since the last one is kept, so that every sum begins at an anchor and
-    is rounded in the same way.
+    samples apart; the samples since the last one are kept, so that every sum begins at an anchor
+    and is rounded in the same way.
 
     Args:
-        channels: rows of the signal; size: samples between two anchors; sample_rate: Hz.
+        channels: rows of the signal.
+        size: samples between two anchors, at least 1; at most 4096 are used.
+        sample_rate: Hz.
     """
 
     def __init__(self, channels: int, size: int, sample_rate: int) -> None:
@@ -34,7 +36,7 @@ class DcBlock:
         self._end = self._last_out
 
     def process(self, block: Array) -> Array:
-        """`[channels, n]` in and out."""
+        """Filter the next `[channels, n]`; returns the same shape."""
         before = self._cell.shape[1]
         signal = np.concatenate([self._cell, block], axis=1) if before else block
         pieces = []
@@ -56,7 +58,7 @@ class DcBlock:
         self._last_out = self._end = np.zeros_like(self._last_in)
 
     def _filtered(self, x: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> Array:
-        """What comes of the samples since the anchor."""
+        """The filter's output for all samples since the anchor."""
         count = x.shape[1]
         change = x.copy()
         change[:, 1:] -= x[:, :-1]

@@ -1,8 +1,8 @@
 """Strict, linear, bounded decoding of OSC 1.0 and 1.1 packets. No I/O: bytes in, messages out.
 
-What comes over the wire is not to be trusted: every size is checked before it is used, every byte
-is looked at a fixed number of times, nothing recurses, and all that is wrong with a packet is a
-`ProtocolError`. Outgoing messages are built by python-osc, which never meets the wire's input.
+Bytes from the wire are not to be trusted: every size is checked before it is used, every byte is
+looked at a fixed number of times, nothing recurses, and any fault in a packet is a `ProtocolError`.
+Outgoing messages are built by python-osc, which never meets the wire's input.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MAX_PACKET = 8192  # bytes
 MAX_DEPTH = 4  # bundles inside each other
 MAX_MESSAGES = 64  # in a packet
 MAX_ARGS = 64  # of a message
-IMMEDIATELY = 1  # the time tag that says so
+IMMEDIATELY = 1  # the time tag that means "at once"
 
 OscArg = int | float | str | bytes | bool | None
 
@@ -38,7 +38,7 @@ _TYPES = "i f h d t s S c r m b T F N I [ ]"
 
 
 class NotFiniteError(ProtocolError):
-    """A number is NaN or infinite. `address` is the message's, so that it can be answered."""
+    """A number is NaN or infinite. `address` is the message's, for an answer to its sender."""
 
     def __init__(self, address: str, index: int, value: float) -> None:
         super().__init__(f"argument {index} is {value}; a finite number is needed")
@@ -63,14 +63,14 @@ class OscMessage(NamedTuple):
 
 
 def decode_packet(packet: bytes) -> list[OscMessage]:
-    """All messages of a datagram, in their order; all of them or none.
+    """Decode all messages of a datagram, in their order; all of them or none.
 
     Args:
-        packet: a message or a bundle, at most 8192 bytes, at most 4 bundles deep and 64 messages
-            long, at most 64 arguments each.
+        packet: a message or a bundle of at most 8192 bytes, with at most 4 levels of bundles and
+            64 messages of at most 64 arguments each.
 
     Raises:
-        ProtocolError: anything is wrong. `NotFiniteError` where it is only a NaN or an infinity.
+        ProtocolError: anything is wrong; a `NotFiniteError` if it is only a NaN or an infinity.
     """
     if not packet or len(packet) > MAX_PACKET or len(packet) % 4:
         raise ProtocolError(
@@ -138,7 +138,8 @@ def _message(packet: bytes, start: int, end: int, timetag: int) -> OscMessage:
 
 @lru_cache(maxsize=256)
 def _layout(tags: str) -> struct.Struct | None:
-    """How numbers lie behind a type tag that names nothing else: read at once, as most are."""
+    """The layout of a message that has only numbers, as most do, so that they are read at once;
+    None for other messages."""
     formats = [_NUMBERS[tag].format[1:] for tag in tags[1:] if tag in _NUMBERS]
     return struct.Struct(">" + "".join(formats)) if len(formats) == len(tags) - 1 else None
 
@@ -183,7 +184,7 @@ def _argument(address: str, tag: str, packet: bytes, at: int, end: int) -> tuple
 
 
 def _string(packet: bytes, at: int, end: int) -> tuple[str, int]:
-    """Text and where the next thing begins; ended and filled up to a multiple of 4 by zeros."""
+    """A string, which zeros end and fill up to a multiple of 4 bytes, and the byte after it."""
     stop = packet.find(0, at, end)
     if stop < 0:
         raise ProtocolError("a string has no end")

@@ -1,7 +1,8 @@
-"""The MIDI door.
+"""MIDI input and output.
 
-- `decoder`: messages to events, with `channel` (what channels remember) and `clock` (tempo).
+- `decoder`: turns messages into events, with `channel` (the state of a channel) and `clock`
+  (tempo and transport).
 - `ports`, `port`, `port_process`, `jack`: MIDI ports, each in a process of its own.
-- `input`, `output`, `faders`: what is heard, and what motor faders are sent.
-- `arrival`: when a message came; `session`: the ports of a session.
+- `input`: messages from a port; `output`, `faders`: messages to motor faders.
+- `arrival`: the time of a message; `session`: the ports of a session.
 """

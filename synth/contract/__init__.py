@@ -1,10 +1,10 @@
-"""What all parts agree on (numpy, no torch).
+"""The types and files that all parts share (numpy, no torch).
 
 - `errors`: `SynthError` and its branches; errors as one line, and from another process.
-- `control`: `Control`, one thing that can be moved.
-- `manifest`: `Manifest`, what an instrument file says of itself.
-- `audio`: audio files in and out; `reading`: mixed and resampled as a model takes them.
-- `files`: files that are whole or absent.
+- `control`: `Control`, one movable value of an instrument; `roles`: who moves it.
+- `manifest`: `Manifest`, an instrument file's description of itself.
+- `audio`: reads and writes audio files; `reading`: mixes and resamples them for a model.
+- `files`: writes files that are whole or absent.
 - `config`: checked dataclass configs from defaults, YAML and flags.
 """
 

@@ -89,7 +89,7 @@ class ControlState:
             self.now[name][slot] = self.wanted[name][slot] = value
 
     def set_gate(self, slot: int, gate: float) -> None:
-        """Open or close the gate of a row."""
+        """Open (1) or close (0) the gate of a row, `slot`."""
         if "gate" in self._by_role:
             self.now[self._by_role["gate"].name][slot] = gate
 

@@ -30,7 +30,11 @@ REST_S = 1.0
 
 
 class Fifo:
-    """A queue of samples, `[channels, n]`."""
+    """A queue of samples.
+
+    Args:
+        channels: rows of the signal.
+    """
 
     def __init__(self, channels: int) -> None:
         self._data = np.zeros((channels, 0), np.float32)
@@ -320,15 +324,22 @@ class Strip:
         return control is not None and number < max(len(self.manifest.sounds), 1)
 
     def set_control(self, name: str, values: Sequence[float], element: int | None = None) -> None:
-        """Set a control, or one element of it; see `ControlState.set`. Setting the control of the
-        role "sound" does so for all channels."""
+        """Set a control, or one element of it; a new sound holds for all channels.
+
+        Args:
+            name, values, element: see `ControlState.set`.
+        """
         self.controls.set(name, values, element)
         if self.controls.controls[name].role == "sound":
             self.programs.clear()
 
     def set_level(self, level: float, channel: int = 0) -> None:
-        """Set the linear level of the notes of a channel (0: of notes without one); they glide
-        there within a hop."""
+        """Set the level of a channel's notes, to which they glide within a hop.
+
+        Args:
+            level: linear gain.
+            channel: 1 … 16, or 0 for notes without one.
+        """
         self._levels[channel] = level
 
     def silence(self, channel: int) -> None:
@@ -354,8 +365,13 @@ class Strip:
 
 
 def fit_channels(audio: Array, channels: int) -> Array:
-    """Turn `[c, n]` into `[channels, n]`: mono is copied to all, several are mixed down to mono;
-    otherwise missing channels are silent and surplus ones are cut."""
+    """Change the number of channels: mono is copied to all, and several are mixed down to mono;
+    otherwise missing channels are silent and surplus ones are cut.
+
+    Args:
+        audio: `[c, n]`.
+        channels: of the result, `[channels, n]`.
+    """
     if audio.shape[0] == channels:
         return audio
     if audio.shape[0] == 1:

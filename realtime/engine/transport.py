@@ -36,16 +36,31 @@ class Transport:
         return self._beat + (sample - self._since) * self.tempo / (60 * self._rate)
 
     def set_tempo(self, sample: int, tempo: float) -> None:
-        """Set the tempo from `sample` on, in beats a minute, 20 … 500."""
+        """Set the tempo.
+
+        Args:
+            sample: of the engine's clock, from which on it holds.
+            tempo: beats a minute, 20 … 500.
+        """
         self._settle(sample)
         self.tempo = min(max(tempo, MIN_TEMPO), MAX_TEMPO)
 
     def locate(self, sample: int, beat: float) -> None:
-        """Go to a beat, 0 … 1 000 000, at `sample`."""
+        """Go to a beat.
+
+        Args:
+            sample: of the engine's clock, at which the song is there.
+            beat: quarters since the start of the song, 0 … 1 000 000.
+        """
         self._beat, self._since = min(max(beat, 0.0), MAX_BEATS), sample
 
     def run(self, sample: int, playing: bool) -> None:
-        """Start or stop the beat at `sample`."""
+        """Start or stop the beat.
+
+        Args:
+            sample: of the engine's clock, from which on it runs or stands.
+            playing: whether it runs.
+        """
         self._settle(sample)
         self.playing = playing
 

@@ -132,7 +132,7 @@ class Voices:
             self.ghosts += 1
 
     def slots_of(self, key: float, ident: int = 0, channel: int = 0) -> list[int]:
-        """Rows of a key's notes that the key or a pedal still holds."""
+        """Rows of a key's notes that the key or a pedal still holds; see `note_off`."""
         return [voice.slot for voice in self._named(key, ident, channel) if voice.sounds]
 
     def held(self, channel: int) -> list[Voice]:
@@ -140,7 +140,12 @@ class Voices:
         return [v for v in self.active if v.channel == channel and v.held and not v.ghost]
 
     def set_sustain(self, down: bool, channel: int = 0) -> None:
-        """Move the sustain pedal; lifting it releases what it held."""
+        """Move the sustain pedal; lifting it releases the notes that it held.
+
+        Args:
+            down: whether it is pressed.
+            channel: 1 … 16, or 0 for all.
+        """
         self.gates_moved = True
         for number in _of(channel):
             self._sustain[number] = down
@@ -150,7 +155,12 @@ class Voices:
 
     def set_sostenuto(self, down: bool, channel: int = 0) -> None:
         """Move the sostenuto pedal: pressed, it catches the keys that are down at that moment;
-        lifted, it releases them, unless the sustain pedal holds them too."""
+        lifted, it releases them, unless the sustain pedal holds them too.
+
+        Args:
+            down: whether it is pressed.
+            channel: 1 … 16, or 0 for all.
+        """
         self.gates_moved = True
         # A pedal that is reported down twice catches nothing the second time.
         moved = [number for number in _of(channel) if self._sostenuto[number] != down]

@@ -87,7 +87,10 @@ def list_devices(rescan: bool = False) -> list[AudioDevice]:
         hosts = sounddevice.query_hostapis()
         found = [dict(device) for device in sounddevice.query_devices()]
     except sounddevice.PortAudioError as error:
-        raise DeviceError(f"PortAudio can't list the devices ({error})") from None
+        raise DeviceError(
+            f"PortAudio can't list the devices ({error}); restart the audio system, or play with"
+            " --driver null"
+        ) from None
     default_in, default_out = _defaults(hosts)
     return [
         AudioDevice(

@@ -96,7 +96,9 @@ class DevicePort:
         try:
             self._stream.start()
         except self._error as error:
-            raise DeviceError(f"{self._label} doesn't start ({error})") from None
+            raise DeviceError(
+                f"{self._label} doesn't start ({error}); `synth devices` lists what there is"
+            ) from None
         patience = time.perf_counter() + START_TIMEOUT_S
         while self._state.blocks < 2:
             if time.perf_counter() > patience:

@@ -27,6 +27,9 @@ _FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DO
 def read_instrument(path: str | Path) -> tuple[bytes, Manifest]:
     """Read and check an instrument file.
 
+    Args:
+        path: of the file, at most 512 MB.
+
     Returns:
         The bytes for a runtime session, and the manifest.
 
@@ -73,7 +76,10 @@ def _judge(model: Any) -> Manifest:
             raise ModelFileError("it uses custom operators; only ONNX's own are run")
         for tensor in _tensors(graph):
             if tensor.external_data or tensor.data_location == onnx.TensorProto.EXTERNAL:
-                raise ModelFileError(f"tensor {tensor.name!r} lies in another file; refused")
+                raise ModelFileError(
+                    f"tensor {tensor.name!r} is in another file, which is refused; export the model"
+                    " as one file"
+                )
             _check_finite(tensor)
     texts = {p.key: p.value for p in model.metadata_props}
     if METADATA_KEY not in texts:
@@ -123,4 +129,6 @@ def _check_interface(graph: Any, manifest: Manifest) -> None:
     found = [i.name for i in graph.input if i.name not in weights]
     if sorted(found) != sorted(inputs) or sorted(o.name for o in graph.output) != sorted(outputs):
         odd = sorted(set(found) ^ set(inputs)) or ["outputs"]
-        raise ModelFileError(f"graph and manifest disagree about {', '.join(odd[:4])}")
+        raise ModelFileError(
+            f"graph and manifest disagree about {', '.join(odd[:4])}; export the model again"
+        )

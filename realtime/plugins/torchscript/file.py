@@ -17,6 +17,9 @@ MAX_RATIO = 100
 def check_archive(path: str | Path) -> Manifest | None:
     """Check the archive's directory and read the manifest, if it holds one.
 
+    Args:
+        path: of the file, at most 2 GB unpacked.
+
     Returns:
         The manifest of a file that synth exported, None for other nn~ files.
 
@@ -63,7 +66,9 @@ def _check_sizes(path: Path, entries: list[zipfile.ZipInfo]) -> None:
 
 def _manifest(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Manifest:
     if entry.file_size > MAX_JSON_BYTES:
-        raise ModelFileError(f"{path}: manifest of {entry.file_size} bytes is too big")
+        raise ModelFileError(
+            f"{path}: manifest of {entry.file_size} bytes; at most {MAX_JSON_BYTES} are read"
+        )
     try:
         return Manifest.from_json(archive.read(entry).decode("utf-8"))
     except ModelFileError as error:

@@ -35,7 +35,12 @@ class MidiFileError(ValueError):
 
 
 class Timed(NamedTuple):
-    """A channel message (status byte first), or a tempo in microseconds a quarter note."""
+    """A message of a track and its time.
+
+    Args:
+        tick: since the start of the track.
+        message: bytes of a channel message (status byte first), or the tempo in µs a quarter note.
+    """
 
     tick: int
     message: bytes | int

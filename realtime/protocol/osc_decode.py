@@ -38,7 +38,13 @@ _TYPES = "i f h d t s S c r m b T F N I [ ]"
 
 
 class NotFiniteError(ProtocolError):
-    """A number is NaN or infinite. `address` is the message's, for an answer to its sender."""
+    """A number is NaN or infinite.
+
+    Args:
+        address: of the message, for an answer to its sender.
+        index: of the argument, from 0.
+        value: the number.
+    """
 
     def __init__(self, address: str, index: int, value: float) -> None:
         super().__init__(f"argument {index} is {value}; a finite number is needed")
@@ -96,7 +102,7 @@ def _bundle_elements(
     if packet[start : start + 8] != _BUNDLE or end - start < 16:
         raise ProtocolError("a bundle needs '#bundle' and a time tag of 8 bytes")
     if depth > MAX_DEPTH:
-        raise ProtocolError(f"bundles lie more than {MAX_DEPTH} deep")
+        raise ProtocolError(f"bundles are nested more than {MAX_DEPTH} deep")
     timetag: int = _NUMBERS["t"].unpack_from(packet, start + 8)[0]
     at = start + 16
     elements = []
@@ -184,13 +190,14 @@ def _argument(address: str, tag: str, packet: bytes, at: int, end: int) -> tuple
 
 
 def _string(packet: bytes, at: int, end: int) -> tuple[str, int]:
-    """A string, which zeros end and fill up to a multiple of 4 bytes, and the byte after it."""
+    """A string, ended by a zero and padded with zeros to a multiple of 4 bytes, and the index of
+    the byte after it."""
     stop = packet.find(0, at, end)
     if stop < 0:
         raise ProtocolError("a string has no end")
     after = stop + 4 - (stop - at) % 4
     if after > end or any(packet[stop:after]):
-        raise ProtocolError("a string is not filled up with zeros to a multiple of 4 bytes")
+        raise ProtocolError("a string is not padded with zeros to a multiple of 4 bytes")
     try:
         return packet[at:stop].decode("ascii"), after
     except UnicodeDecodeError:
@@ -204,14 +211,14 @@ def _blob(packet: bytes, at: int, end: int) -> tuple[bytes, int]:
     begin = at + 4
     after = begin + (size + 3) // 4 * 4
     if size < 0 or after > end or any(packet[begin + size : after]):
-        raise ProtocolError(f"blob of {size} bytes does not fit or is not filled up with zeros")
+        raise ProtocolError(f"blob of {size} bytes does not fit or is not padded with zeros")
     return packet[begin : begin + size], after
 
 
 def _character(packet: bytes, at: int, end: int) -> tuple[str, int]:
     code = _NUMBERS["r"].unpack_from(packet, at)[0] if end - at >= 4 else -1
     if not 0 <= code < 128:
-        raise ProtocolError("a character (type c) is one of ASCII, in 4 bytes")
+        raise ProtocolError("a character (type c) must be ASCII, in 4 bytes")
     return chr(code), at + 4
 
 

@@ -76,7 +76,7 @@ def check_suffix(path: Path) -> None:
 
 class WavStream:
     """A file of 32-bit float WAV, with room in its header to become RF64 (EBU Tech 3306) above
-    4 GB."""
+    4 GB. See `open_stream`."""
 
     subtype = "FLOAT"
 
@@ -141,7 +141,9 @@ class WavStream:
 
 
 class FlacStream:
-    """A file of 24-bit FLAC. Its header counts the frames that are complete on the disk."""
+    """A file of 24-bit FLAC. Its header counts the frames that are complete on the disk.
+
+    See `open_stream`."""
 
     subtype = "PCM_24"
 

@@ -99,7 +99,7 @@ class Lines:
         self._quoted: dict[str, str] = {}
 
     def event(self, taken: int, event: Event) -> str:
-        """The line of an event that was handed over before the sample `taken`."""
+        """The line of an event that was handed over to the engine before the sample `taken`."""
         address = self._quoted.get(event.target)
         if address is None:
             address = self._quoted[event.target] = json.dumps(event.target)
@@ -110,7 +110,12 @@ class Lines:
 
     @staticmethod
     def lost(sample: int, frames: int) -> str:
-        """The line of frames that are silent in the file and whose events are missing."""
+        """The line of lost frames, which are silent in the file and whose events are missing.
+
+        Args:
+            sample: of the first one.
+            frames: how many.
+        """
         return f'{{"sample": {sample}, "lost": {frames}}}\n'
 
 

@@ -81,7 +81,7 @@ class Child:
         self._record_early = ""
 
     def send(self, kind: str, **fields: Any) -> None:
-        """Send a message to the control process; if that is gone, stop."""
+        """Send a message (see `encode`) to the control process; if that is gone, stop."""
         line = encode(kind, **fields)
         with self._sending:
             try:

@@ -60,8 +60,15 @@ class Channel:
     _values: dict[tuple[str, int], int] = field(default_factory=dict)
 
     def control(self, number: int, value: int) -> int:
-        """Remember the value of a controller; returns the 14 bits of its pair (for numbers below
-        64)."""
+        """Remember the value of a controller.
+
+        Args:
+            number: 0 … 127.
+            value: 0 … 127.
+
+        Returns:
+            For numbers below 64, the 14 bits of the pair that the controller belongs to.
+        """
         self.controllers[number] = value
         if number < 32:
             self.controllers[number + 32] = 0
@@ -69,8 +76,15 @@ class Channel:
         return self.controllers[pair] << 7 | self.controllers[pair + 32]
 
     def parameter(self, number: int, value: int) -> Parameter | None:
-        """Take one of the controllers 6, 38 and 96 to 101; returns the parameter that it moved, if
-        any."""
+        """Take a controller that selects or moves a parameter.
+
+        Args:
+            number: 6, 38, or 96 to 101.
+            value: 0 … 127.
+
+        Returns:
+            The parameter that it has moved, if any.
+        """
         kind = _SELECTS.get(number)
         if kind is not None:
             upper = number in (NRPN_MSB, RPN_MSB)

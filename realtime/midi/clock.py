@@ -79,7 +79,12 @@ class MidiClock:
         self._since_told = 0
 
     def decode(self, message: bytes, at: float) -> tuple[Event, ...]:
-        """The events of a real-time message or a song position, which came at `at` s."""
+        """The events of a message.
+
+        Args:
+            message: a real-time message or a song position.
+            at: its time, s of any steady clock.
+        """
         status = message[0]
         if status == _TICK:
             return self._tick(at)

@@ -110,7 +110,7 @@ class JackInput:
                 return
             self._client.close()
             self._client = self._enter()
-        raise DeviceError("the JACK server never calls; restart it, or play by OSC")
+        raise DeviceError("the JACK server doesn't serve this client; restart it, or play by OSC")
 
     def close_port(self) -> None:
         """Stop listening."""

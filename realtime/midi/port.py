@@ -157,7 +157,7 @@ class MidiPort:
         elif kind == "gone":
             self._gone = True
             self._error = self._error or DeviceError(
-                "the MIDI system ended the process that opened it"
+                "the process of the MIDI port has crashed; restart the MIDI system, or play by OSC"
             )
 
     def _release(self) -> None:

@@ -14,7 +14,12 @@ from realtime.protocol.osc_decode import OscArg
 
 
 class Answer(NamedTuple):
-    """The answer to the sender of a command: an address and its arguments."""
+    """The answer to the sender of a command.
+
+    Args:
+        address: `/done`, or that of a reply.
+        args: its arguments.
+    """
 
     address: str
     args: tuple[OscArg, ...] = ()

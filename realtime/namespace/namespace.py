@@ -43,7 +43,12 @@ _MAX_SUGGESTED_FROM = 60  # a comparison takes some 70 µs, and anybody can caus
 
 
 class UnknownAddressError(ProtocolError):
-    """Nothing has this address. Similar addresses are searched only when the text is needed."""
+    """Nothing has this address. Similar addresses are searched only when the text is needed.
+
+    Args:
+        address: as it was sent.
+        known: all addresses there are.
+    """
 
     def __init__(self, address: str, known: Sequence[str]) -> None:
         super().__init__(address)

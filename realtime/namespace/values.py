@@ -41,6 +41,10 @@ class Listener:
 
     A value that changes again before it was taken is reported once, with its last value; every
     event is reported. When 1 024 changes wait, the oldest is dropped and counted in `lost`.
+
+    Args:
+        wanted: returns whether to listen to an address; None for all.
+        close: called when the listener closes.
     """
 
     def __init__(self, wanted: Callable[[str], bool] | None, close: Callable[[Listener], None]):

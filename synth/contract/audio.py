@@ -51,6 +51,9 @@ class AudioInfo:
 def audio_info(path: str | Path) -> AudioInfo:
     """Read and check the header of an audio file.
 
+    Args:
+        path: of the file.
+
     Raises:
         DataError: the file is missing, unreadable, empty or of a refused coding, or its channels,
             rate or duration are out of range. The message names the file and the range.

@@ -60,7 +60,10 @@ def config_to_dict(config: Any) -> dict[str, Any]:
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
-    """Read a mapping from a YAML file of at most 1 MB.
+    """Read a mapping from a YAML file.
+
+    Args:
+        path: of the file, at most 1 MB.
 
     Raises:
         ConfigError: it can't be read or isn't a mapping; the message names file, line and problem.
@@ -73,7 +76,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: can't be read ({error})") from None
     if len(head) > MAX_YAML_BYTES:
-        raise ConfigError(f"{path}: longer than {MAX_YAML_BYTES} bytes, the most that is read")
+        raise ConfigError(f"{path}: too long; at most {MAX_YAML_BYTES} bytes are read")
     try:
         data = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -86,13 +89,13 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
 
 
 def require_within(name: str, value: float, low: float, high: float) -> None:
-    """Raise `ConfigError` unless low <= value <= high; the message names setting and range."""
+    """Raise `ConfigError` unless low <= value <= high; the message has `name`, value and range."""
     if not low <= value <= high:
         raise ConfigError(f"{name} is {value}; {low} … {high} is allowed")
 
 
 def require_one_of(name: str, value: str, known: Sequence[str]) -> None:
-    """Raise `ConfigError` unless `value` is one of `known`; the message names the setting."""
+    """Raise `ConfigError` unless `value` is one of `known`; the message has `name` and them all."""
     if value not in known:
         raise ConfigError(f"{name} is {value!r}; known are {', '.join(known)}")
 

@@ -159,7 +159,14 @@ class Control:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Control:
-        """Inverse of `to_dict`. Raises `ConfigError` on unknown, missing or bad fields."""
+        """Build a control from plain data; inverse of `to_dict`.
+
+        Args:
+            data: fields by name; `name` is required.
+
+        Raises:
+            ConfigError: a field is unknown, missing or bad.
+        """
         known = {field.name for field in fields(cls)}
         unknown = sorted(set(data) - known)
         if unknown or "name" not in data:

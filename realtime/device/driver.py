@@ -1,9 +1,10 @@
-"""`Driver`: one thread that renders blocks ahead of a device that takes them.
+"""`Driver`: one thread that renders blocks ahead of the device that takes them.
 
     events ──> Renderer.render(block) ──> ring ──> Port (device or clock)
 
 The port takes frames when it wants them; the driver keeps `lookahead` blocks waiting. Frames that
-come too late are lost, counted, and never made up for by a longer queue: latency stays what it was.
+come too late are lost and counted. The queue never grows to make up for them: the latency stays as
+it was.
 This is the one place where `[channels, frames]` becomes `[frames, channels]`.
 """
 
@@ -33,15 +34,20 @@ DEFAULT_BLOCK = 256
 MAX_PERIOD = 8192
 DEFAULT_LOOKAHEAD = 0
 SAFE_S = 0.01  # what the default look-ahead lasts: a model's hop is often longer than a block
-EARLY = 1 / 8  # of a block: how much later to wake when there was no room yet
+EARLY = 1 / 8  # of a block: how much later to wake if there was no room yet
 HUNT = 1 / 128  # of a block: how much earlier to wake each time, to stay close to the device
 
 
 class Port(Protocol):
     """The far end of the ring: something that takes frames at `sample_rate`.
 
-    `period` is how many frames it takes at once (known after `start`), `latency` the frames from
-    taking to hearing. All but `asked` is called from the render thread only.
+    All but `asked` and `alive` is called from the render thread only.
+
+    Attributes:
+        sample_rate: Hz.
+        channels, channels_in: of output and input.
+        period: frames that it takes at once, known after `start`.
+        latency: frames from the moment a frame is taken until it is heard.
     """
 
     sample_rate: int
@@ -51,16 +57,16 @@ class Port(Protocol):
     latency: int
 
     def start(self, capacity: int) -> None:
-        """Run, with room for at least `capacity` frames, but take nothing before `play`."""
+        """Start, with room for at least `capacity` frames, but take none of them before `play`."""
 
     def play(self) -> None:
-        """Begin, after an underrun again, to take frames."""
+        """Begin to take frames, at the start and again after an underrun."""
 
     def playing(self) -> bool:
-        """Whether frames are being taken: False before `play` and after an underrun."""
+        """Whether frames are taken: not so before `play` and after an underrun."""
 
     def fill(self) -> int:
-        """Frames that wait in the ring."""
+        """Frames of output that wait in the ring."""
 
     def fill_in(self) -> int:
         """Frames of input that wait."""
@@ -69,33 +75,37 @@ class Port(Protocol):
         """Add `[n, channels]`, C-contiguous, to the ring."""
 
     def read(self, frames: int) -> Array:
-        """Up to `frames` of input, `[n, channels_in]`."""
+        """Take up to `frames` of input, `[n, channels_in]`."""
 
     def counts(self) -> tuple[int, int]:
         """Frames asked for since the first `play` took hold, and how many of them were taken."""
 
     def asked(self) -> int:
-        """Frames asked for; any thread. Stands still when the device is gone."""
+        """Frames asked for so far; any thread. Stands still when the device is gone."""
 
     def alive(self) -> bool:
         """Whether the device still runs, as far as the host knows; any thread."""
 
     def close(self) -> None:
-        """Give the device back. May hang for minutes if the device is gone."""
+        """Release the device. May hang for minutes if the device is gone."""
 
 
 @dataclass(frozen=True)
 class DriverSettings:
-    """How to play.
+    """The device to play on, and how far to render ahead of it.
 
     Args:
         kind: "device", or "null" (paced by the clock, no device).
-        device, input: which one (index, name or part of it); "" is the default one.
-        sample_rate: Hz; 0 takes the device's own.
-        block: frames rendered at once; 0 takes the device's own period.
-        lookahead: blocks kept waiting for the device, 1 to 64: what latency pays for safety; 0
+        device, input: of the output and of the input: index, name or part of it; "" takes the
+            default one.
+        sample_rate: Hz, 8000 … 192000; 0 takes the device's own.
+        block: frames rendered at once, 16 … 8192; 0 takes the device's own period.
+        lookahead: blocks kept waiting for the device, 1 … 64: more are safer and add latency; 0
             takes as many as last 10 ms, at least 2.
-        wait: seconds to wait for an absent device before giving up.
+        wait: seconds to wait for an absent device before giving up, from 0 up.
+
+    Raises:
+        ConfigError: a setting is out of its range.
     """
 
     kind: str = "device"
@@ -118,7 +128,7 @@ class DriverSettings:
                 f"lookahead {self.lookahead} is not in 1 … 64 blocks (0: about 10 ms)"
             )
         if not (math.isfinite(self.wait) and self.wait >= 0):
-            raise ConfigError(f"wait {self.wait} is not a number of seconds from 0 up")
+            raise ConfigError(f"wait {self.wait} is not allowed; give seconds, 0 or more")
 
 
 class Driver:
@@ -126,7 +136,7 @@ class Driver:
 
     Args:
         renderer: the engine; after `start` only the render thread calls it.
-        port: where the sound goes.
+        port: the device that takes the sound.
         block: frames rendered at once; 0 takes the port's period.
         lookahead: blocks that wait for the port; 0 takes as many as last 10 ms, at least 2.
     """
@@ -158,7 +168,7 @@ class Driver:
         self._moment = (math.inf, 0, 0.0)
 
     def start(self) -> None:
-        """Start the device, fill the ring, play; returns when the device takes sound.
+        """Start the device and the render thread, which fills the ring and lets the device play.
 
         Raises:
             DeviceError: the device doesn't start.
@@ -177,10 +187,10 @@ class Driver:
         self._thread.start()
 
     def post(self, events: Iterable[Event]) -> None:
-        """Hand over events; one thread at a time.
+        """Hand events over to the renderer; one thread at a time.
 
-        Up to 1 024 of them reach the renderer before the same block. Beyond 65 536 waiting ones
-        they are dropped and counted.
+        Up to 1 024 of them reach the renderer before the same block. When 65 536 already wait,
+        further ones are dropped and counted.
         """
         batch = list(events)
         room = MAX_PENDING - (self._posted - self.events)
@@ -192,7 +202,7 @@ class Driver:
             self._pending.append(batch[start : start + EVENTS_PER_BLOCK])
 
     def stop(self, timeout: float = 1.0) -> bool:
-        """Fade out, let the last block out, close. Returns whether that was done in time (s)."""
+        """Fade out, play the last block and close; returns whether `timeout` s were enough."""
         self._stopping.set()
         return self._finished.wait(timeout)
 
@@ -203,17 +213,20 @@ class Driver:
 
     @property
     def latency(self) -> int:
-        """Frames from an event's block to its sound, declared: ring, device and renderer."""
+        """Frames from an event's block to its sound, as declared by ring, device and renderer."""
         return self.ring + self.port.latency + self.renderer.latency
 
     def moment(self) -> tuple[int, float, int, int] | None:
-        """A sample, when (`time.monotonic()`) the block from it on was begun, the rate in Hz, and a
-        number that changes with every gap: of the block begun earliest since the last call.
+        """The most punctual block since the last call: the one begun earliest for its sample.
 
-        None if there was no block. One reader, any thread; see `realtime.process.clock`.
+        One reader, any thread; see `realtime.process.clock`.
+
+        Returns:
+            Its first sample, the `time.monotonic()` at which it was begun, the sample rate in Hz,
+            and a number that changes with every gap. None if there was no block.
         """
         (_, sample, began), self._moment = self._moment, (math.inf, 0, 0.0)
-        # Where the device stood still, samples and seconds are related anew as well.
+        # When the device stood still, the relation of samples to seconds has changed as well.
         gaps = self.gaps + self.ledger.lost_device
         return (sample, began, self.sample_rate, gaps) if began else None
 
@@ -234,7 +247,7 @@ class Driver:
         }
 
     def describe(self) -> dict[str, Any]:
-        """What was agreed with the device, and the declared latency in frames."""
+        """The formats agreed with the device, and the declared latency in frames."""
         return {
             "sample_rate": self.sample_rate,
             "block": self.block,
@@ -266,7 +279,7 @@ class Driver:
             elif port.fill() <= room:
                 self._render_block(late)
                 self._count()
-                # What this block took too long is not the next one's lateness.
+                # The time that this block took too long doesn't count as the next one's lateness.
                 overdue = time.perf_counter() - duration
                 deadline = max(deadline, overdue) + duration * (1 - HUNT)
                 continue
@@ -275,7 +288,7 @@ class Driver:
             time.sleep(max(0.0, deadline - time.perf_counter()))
 
     def _usual_lookahead(self) -> int:
-        """Blocks."""
+        """The default look-ahead, in blocks."""
         return max(2, math.ceil(SAFE_S * self.sample_rate / self.block))
 
     def _render_block(self, late: float) -> None:
@@ -304,7 +317,7 @@ class Driver:
         self.meters.block(time.perf_counter() - began, late, self.duration)
 
     def _mark(self) -> None:
-        """Keep the block that began earliest for its sample: all others were woken late."""
+        """Remember the block that began earliest for its sample: all others were begun late."""
         now = time.monotonic()
         offset = now - self.rendered / self.sample_rate
         if offset < self._moment[0]:
@@ -317,9 +330,9 @@ class Driver:
     def _take_input(self) -> Array:
         """The next block of input `[channels_in, block]`.
 
-        While all goes well the two rings together hold `ring` frames. What is more than that is a
-        backlog of input from a gap in the output: the oldest goes, so that latency stays. A
-        callback seen half done looks like a backlog too, but never twice.
+        While all goes well the two rings together hold `ring` frames. More than that is a backlog
+        of input from a gap in the output: its oldest frames are discarded, so that the latency
+        stays as it was. A callback that is half done looks like a backlog too, but never twice.
         """
         port = self.port
         surplus = port.fill() + port.fill_in() - self.ring
@@ -336,7 +349,7 @@ class Driver:
         return np.ascontiguousarray(frames.T)
 
     def _put(self, audio: Array) -> None:
-        """The only place that turns `[channels, frames]` into what devices take."""
+        """Write a block to the port: the only place that turns `[channels, frames]` around."""
         out = self._interleaved
         if audio.shape[0] == out.shape[1]:
             out[:] = audio.T
@@ -351,18 +364,18 @@ class Driver:
         self.port.write(out)
 
     def _ramp(self, out: Array) -> None:
-        """Glide to full level at the start and after a gap, to silence at the stop."""
+        """Fade in at the start and after a gap, fade out at the stop."""
         step = -self._fade_step if self._stopping.is_set() else self._fade_step
         goal = min(1.0, max(0.0, self._gain + step))
         out *= np.linspace(self._gain, goal, len(out), endpoint=False, dtype=np.float32)[:, None]
         self._gain = goal
 
     def _revive(self, late: float) -> None:
-        """Fill the ring and let the device take from it: at the start and after an underrun.
+        """Fill the ring and let the device take from it, at the start and after an underrun.
 
-        After an underrun, without an input to stay in step with, it may take as soon as the default
-        look-ahead is there: what is left of a long one fills while it plays, so that the gap stays
-        short.
+        After an underrun the device may begin as soon as the default look-ahead is there, unless
+        there is an input to stay in step with. The rest of a longer look-ahead is filled while it
+        plays, so that the gap stays short.
         """
         port = self.port
         if self.ledger.started:
@@ -388,7 +401,7 @@ class Driver:
             self.ledger.start(time.perf_counter())
 
     def _finish(self) -> None:
-        """Render until silence is reached, wait until the device took it all, close."""
+        """Render until the fade has reached silence, wait until the device took it all, close."""
         patience = time.perf_counter() + 0.5 + self.ring / self.sample_rate
         while self.port.playing() and time.perf_counter() < patience:
             if self._gain > 0.0 and self.port.fill() <= self.ring - self.block:

@@ -1,8 +1,8 @@
-"""`Ledger`: how many frames of sound were lost, told by clock and frames, not by host flags.
+"""`Ledger`: counts lost frames of sound by the clock and the frames taken, not by host flags.
 
-Two things lose sound. The ring runs empty, so that the device asks for frames and gets none: that
-is counted exactly, as frames asked for less frames taken. Or the device's own cycles stop, so that
-nobody asks: that shows only against the clock.
+Sound is lost in two ways. The ring runs empty, so that the device asks for frames and gets none:
+that is counted exactly, as frames asked for less frames taken. Or the device's own cycles stop, so
+that nobody asks: only a comparison with the clock shows that.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ class Ledger:
     """Frames lost since `start`.
 
     The clock and a sound card drift apart by up to 100 parts per million, which is no loss. So the
-    lag (elapsed time in frames, less frames asked for) is watched through its minimum over windows
-    of half a second: drift moves that by 2 frames, a lost cycle by a whole period, for good.
+    ledger watches the lag (elapsed time in frames, less frames asked for) by its minimum over
+    windows of half a second: drift moves that by 2 frames, a lost cycle by a whole period, for
+    good.
 
     Args:
         sample_rate: Hz.
-        period: frames the device takes at once; smaller changes of the lag are not a loss.
+        period: frames the device takes at once; a change of the lag by less than half of that is
+            no loss.
     """
 
     def __init__(self, sample_rate: int, period: int) -> None:
@@ -40,11 +42,12 @@ class Ledger:
         self._origin, self._window_end = now, now + WINDOW_S
 
     def observe(self, now: float, asked: int, taken: int) -> None:
-        """Look at the device's counters; cheap, meant for every block while sound is taken.
+        """Compare the device's counters with the clock; cheap enough for every block.
 
         Args:
             now: seconds on the clock of `start`.
-            asked: frames the device has asked for since then, of which it has `taken` some.
+            asked: frames the device has asked for since `start`.
+            taken: how many of them it got.
         """
         missing = asked - taken
         if missing > self.lost_ring:
@@ -67,7 +70,7 @@ class Ledger:
             return
         rise = self._minimum - self._base
         if math.isfinite(rise) and abs(rise) > self.threshold:
-            # A window full of late cycles can look like a loss; the next one takes it back.
+            # A window full of late cycles can look like a loss; then the next one takes it back.
             self.lost_device = max(0, self.lost_device + round(rise))
             self.longest_gap = max(self.longest_gap, round(rise))
         self._base, self._minimum = self._minimum, math.inf

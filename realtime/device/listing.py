@@ -1,7 +1,7 @@
-"""Which audio devices there are, and which one a person means.
+"""Lists the audio devices, and finds the one that a person means.
 
-PortAudio is initialised by the import of sounddevice, so that import stays inside the functions:
-a process that only supervises never touches an audio library.
+Importing sounddevice initialises PortAudio, so the import stays inside the functions: a process
+that only supervises never touches an audio library.
 """
 
 from __future__ import annotations
@@ -22,10 +22,13 @@ class AudioDevice:
     """One device of one host API.
 
     Args:
-        index: PortAudio's number; name: the host's name; host: "ALSA", "JACK …", "WASAPI" …
-        outputs, inputs: channels; sample_rate: the device's own, in Hz.
-        output_latency_ms, input_latency_ms: what the host promises at its smallest setting.
-        default_output, default_input: whether the host picks it when nobody says anything.
+        index: PortAudio's number.
+        name: the device's name, as the host gives it.
+        host: the audio system: "ALSA", "JACK …", "WASAPI" …
+        outputs, inputs: channels.
+        sample_rate: the device's own, in Hz.
+        output_latency_ms, input_latency_ms: promised by the host at its smallest setting.
+        default_output, default_input: whether it is used when no device is named.
     """
 
     index: int
@@ -41,23 +44,23 @@ class AudioDevice:
 
     @property
     def label(self) -> str:
-        """Name and host, which together say the same device again later."""
+        """Name and host, which together identify the device the next time."""
         return f"{self.name} [{self.host}]"
 
     def channels(self, kind: str) -> int:
-        """Channels for `kind` "output" or "input"."""
+        """Number of channels of a `kind`, "output" or "input"."""
         return self.outputs if kind == "output" else self.inputs
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON-ready dictionary."""
+        """All fields as a JSON-ready dictionary."""
         return asdict(self)
 
 
 def portaudio() -> Any:
-    """The sounddevice module, PortAudio initialised, its chatter on stderr swallowed.
+    """Import the sounddevice module, which initialises PortAudio.
 
     Raises:
-        DeviceError: the library is missing; says how to install it.
+        DeviceError: the library is missing; the message says how to install it.
     """
     if "sounddevice" not in sys.modules:
         _name_jack_client()
@@ -87,8 +90,8 @@ def list_devices(rescan: bool = False) -> list[AudioDevice]:
     """All devices, in PortAudio's order.
 
     Args:
-        rescan: look again at what is plugged in and which servers run. Only for a process with no
-            open stream.
+        rescan: whether to look again for plugged-in devices and running servers; only for a process
+            without an open stream.
 
     Raises:
         DeviceError: PortAudio is missing or can't be initialised.
@@ -101,7 +104,10 @@ def list_devices(rescan: bool = False) -> list[AudioDevice]:
         hosts = sounddevice.query_hostapis()
         found = [dict(device) for device in sounddevice.query_devices()]
     except sounddevice.PortAudioError as error:
-        raise DeviceError(f"PortAudio can't list the devices ({error})") from None
+        raise DeviceError(
+            f"PortAudio can't list the devices ({error}); restart the audio system, or play with"
+            " --driver null"
+        ) from None
     default_in, default_out = _defaults(hosts)
     return [
         AudioDevice(
@@ -121,10 +127,10 @@ def list_devices(rescan: bool = False) -> list[AudioDevice]:
 
 
 def find_device(devices: list[AudioDevice], wanted: str = "", kind: str = "output") -> AudioDevice:
-    """The device a person means.
+    """Find the device that a person means.
 
     Args:
-        devices: what `list_devices` found.
+        devices: those that `list_devices` found.
         wanted: its index, its label, or a part of the label (upper or lower case); "" for the
             default one.
         kind: "output" or "input".
@@ -152,7 +158,8 @@ def find_device(devices: list[AudioDevice], wanted: str = "", kind: str = "outpu
 
 
 def _defaults(hosts: Any) -> tuple[int, int]:
-    """Default input and output: JACK's when a server runs (a person started it), else the first."""
+    """Indices of the default input and output: JACK's if a server runs (somebody started it), else
+    those of the first host that has one."""
     order = sorted(hosts, key=lambda host: "JACK" not in host["name"])
     inputs = [h["default_input_device"] for h in order if h["default_input_device"] >= 0]
     outputs = [h["default_output_device"] for h in order if h["default_output_device"] >= 0]

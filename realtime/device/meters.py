@@ -1,4 +1,4 @@
-"""`Meters`: how long blocks take and which of them were late, and why."""
+"""`Meters`: measures how long blocks take, and counts the late ones by cause."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ CAUSES = ("render", "thread", "device")
 
 
 class Meters:
-    """Timing of blocks. One thread writes, another may read: plain numbers, no locks.
+    """The timing of blocks. One thread writes, another may read: plain numbers, no locks.
 
-    A late block is one whose rendering took longer than the block lasts ("render") or whose thread
-    was woken more than a block too late ("thread"). It is not yet a loss: look-ahead may cover it.
-    An underrun is a loss, with the same causes, or "device" where the device took a burst.
+    A block is late if it took longer to render than it lasts ("render"), or if its thread was woken
+    more than a block too late ("thread"). That is no loss yet: the look-ahead may cover it. An
+    underrun is a loss, with the same causes, or "device" if the device took many frames at once.
     """
 
     def __init__(self) -> None:
@@ -24,7 +24,13 @@ class Meters:
         self._last = 0.0
 
     def block(self, render_s: float, late_s: float, duration_s: float) -> None:
-        """Count one block: seconds it took, seconds it was begun too late, seconds it lasts."""
+        """Count one block.
+
+        Args:
+            render_s: seconds that its rendering took.
+            late_s: seconds by which it was begun too late.
+            duration_s: seconds that it lasts.
+        """
         self._seconds[self.blocks % HISTORY] = render_s
         self.blocks += 1
         self._last = render_s
@@ -36,7 +42,12 @@ class Meters:
             self.late_thread += 1
 
     def underrun(self, late_s: float, duration_s: float) -> None:
-        """Count that the ring ran empty while the thread was `late_s` behind its plan."""
+        """Count one underrun: the ring ran empty.
+
+        Args:
+            late_s: seconds by which the thread was behind its plan.
+            duration_s: seconds that a block lasts.
+        """
         if self._last > duration_s:
             self.underruns["render"] += 1
         elif late_s > duration_s / 2:
@@ -45,8 +56,14 @@ class Meters:
             self.underruns["device"] += 1
 
     def read(self, duration_s: float) -> dict[str, float | int]:
-        """Counts since the start; times of the last 1024 blocks; `load` is their mean share of the
-        block's duration, `load_max` the worst since the last reading."""
+        """Counts since the start, and the times of the last 1024 blocks.
+
+        `load` is the mean share of a block's duration that its rendering took, `load_max` the
+        largest one since the last reading.
+
+        Args:
+            duration_s: seconds that a block lasts.
+        """
         seen = np.sort(self._seconds[: max(1, min(self.blocks, HISTORY))])
         worst, self._worst = self._worst, 0.0
         half, most = seen[len(seen) // 2], seen[(len(seen) * 99) // 100]

@@ -1,4 +1,4 @@
-"""`NullPort`: no device, but the pace of one: takes a period whenever the clock says so."""
+"""`NullPort`: a clock in place of a device: it takes frames at the pace of one."""
 
 from __future__ import annotations
 
@@ -16,12 +16,16 @@ DEFAULT_RATE = 48_000
 
 
 class NullPort:
-    """A device made of a clock. See `realtime.device.driver.Port`. Its input is silence.
+    """A `realtime.device.driver.Port` that takes a period whenever the clock says so.
+
+    Its input is silence.
 
     Args:
-        sample_rate: Hz; period: frames taken at once.
-        clock: seconds, monotonic.
-        listener: gets what each cycle takes, `[n, channels]`, n less than the period in a gap.
+        sample_rate: Hz.
+        channels, channels_in: of output and input.
+        period: frames taken at once.
+        clock: returns seconds, monotonic.
+        listener: gets the frames of each cycle, `[n, channels]`; n is the period, in a gap less.
     """
 
     latency = 0
@@ -100,7 +104,7 @@ class NullPort:
         self._running = self._playing = False
 
     def _advance(self) -> None:
-        """Take all that the clock has asked for since the last look."""
+        """Take all frames that are due by the clock since the last call."""
         elapsed = (self._clock() - self._began) * self.sample_rate
         due = int(elapsed // self.period) - self._cycles if self._running else 0
         for _ in range(due):

@@ -1,8 +1,8 @@
 """`DevicePort`: a sound card, through PortAudio with a callback written in C.
 
-rtmixer's callback moves frames between lock-free rings and the device and never enters Python.
-What it does at an underrun shapes this module: its "play this ring" action ends for good, so it has
-to be noticed (`playing`) and started again (`play`).
+rtmixer's callback moves frames between lock-free rings and the device and never enters Python. At
+an underrun its "play this ring" action ends for good; that shapes this module, which has to notice
+the end (`playing`) and start the action again (`play`).
 """
 
 from __future__ import annotations
@@ -24,14 +24,15 @@ INPUT_SLACK = 8  # the ring of the input holds this many times the output's
 
 
 class DevicePort:
-    """An output device, with an input beside it for effects. See `realtime.device.driver.Port`.
+    """An output device, with an input for effects; a `realtime.device.driver.Port`.
 
     Args:
-        output: where the sound goes; input: where it comes from, or None.
+        output: the device that plays.
+        input: the device that records, or None.
         sample_rate: Hz.
         channels, channels_in: how many of the devices' channels are used.
-        block: frames the host is asked to take at once. JACK takes its server's period whatever is
-            asked: asking for another one would only insert a buffer and halve the time to render.
+        block: frames that the host shall take at once; 0 for 256. JACK isn't asked: it always takes
+            its server's period, and would only insert a buffer and halve the time to render.
 
     Raises:
         DeviceError: the host refuses (occupied, unplugged, rate or channels impossible).
@@ -84,7 +85,10 @@ class DevicePort:
         self._counts = (0, 0)
 
     def start(self, capacity: int) -> None:
-        """Start the stream and wait for its first cycles, which tell the period.
+        """Start the stream and wait for its first cycles, which show the period.
+
+        Args:
+            capacity: frames that the ring must hold at least.
 
         Raises:
             DeviceError: the host doesn't start, or no cycle comes within 2 s.
@@ -92,7 +96,9 @@ class DevicePort:
         try:
             self._stream.start()
         except self._error as error:
-            raise DeviceError(f"{self._label} doesn't start ({error})") from None
+            raise DeviceError(
+                f"{self._label} doesn't start ({error}); `synth devices` lists what there is"
+            ) from None
         patience = time.perf_counter() + START_TIMEOUT_S
         while self._state.blocks < 2:
             if time.perf_counter() > patience:
@@ -110,7 +116,7 @@ class DevicePort:
         if self._play is not None:
             self._taken_before += self._play.done_frames
             self._served_before += self._play.stats.blocks
-        # The input comes first, so that a cycle never shows less than what waits in both rings.
+        # The input starts first, so that the two rings together never seem to hold too little.
         if self.channels_in and self._record not in self._stream.actions:
             self._record = self._stream.record_ringbuffer(self._in)
         self._play = self._stream.play_ringbuffer(self._out)

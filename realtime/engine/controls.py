@@ -13,13 +13,16 @@ from synth.contract.roles import KEPT_BY_NOTES
 
 
 class ControlState:
-    """Current and wanted values of all controls, `[slots, size]` each, moved once per hop.
+    """The current and the wanted values of all controls, `[slots, size]` each, moved once per hop.
 
     Args:
-        controls: of the plugin; slots: rows; hop_s: seconds between two `advance` calls.
+        controls: the plugin's controls.
+        slots: rows of state, one for each voice.
+        hop_s: seconds from one hop to the next.
 
     Attributes:
-        clamped, refused: how many values were out of range, or not finite.
+        clamped: how many values were out of range.
+        refused: how many were not finite, or of the wrong size.
     """
 
     def __init__(self, controls: Sequence[Control], slots: int, hop_s: float) -> None:
@@ -38,10 +41,15 @@ class ControlState:
         }
 
     def set(self, name: str, values: Sequence[float], element: int | None = None) -> bool:
-        """Want a new value for a control, or for one element of it.
+        """Set the wanted value of a control, or of one element of it.
 
-        Returns False, and counts, if it is not finite or of another size; a value out of range is
-        clamped and counted.
+        Args:
+            name: of the control.
+            values: in the control's unit; out of range they are clamped and counted.
+            element: its index, or None to set the whole control.
+
+        Returns:
+            False, and counts, if the values are not finite or not as many as needed.
         """
         control = self.controls[name]
         target = self.base[name].copy()
@@ -62,13 +70,18 @@ class ControlState:
         return True
 
     def set_role(self, role: str, value: float) -> None:
-        """Want a new value for the control of a role, where there is one; see `set`."""
+        """Set the wanted value of the control that has a role, if there is one; see `set`."""
         if role in self._by_role:
             self.set(self._by_role[role].name, (value,))
 
     def set_note(self, slot: int, **values: float) -> None:
-        """Give a row the values of a new note, by role, at once; other controls start where they
-        are."""
+        """Set the controls of a row for a new note, at once and without a glide.
+
+        Args:
+            slot: the row.
+            values: by role, such as `key` or `gate`; controls of other roles start at their
+                wanted values.
+        """
         for name, control in self.controls.items():
             value = self.base[name]
             if control.role in values:
@@ -76,13 +89,17 @@ class ControlState:
             self.now[name][slot] = self.wanted[name][slot] = value
 
     def set_gate(self, slot: int, gate: float) -> None:
-        """Open or close the gate of a row."""
+        """Open (1) or close (0) the gate of a row, `slot`."""
         if "gate" in self._by_role:
             self.now[self._by_role["gate"].name][slot] = gate
 
     def rows(self, rows: Rows, *, advance: bool = True) -> dict[str, Array]:
-        """The values for one step of these rows, after moving all glides on by one hop, unless
-        `advance` is off."""
+        """The values for one step of these rows, `[r, size]` for each control.
+
+        Args:
+            rows: `[r]`.
+            advance: whether all glides first move on by one hop.
+        """
         for name in tuple(self._gliding) if advance else ():
             now, wanted = self.now[name], self.wanted[name]
             share = self._share[name]

@@ -1,4 +1,4 @@
-"""`DcBlock`: takes constants out of a signal."""
+"""`DcBlock`: removes the constant part of a signal."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """`Engine`: a plain function of state and due events. No thread, no device, no clock inside.
 
-Device, null and offline drivers all call `render`; what comes out depends on the events and their
+Device, null and offline drivers all call `render`; its output depends on the events and their
 times, not on the size of the blocks.
 """
 
@@ -41,7 +41,8 @@ class Engine:
     """A rack of plugins in series, played by events.
 
     Args:
-        plugins: generators add to the signal, effects change it; settings: see there.
+        plugins: in the order of the rack; generators add to the signal, effects change it.
+        settings: sample rate, channels and number of voices.
     """
 
     def __init__(self, plugins: Sequence[Plugin], settings: EngineSettings) -> None:
@@ -99,22 +100,23 @@ class Engine:
 
     @staticmethod
     def _bound(handlers: Mapping[str, Handler]) -> dict[str, tuple[Handler, int]]:
-        """What handles each global address, and the channel that the address is about."""
+        """The handler of each global address, and the channel that the address is about."""
         return {a: (handlers[e.base], e.channel) for a, e in GLOBAL_EVENTS.items()}
 
     @property
     def latency(self) -> int:
-        """Device samples: the largest of the generators, or the sum of the effects after it."""
+        """Device samples: the largest latency of the generators, plus those of the effects after
+        it."""
         total = 0
         for strip in self.strips.values():
             total = max(total, strip.latency) if strip.is_generator else total + strip.latency
         return total
 
     def schedule(self, event: Event) -> None:
-        """Take an event in; beyond 65536 waiting ones it is dropped and counted.
+        """Queue an event. When 65 536 already wait, it is dropped and counted.
 
-        One whose time has passed takes effect at the next sample and is counted as late. The end of
-        a note is never dropped.
+        An event whose time has passed takes effect at the next sample and is counted as late. The
+        end of a note is never dropped.
         """
         if event.target == CLEAR_SCHEDULED:
             self._clear_scheduled()
@@ -131,7 +133,12 @@ class Engine:
 
     @flush_to_zero()  # here and not in a driver: live and offline make the same samples
     def render(self, frames: int, audio_in: Array | None = None) -> Array:
-        """The next `[channels, frames]`; `audio_in` is `[channels_in, frames]`."""
+        """Render the next `[channels, frames]`.
+
+        Args:
+            frames: how many.
+            audio_in: `[channels_in, frames]`, or None without an input.
+        """
         pieces = []
         done = 0
         while done < frames:
@@ -161,7 +168,7 @@ class Engine:
         return np.zeros((self.channels, count), np.float32)
 
     def _clear_scheduled(self) -> None:
-        """Forget what was to happen later; but notes that were to end then end now."""
+        """Forget all events of the future, but end now the notes that were to end then."""
         kept = []
         for time, order, event in self._queue:
             if time <= self.now or event.target == PREFIX:
@@ -198,7 +205,7 @@ class Engine:
             self.unknown += 1
 
     def _glide(self, event: Event) -> None:
-        """A glide begins; or, without an address, all that glide take a step."""
+        """Begin a glide; or, for an event without an address, let all glides take a step."""
         idle = not self._glides
         try:
             if event.target == PREFIX:
@@ -216,7 +223,7 @@ class Engine:
             heapq.heappush(self._queue, (later, self._order, Event(later, PREFIX)))
 
     def _find(self, address: str) -> Found | None:
-        """A control that can glide, and where it stands."""
+        """The control at an address and its values, or None if nothing there can glide."""
         if address == "/gain":
             return GAIN, (self._gain_db,)
         parsed = Address.match(address)
@@ -289,7 +296,7 @@ class Engine:
             strip.expression.set_channel(source, channel, value[0])
 
     def _level(self, kept: list[float], value: tuple[float, ...], channel: int) -> None:
-        """Volume or expression of a channel: 40 dB for a factor of 10, as General MIDI has it."""
+        """Set volume or expression of a channel: 40 dB for a factor of 10, as in General MIDI."""
         for number in (channel,) if channel else range(CHANNELS):
             kept[number] = min(max(value[0], 0.0), 1.0)
             for strip in self.strips.values():
@@ -312,8 +319,8 @@ class Engine:
         self.transport.run(self.now, True)
 
     def _program(self, value: tuple[float, ...], channel: int) -> None:
-        """A sound for the instruments that hear the channel; one that none of them has is ignored,
-        and counted."""
+        """Choose a sound for the instruments that hear the channel; a sound that none of them has
+        is ignored and counted."""
         hearing = [s for s in self.strips.values() if s.part.hears_channel(channel)]
         chosen = [strip.set_program(round(value[0]), channel) for strip in hearing]
         self.unknown_programs += bool(hearing) and not any(chosen)
@@ -323,7 +330,8 @@ class Engine:
         self.guard.set_gain(_linear(self._gain_db))
 
     def _all_notes_off(self, value: tuple[float, ...], channel: int) -> None:
-        """Of a channel, what the pedals hold goes on; of all, the pedals are lifted too."""
+        """End the notes of a channel except those that a pedal holds; or, without a channel, end
+        all notes and lift the pedals."""
         for strip in self.strips.values():
             if channel:
                 strip.player.keys_up(channel)
@@ -339,7 +347,7 @@ class Engine:
                 strip.panic()
 
     def stats(self) -> dict[str, float | int]:
-        """Meters and counters since the start."""
+        """Current levels, and counters since the start."""
         strips = self.strips.values()
         return {
             "peak": self.guard.peak,
@@ -405,8 +413,8 @@ def _ident(value: tuple[float, ...], place: int) -> int:
 def _modulate(
     strip: Strip, what: str, control: Control, element: int, value: tuple[float, ...]
 ) -> bool:
-    """Let an element follow the beat, or the pressure or timbre of each note; False if the numbers
-    are too few or too many."""
+    """Let an element follow the beat, or the pressure or timbre of each note; False if there are
+    too few or too many numbers."""
     low, high = control.minimum[element], control.maximum[element]
     if what == "sync" and len(value) in (1, 3):
         ends = value[1:] or (low, high)

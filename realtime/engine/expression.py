@@ -1,7 +1,7 @@
-"""`Expression`: what a player does to each note while it sounds: bend, pressure and timbre.
+"""`Expression`: bend, pressure and timbre, by which a player shapes each note while it sounds.
 
-MIDI Polyphonic Expression gives every note these three; here each moves controls of that note's
-row alone, on top of where the controls stand for all notes.
+MIDI Polyphonic Expression gives every note these three; here each moves the controls of that note's
+row alone, and adds to the values that the controls have for all notes.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from realtime.engine.plugin import Array, Rows
 from realtime.engine.voices import CHANNELS
 from synth.contract import Control
 
-# Where each rests: semitones, 0 … 1, and 0 … 1 with the middle at rest.
+# The value at rest of each: semitones, 0 … 1, and 0 … 1 with the middle at rest.
 RESTS = {"bend": 0.0, "pressure": 0.0, "timbre": 0.5}
-# The roles that pressure and timbre move unless they are told otherwise: the first of these that
-# an instrument has, and which element of its control.
+# The roles that pressure and timbre move unless they are routed elsewhere: the first of these that
+# an instrument has, and the element of its control.
 _USUAL = {
     "pressure": (("pressure", 0), ("loudness", 0), ("latent", 0)),
     "timbre": (("timbre", 0), ("brightness", 0), ("latent", 1)),
@@ -29,11 +29,13 @@ _SMOOTHING_MS = 10.0  # controllers send steps of 1/127
 class Expression:
     """Bend, pressure and timbre of the rows of one plugin.
 
-    Bend moves the control of that role, semitone by semitone. Pressure p (0 … 1) adds p · depth to
-    the elements it is routed to, timbre t (0 … 1) adds (2 t - 1) · depth.
+    Bend moves the control of the role "bend", semitone for semitone. Pressure p (0 … 1) adds
+    p · depth to the elements it is routed to, timbre t (0 … 1) adds (2 t - 1) · depth.
 
     Args:
-        controls: of the plugin; slots: rows; hop_s: seconds between two `apply` calls.
+        controls: the plugin's controls.
+        slots: rows of state, one for each voice.
+        hop_s: seconds from one hop to the next.
     """
 
     def __init__(self, controls: Sequence[Control], slots: int, hop_s: float) -> None:
@@ -46,7 +48,7 @@ class Expression:
         self._fresh: set[int] = set()
         self._slide = np.zeros((3, slots), np.float32)  # semitones now, at its end, and a hop
         self.tuning = 0.0
-        self.limited = 0  # hops in which a row was to be bent farther than the instrument can
+        self.limited = 0  # hops in which a row should have been bent farther than is possible
         self._hop_s = hop_s
         self._share = 1 - math.exp(-3000 * hop_s / _SMOOTHING_MS)
         self._depths: dict[str, dict[str, Array]] = {"pressure": {}, "timbre": {}}
@@ -63,12 +65,15 @@ class Expression:
                     break
 
     def begin(self, slot: int, channel: int = 0, slide: float = 0.0, seconds: float = 0.0) -> None:
-        """A new note in a row: where its channel is, and what is said of it before its first hop
-        holds at once.
+        """Begin a new note in a row, with the bend, pressure and timbre of its channel.
+
+        Values that are set for the note before its first hop hold at once, without a glide.
 
         Args:
-            slot: the row; channel: 1 … 16, or 0 for none.
-            slide: semitones from its pitch at which it begins, gone after `seconds`.
+            slot: the row.
+            channel: 1 … 16, or 0 for none.
+            slide: semitones off its pitch at which the note begins.
+            seconds: time in which it slides to its pitch.
         """
         self._fresh.add(slot)
         self._channel[slot] = channel
@@ -81,23 +86,35 @@ class Expression:
             self._now[name][slot] = self._channels[name][channel]
 
     def slide(self, slot: int, semitones: float, seconds: float) -> None:
-        """Let a row glide in a straight line to `semitones` off its key, beside its bend."""
+        """Glide the pitch of a row in a straight line, in addition to its bend.
+
+        Args:
+            slot: the row.
+            semitones: off its key, at the end of the slide.
+            seconds: time that the slide takes.
+        """
         self._used = True
         hops = max(1, round(seconds / self._hop_s))
         self._slide[1, slot] = semitones
         self._slide[2, slot] = abs(semitones - self._slide[0, slot]) / hops
 
     def slid(self, slot: int) -> float:
-        """How many semitones off its key a row is by `slide`."""
+        """How many semitones off its key `slide` has brought a row so far."""
         return float(self._slide[0, slot])
 
     @property
     def reach(self) -> float:
-        """Semitones that a row can be bent either way; 0 where the instrument can't be bent."""
+        """Semitones by which a row can be bent, up or down; 0 if the instrument can't be bent."""
         return self._reach
 
     def set(self, source: str, slots: Sequence[int], value: float) -> None:
-        """Move one of `RESTS` for some rows."""
+        """Set the bend, pressure or timbre of some rows.
+
+        Args:
+            source: a key of `RESTS`.
+            slots: the rows.
+            value: semitones for the bend, else 0 … 1.
+        """
         self._used = True
         for slot in slots:
             self._own[source][slot] = value
@@ -105,19 +122,32 @@ class Expression:
                 self._now[source][slot] = self._wanted(source)[slot]
 
     def set_channel(self, source: str, channel: int, value: float) -> None:
-        """Move one of `RESTS` for all notes of a channel, now and later; 0: of all channels. Each
-        note's own adds to it."""
+        """Set the bend, pressure or timbre of all notes of a channel, now and later.
+
+        The values of the single notes add to it.
+
+        Args:
+            source: a key of `RESTS`.
+            channel: 1 … 16, or 0 for all.
+            value: semitones for the bend, else 0 … 1.
+        """
         self._used = True
         self._channels[source][channel if channel else slice(None)] = value
 
     def tune(self, semitones: float) -> None:
-        """Set all rows so many semitones off their keys."""
+        """Tune all rows by so many semitones."""
         self._used = True
         self.tuning = semitones
 
     def route(self, source: str, name: str, element: int, depth: float) -> None:
-        """Let pressure or timbre move an element of a control by up to `depth`, in the control's
-        unit; 0 ends that."""
+        """Let pressure or timbre move one element of a control.
+
+        Args:
+            source: "pressure" or "timbre".
+            name: of the control.
+            element: its index, from 0.
+            depth: the largest movement, in the control's unit; 0 ends the routing.
+        """
         self._used = True
         self._route(source, name, element, depth)
 
@@ -126,10 +156,12 @@ class Expression:
         return self._channel[rows]
 
     def apply(self, rows: Rows, values: Mapping[str, Array], *, advance: bool = True) -> None:
-        """Add what the notes of `rows` `[r]` do to `values`, `[r, size]` each, in their ranges.
+        """Add the expression of the notes to the values of the controls, within their ranges.
 
         Args:
-            advance: whether what glides moves on by a hop.
+            rows: `[r]`.
+            values: `[r, size]` for each control, changed in place.
+            advance: whether all glides first move on by one hop.
         """
         self._fresh.clear()
         if not self._used:
@@ -150,7 +182,7 @@ class Expression:
                     np.round(value, out=value)
 
     def _wanted(self, source: str) -> Array:
-        """Where each row shall be: its own, on top of its channel's."""
+        """The target of each row: its own value on top of its channel's."""
         own = self._own[source] - np.float32(RESTS[source])
         wanted: Array = self._channels[source][self._channel] + own
         return wanted
@@ -173,8 +205,8 @@ class Expression:
 
 
 def _usual_depth(source: str, control: Control, element: int) -> float:
-    """Pressure goes from the default to the maximum, timbre as far as there is room on both sides;
-    a default at an end of the range leaves one side."""
+    """Pressure reaches from the default to the maximum, timbre as far as both sides of the default
+    have room; where the default is an end of the range, the one side there is."""
     rest = control.default[element]
     up, down = control.maximum[element] - rest, rest - control.minimum[element]
     if source == "pressure":

@@ -1,8 +1,8 @@
 """Arithmetic without subnormal numbers, for as long as sound is made.
 
-What dies away (a filter, a reverb, a recurrent state) reaches numbers below 1e-38, on which many
-processors are up to a hundred times slower. The mode belongs to a thread and the threads it starts,
-and changes the results of all they compute, so it is left as soon as a block is made.
+A sound that dies away in a filter, a reverb or a recurrent state reaches numbers below 1e-38, on
+which many processors are up to a hundred times slower. The mode belongs to a thread and the threads
+it starts, and changes the results of all they compute, so it is left as soon as a block is made.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from functools import cache
 
 _X86 = 0x8040  # MXCSR: flush to zero, denormals are zero
 _ARM = 1 << 24  # FPCR: flush to zero
-# Of C's fenv_t: bytes, where the register is in it, the bits to set there.
+# C's fenv_t: its size in bytes, the offset of the register in it, the bits to set there.
 _LAYOUTS = {
     ("Linux", "x86_64"): (32, 28, _X86),
     ("Linux", "aarch64"): (8, 0, _ARM),
@@ -27,9 +27,9 @@ _REGISTER = 4  # bytes
 
 @contextmanager
 def flush_to_zero() -> Iterator[None]:
-    """Subnormal numbers count as zero in the calling thread; afterwards its mode is what it was.
+    """Treat subnormal numbers as zero in the calling thread; restore its mode afterwards.
 
-    Changes nothing on a machine whose `fenv_t` isn't known here. Takes a few µs.
+    Does nothing on a machine whose `fenv_t` isn't known here. Takes a few µs.
 
     Example:
         >>> import numpy as np
@@ -59,7 +59,7 @@ Call = Callable[[ctypes.Array[ctypes.c_char]], int]
 
 @cache
 def _environment() -> tuple[Call, Call, tuple[int, int, int]] | None:
-    """C's `fegetenv`, `fesetenv` and the layout of what they pass."""
+    """C's `fegetenv` and `fesetenv`, and the layout of their `fenv_t`; None if it isn't known."""
     layout = _LAYOUTS.get((platform.system(), platform.machine()))
     if layout is None:
         return None

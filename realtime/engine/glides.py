@@ -1,7 +1,7 @@
 """`Glides`: the steps of all controls that are on their way to a value.
 
-A hundred steps a second at samples of the engine's own clock: so they are as many however the event
-came, and a replay makes the same.
+The steps come a hundred times a second, at samples of the engine's own clock. So there are as many
+of them whichever way the event came, and a replay makes the same ones.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from synth.contract.control import WHOLE
 
 STEPS_PER_SECOND = 100
 
-Found = tuple[Control, Sequence[float]]  # a control and where it stands
+Found = tuple[Control, Sequence[float]]  # a control and its current values
 
 
 @dataclass
@@ -48,11 +48,11 @@ class _Glide:
 
 
 class Glides:
-    """All that is on its way.
+    """All glides that are under way; false when there are none.
 
     Args:
         sample_rate: Hz.
-        find: the control at an address and its current values, or None.
+        find: returns the control at an address and its current values, or None.
 
     Attributes:
         step: samples from one step to the next.
@@ -67,8 +67,17 @@ class Glides:
         return bool(self._glides)
 
     def begin(self, now: int, address: str, value: Sequence[float]) -> list[Event]:
-        """Start a glide; what has to be set at once instead: whole numbers have nothing between
-        them, and the value of what is no control can't be known.
+        """Start a glide.
+
+        Args:
+            now: sample at which it starts.
+            address: of a control or one of its elements.
+            value: seconds, then the goal of each element.
+
+        Returns:
+            The event to apply at once where no glide is possible: there is nothing between two
+            whole numbers, and a glide to an address without a control has no known start. Else
+            nothing.
 
         Raises:
             ValueError: too few or too many numbers.
@@ -95,7 +104,7 @@ class Glides:
         return []
 
     def forget(self, address: str) -> None:
-        """Leave a control, or an element of it, where it is: somebody else has moved it."""
+        """End the glide of a control, or of an element, where it is: somebody else has moved it."""
         if self._glides.pop(address, None) is None:
             head, index = _split(address)
             glide = self._glides.get(head)
@@ -105,7 +114,8 @@ class Glides:
                     del self._glides[head]
 
     def steps(self, now: int) -> list[Event]:
-        """Where everything on its way is now; what has arrived is forgotten."""
+        """The events that bring everything under way to its value at sample `now`; glides that have
+        arrived are forgotten."""
         events = []
         for address, glide in list(self._glides.items()):
             values = {i: element.at(now) for i, element in glide.moving.items()}
@@ -121,7 +131,7 @@ class Glides:
 
 
 def _split(address: str) -> tuple[str, int | None]:
-    """The control of an element and which one it is; of all else, itself and None."""
+    """The control's address and the element's index; for any other address, itself and None."""
     parsed = Address.match(address)
     if parsed is None or not parsed.is_element:
         return address, None

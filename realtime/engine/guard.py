@@ -1,4 +1,4 @@
-"""The last stage before the device: what leaves is finite, bounded, and fades instead of clicking.
+"""The last stage before the device: its output is finite and bounded, and fades without clicks.
 
 Every operation is a function of the sample and its index, so the result does not depend on how the
 signal is cut into blocks.
@@ -22,14 +22,16 @@ WATCH_GAIN = 0.1  # -20 dB
 
 
 class Guard:
-    """Gain, fades, soft ceiling at -1 dBFS, mute of what is not finite, loudness watchdog.
+    """Gain, fades, a soft ceiling at -1 dBFS, a mute for blocks that are not finite, and a watchdog
+    that lowers the gain by 20 dB after two seconds over -3 dBFS RMS.
 
     Args:
         sample_rate: Hz.
 
     Attributes:
-        muted: blocks replaced by silence; limited: samples that met the ceiling; ducked: times that
-            two seconds over -3 dBFS RMS led to 20 dB less.
+        muted: blocks replaced by silence.
+        limited: samples that met the ceiling.
+        ducked: how often the watchdog lowered the gain.
         peak, rms: of the last block, linear.
     """
 
@@ -55,7 +57,7 @@ class Guard:
         self._gain.go(0.0)
 
     def process(self, block: Array) -> Array:
-        """`[channels, n]` in, a new block of the same shape out, |sample| <= -1 dBFS."""
+        """Make the next `[channels, n]` safe; returns a new block of at most -1 dBFS."""
         count = block.shape[1]
         if not np.isfinite(block).all():
             self.muted += 1
@@ -92,5 +94,5 @@ class Guard:
 
     @property
     def samples_to_watch(self) -> int:
-        """Samples until the watchdog looks next; blocks are cut there, so that it acts on time."""
+        """Samples until the watchdog's next look; blocks are cut there, so that it acts on time."""
         return self._watch_samples - self._watched

@@ -1,8 +1,8 @@
-"""`VoiceMixer`: hops of all voices become one signal, each voice from the very sample it began at.
+"""`VoiceMixer`: adds up the hops of all voices, each voice from the very sample it began at.
 
 All voices are stepped together, a hop at a time. A voice that begins within a hop is stepped once
-by itself at that moment: what falls into the rest of the hop is added there, and the remainder is
-carried over. From then on the voice is ahead of the others by that remainder:
+by itself at that moment: the part that falls into the rest of the hop is added there, and the
+remainder is carried over. From then on the voice is ahead of the others by that remainder:
 
     hop of the others   |---------|---------|
     hops of the voice        |---------|---------|
@@ -20,10 +20,12 @@ from realtime.engine.plugin import Array, Rows
 
 
 class VoiceMixer:
-    """The sum of voices, without what is constant.
+    """The sum of the voices, without its constant part.
 
     Args:
-        channels: of a voice's audio; hop: samples; sample_rate: Hz.
+        channels: of a voice's audio.
+        hop: samples.
+        sample_rate: of the model, Hz.
     """
 
     def __init__(self, channels: int, hop: int, sample_rate: int) -> None:
@@ -36,14 +38,15 @@ class VoiceMixer:
 
     @property
     def waiting(self) -> int:
-        """Samples that are left of the hop that was made last."""
+        """Samples of the latest hop that were not taken yet."""
         return self._waiting.shape[1]
 
     def begin(self, rows: Rows, hops: Array) -> None:
         """Add the first hop of voices that begin now.
 
         Args:
-            rows: their slots; hops: `[voices, channels, hop]`.
+            rows: their slots, `[voices]`.
+            hops: `[voices, channels, hop]`.
         """
         room = self.waiting
         self._waiting = self._waiting + self._dc.add(hops[:, :, :room].sum(axis=0))
@@ -54,8 +57,9 @@ class VoiceMixer:
         """Append the next hop of all voices.
 
         Args:
-            rows: their slots; hops: `[voices, channels, hop]`, which is overwritten.
-            last: slots of those that end with this hop: they fade out in it.
+            rows: their slots, `[voices]`.
+            hops: `[voices, channels, hop]`, overwritten.
+            last: slots of the voices that end with this hop and fade out in it.
         """
         for index, row in enumerate(rows.tolist()) if self._carried or last else ():
             carried = self._carried.get(row)
@@ -72,16 +76,16 @@ class VoiceMixer:
         self._append(self._silence if self._dc.at_rest else self._dc.process(self._silence))
 
     def take(self, count: int) -> Array:
-        """The oldest `count` samples, `[channels, count]`; at most `waiting`."""
+        """Take the oldest `count` samples (at most `waiting`), `[channels, count]`."""
         taken, self._waiting = self._waiting[:, :count], self._waiting[:, count:]
         return taken
 
     def forget(self, row: int) -> None:
-        """Nothing more comes of a voice."""
+        """Drop the remainder that is carried over for a voice."""
         self._carried.pop(row, None)
 
     def reset(self) -> None:
-        """Forget constants and what is carried."""
+        """Drop all remainders and reset the filter against constants."""
         self._carried.clear()
         self._dc.reset()
 

@@ -1,4 +1,4 @@
-"""`Part`: how one instrument of the rack plays what comes: its channels, keys, level and place."""
+"""`Part`: the channels and keys that one instrument of the rack plays, its level and its place."""
 
 from __future__ import annotations
 
@@ -19,13 +19,16 @@ _LEVEL = ("gain", "pan", "mute")
 
 
 class Part:
-    """Values of `PART_CONTROLS` and what follows from them.
+    """The values of `PART_CONTROLS` for one instrument, and their effect on notes and sound.
 
     Args:
-        sample_rate: of the device, Hz; channels: of the device.
+        sample_rate: of the device, Hz.
+        channels: of the device.
 
     Attributes:
-        values: of all controls, as wide as they are; refused: numbers that were not taken.
+        values: of each control, one number per element.
+        clamped: how many numbers were out of range.
+        refused: how often there were too few or too many numbers.
     """
 
     def __init__(self, sample_rate: int, channels: int) -> None:
@@ -40,7 +43,16 @@ class Part:
         return None if control is None else (control, self.values[name])
 
     def set(self, name: str, values: Sequence[float], element: int | None = None) -> bool:
-        """Set a control or one element of it; False, and counted, where the count is wrong."""
+        """Set a control, or one element of it.
+
+        Args:
+            name: of the control.
+            values: one number per element, clamped to the range; one for an element alone.
+            element: its index, or None for the whole control.
+
+        Returns:
+            False, and counts, if there are too few or too many numbers.
+        """
         control, kept = _CONTROLS[name], self.values[name]
         if len(values) != (control.size if element is None else 1):
             self.refused += 1
@@ -56,35 +68,35 @@ class Part:
         return True
 
     def hears(self, channel: int, key: float) -> bool:
-        """Whether a note of a channel (0: none) is played."""
+        """Whether this instrument plays a key (0 … 127) of a channel (0: without one)."""
         low, high = self.values["keys"]
         return self.hears_channel(channel) and low <= key <= high
 
     def hears_channel(self, channel: int) -> bool:
-        """Whether anything of a channel (0: none) concerns this instrument."""
+        """Whether this instrument listens to a channel (0: to notes without one)."""
         return self.values["channels"][channel] > 0.5
 
     def key(self, key: float) -> float:
-        """The key that is played for a key that comes."""
+        """The key that sounds when a key is pressed: transposed, within 0 … 127."""
         return min(max(key + self.values["transpose"][0], 0.0), 127.0)
 
     def velocity(self, velocity: float) -> float:
-        """The velocity, 0 … 1, that is played for one that comes."""
+        """The velocity that sounds for a velocity received, both 0 … 1."""
         return float(velocity ** self.values["velocity_curve"][0])
 
     @property
     def tuning(self) -> float:
-        """Semitones from an A of 440 Hz to the one that is wanted."""
+        """Semitones from an A of 440 Hz to this instrument's A."""
         return 12 * math.log2(self.values["tuning"][0] / CONCERT_HZ)
 
     @property
     def mono(self) -> bool:
-        """Whether one note at a time is played on each channel."""
+        """Whether each channel plays only one note at a time."""
         return self.values["mono"][0] > 0.5
 
     @property
     def legato(self) -> bool:
-        """Whether a note goes on where the one before it was."""
+        """Whether, in mono, the sounding note goes on at the next key's pitch."""
         return self.values["legato"][0] > 0.5
 
     @property

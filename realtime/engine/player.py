@@ -1,4 +1,4 @@
-"""`Player`: which notes a strip starts and ends for the keys that come: one by one, or in mono."""
+"""`Player`: turns keys into the notes of a strip, polyphonic or in mono."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ class Note(NamedTuple):
     """A key that went down.
 
     Args:
-        key: 0 … 127; velocity: 0 … 1; ident: tells notes of one key apart, 0 for none.
+        key: 0 … 127.
+        velocity: 0 … 1.
+        ident: tells notes of one key apart, 0 for none.
         channel: 1 … 16, or 0 for none.
     """
 
@@ -24,7 +26,7 @@ class Note(NamedTuple):
 
 
 class Instrument(Protocol):
-    """What a player needs of a strip."""
+    """The interface of a strip as a player uses it."""
 
     part: Part
     voices: Voices
@@ -37,9 +39,9 @@ class Instrument(Protocol):
 class Player:
     """Plays the keys of all channels on one instrument.
 
-    In mono each channel sounds its last key that is down; when that is let go of, the one before
-    it again. With legato the note that sounds goes on at the other pitch, as far as the instrument
-    can be bent; without, the other note begins. Either way pitch glides if a time is set.
+    In mono each channel plays the last key that is down and, when that is released, the one before
+    it again. With legato the sounding note goes on at the new pitch, as far as the instrument can
+    be bent; without it, a new note begins. In both cases the pitch glides if a time is set.
 
     Args:
         strip: the instrument.
@@ -50,7 +52,7 @@ class Player:
         self._down: dict[int, list[Note]] = {}  # of channels in mono, oldest first
 
     def note_on(self, note: Note) -> bool:
-        """Play a key; False where it isn't this instrument's."""
+        """Play a key; False if this instrument doesn't listen to its channel or key."""
         if not self._strip.part.hears(note.channel, note.key):
             return False
         if not self._strip.part.mono:
@@ -63,7 +65,13 @@ class Player:
         return True
 
     def note_off(self, key: float, ident: int = 0, channel: int = 0) -> None:
-        """End a key; `ident` 0 ends all of that key on that channel."""
+        """End the notes of a key.
+
+        Args:
+            key: 0 … 127.
+            ident: which of the key's notes, 0 for all.
+            channel: 1 … 16, or 0 for notes without one.
+        """
         down = self._down.get(channel)
         if not down:
             self._strip.voices.note_off(key, ident, channel)
@@ -77,19 +85,19 @@ class Player:
             self._strip.voices.note_off(last.key, last.ident, channel)
 
     def keys_up(self, channel: int) -> None:
-        """All keys of a channel up; pedals hold what they hold."""
+        """Release all keys of a channel; notes that a pedal holds go on."""
         self.forget(channel)
         self._strip.voices.keys_up(channel)
 
     def forget(self, channel: int = 0) -> None:
-        """No key of a channel is down any more; 0: of none."""
+        """Forget the keys that are down on a channel; 0: on all channels."""
         if channel:
             self._down.pop(channel, None)
         else:
             self._down.clear()
 
     def _move(self, note: Note) -> None:
-        """Go from the note that sounds on a channel, if one does, to another."""
+        """Go over to another note on its channel, from the one that sounds there, if any."""
         part, expression = self._strip.part, self._strip.expression
         sounding = self._strip.voices.held(note.channel)
         if not sounding:

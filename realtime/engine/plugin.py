@@ -1,4 +1,4 @@
-"""`Plugin`: the small interface that every sound maker in the rack offers.
+"""`Plugin`: the small interface of every sound maker in the rack.
 
 A plugin is driven one `hop` at a time, at its own sample rate, by `realtime.engine.strip`, which
 owns voices, control smoothing and the adaptation to the device's rate and block. A plugin
@@ -22,17 +22,19 @@ Rows = NDArray[np.int64]
 class Plugin(Protocol):
     """One sound maker (or effect) with `slots` independent rows of state.
 
-    `manifest` says rate, hop, channels, latency, controls and kind; `name` is its OSC name.
+    Attributes:
+        name: its OSC name.
+        manifest: rate, hop, channels, latency, controls and kind.
     """
 
     name: str
     manifest: Manifest
 
     def prepare(self, slots: int) -> None:
-        """Allocate `slots` rows of state, run once for every number of rows (warm-up), reset."""
+        """Allocate `slots` rows of state, warm up with every number of rows, and reset."""
 
     def process(self, rows: Rows, controls: Mapping[str, Array], audio: Array | None) -> Array:
-        """One hop for the given rows.
+        """Make one hop for the given rows.
 
         Args:
             rows: indices of the state rows to step, `[r]`, r >= 1, none twice.
@@ -44,7 +46,7 @@ class Plugin(Protocol):
         """
 
     def reset(self, rows: Rows) -> None:
-        """Bring rows back to the initial state."""
+        """Bring rows (`[r]`) back to the initial state."""
 
     def close(self) -> None:
-        """Give back what is held. May be called twice."""
+        """Release all resources. May be called twice."""

@@ -1,4 +1,4 @@
-"""`Ramp`: a gain that glides to a new value, a function of the sample and nothing else."""
+"""`Ramp`: a gain that glides to a new value, sample by sample."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from realtime.engine.plugin import Array
 
 
 class Ramp:
-    """A gain in straight lines of one length; how the signal is cut into blocks doesn't matter.
+    """A gain that moves in straight lines, all of one duration, however the signal is cut.
 
     Args:
-        samples: that a glide takes, at least 1; value: linear gain at the start.
+        samples: duration of a glide, at least 1.
+        value: linear gain at the start.
 
     Attributes:
-        target: the gain it goes to, or has.
+        target: the gain that it moves to, or has reached.
     """
 
     def __init__(self, samples: int, value: float = 1.0) -> None:
@@ -27,7 +28,7 @@ class Ramp:
         self._from, self.target, self._at = self.now, target, 0
 
     def restart(self) -> None:
-        """Come from silence once more."""
+        """Glide to the same target again, from silence."""
         self._from, self._at = 0.0, 0
 
     @property
@@ -37,7 +38,7 @@ class Ramp:
         return self._from + (self.target - self._from) * share
 
     def process(self, block: Array) -> Array:
-        """`[channels, n]` in, the same shape out; the block itself where the gain is 1."""
+        """Apply the gain to the next `[channels, n]`; returns the block itself where it is 1."""
         if self._at >= self.samples:
             return block if self.target == 1.0 else block * np.float32(self.target)
         count = block.shape[1]

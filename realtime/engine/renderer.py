@@ -1,4 +1,4 @@
-"""`Renderer`: what makes sound, as a driver and a recorder see it."""
+"""`Renderer`: the interface of an engine as a driver and a recorder use it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Array = NDArray[np.float32]
 
 
 class Renderer(Protocol):
-    """What a driver needs of an engine. All of it is called from one thread."""
+    """The interface of an engine as a driver uses it. All of it is called from one thread."""
 
     @property
     def sample_rate(self) -> int:
@@ -21,24 +21,29 @@ class Renderer(Protocol):
 
     @property
     def channels(self) -> int:
-        """Channels it makes."""
+        """Channels of its output."""
 
     @property
     def channels_in(self) -> int:
-        """Channels it wants; 0 for none."""
+        """Channels of its input; 0 for none."""
 
     @property
     def latency(self) -> int:
-        """Frames from an event or an input to its effect, declared."""
+        """Frames from an event or an input to its effect, as declared."""
 
     def schedule(self, event: Event) -> None:
         """Take an event for a later `render`."""
 
     def render(self, frames: int, audio_in: Array | None = None) -> Array:
-        """The next `[channels, frames]`, from `[channels_in, frames]` where there are inputs."""
+        """Render the next `[channels, frames]`.
+
+        Args:
+            frames: how many.
+            audio_in: `[channels_in, frames]`, or None without an input.
+        """
 
     def stats(self) -> dict[str, float | int]:
         """Meters and counters."""
 
     def describe(self) -> dict[str, Any]:
-        """What it is made of, ready for JSON."""
+        """Its parts and formats, ready for JSON."""

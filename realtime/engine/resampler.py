@@ -1,4 +1,4 @@
-"""Sample-rate adaptation between an instrument and the device, block by block, at low delay.
+"""Sample-rate conversion between an instrument and the device, block by block, at low delay.
 
 soxr's stream, the first choice, was measured to hold back 39 ms at 24 to 48 kHz (it filters in
 large FFT blocks; only its cubic "QQ" is quick, and that lets images through). A windowed sinc of
@@ -23,18 +23,19 @@ MAX_PHASES = 4096
 
 
 class StreamResampler:
-    """Rational polyphase resampler with state; output depends only on the input, not on blocks.
+    """Rational polyphase resampler with state; its output doesn't depend on the size of the blocks.
+
+    After n samples in, exactly `ceil(n * rate_out / rate_in)` samples have come out.
 
     Args:
-        rate_in, rate_out: Hz; channels: rows of the signal.
+        rate_in, rate_out: Hz.
+        channels: rows of the signal.
 
     Attributes:
         latency: seconds by which the output is late (a `Fraction`), half the filter.
 
     Raises:
-        ConfigError: the rates are in no ratio of small numbers.
-
-    After n samples in, exactly `ceil(n * rate_out / rate_in)` samples have come out.
+        ConfigError: the ratio of the rates needs more than 4096 phases.
     """
 
     def __init__(self, rate_in: int, rate_out: int, channels: int) -> None:
@@ -76,8 +77,9 @@ def _filters(phases: int, taps: int, stretch: float) -> Array:
     """Row p: weights of the last `taps` inputs for an output p/phases after the newest of them."""
     if phases > MAX_PHASES:
         raise ConfigError(
-            f"a sample rate that is {phases} times a common divisor of the instrument's can't be"
-            f" made (at most {MAX_PHASES}); use a usual one, such as 44100 or 48000 (--rate)"
+            f"the instrument can't play at this sample rate: the conversion needs {phases} phases,"
+            f" and at most {MAX_PHASES} are possible; use a common rate, such as 44100 or 48000"
+            " (--rate)"
         )
     half = taps // 2
     age = np.arange(taps - 1, -1, -1, dtype=np.float64) + np.arange(phases)[:, None] / phases

@@ -1,4 +1,4 @@
-"""`EngineSettings`, apart from the engine: who only asks for one need not load what it runs on."""
+"""`EngineSettings`, in a module of its own: asking for an engine doesn't load its libraries."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ from synth.contract import ConfigError
 
 @dataclass(frozen=True)
 class EngineSettings:
-    """What an engine is made of; JSON-ready.
+    """The settings of an engine; JSON-ready.
 
     Args:
         instruments: files, first to last in series.
-        sample_rate: of the device, Hz, 8000 … 192000; channels: of its output, 1 … 32.
+        sample_rate: of the device, Hz, 8000 … 192000.
+        channels: of the device's output, 1 … 32.
         voices: notes at a time, 1 … 64.
         trust: whether TorchScript files, which are programs, may be opened.
+
+    Raises:
+        ConfigError: a number is out of its range.
     """
 
     instruments: tuple[str, ...] = ()

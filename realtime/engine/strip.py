@@ -1,7 +1,7 @@
-"""A plugin in the rack: hops become a continuous signal at the device's rate.
+"""A plugin in the rack: its hops become a continuous signal at the device's rate.
 
-A hop is made exactly when the sample after the last one available is asked for, so that what a
-strip sounds like depends on events and their times alone, never on the size of the blocks.
+A hop is made exactly when the sample after the last one available is asked for, so that the sound
+of a strip depends on events and their times alone, never on the size of the blocks.
 """
 
 from __future__ import annotations
@@ -30,7 +30,11 @@ REST_S = 1.0
 
 
 class Fifo:
-    """Samples in order, `[channels, n]`."""
+    """A queue of samples.
+
+    Args:
+        channels: rows of the signal.
+    """
 
     def __init__(self, channels: int) -> None:
         self._data = np.zeros((channels, 0), np.float32)
@@ -39,26 +43,30 @@ class Fifo:
         return self._data.shape[1]
 
     def push(self, block: Array) -> None:
-        """Append."""
+        """Append `[channels, n]`."""
         self._data = np.concatenate([self._data, block], axis=1) if len(self) else block
 
     def pop(self, count: int) -> Array:
-        """Take the oldest `count`."""
+        """Take the oldest `count` samples, `[channels, count]`."""
         taken, self._data = self._data[:, :count], self._data[:, count:]
         return taken
 
 
 class Strip:
-    """One plugin with its voices, controls and rate adaptation.
+    """One plugin with its voices, controls and rate conversion.
 
     Args:
-        plugin: what makes the sound; sample_rate: of the device, Hz; voices: notes at a time
-            (generators); channels: of the device; transport: the beat that controls can follow.
+        plugin: the sound maker.
+        sample_rate: of the device, Hz.
+        voices: notes at a time, for generators.
+        channels: of the device.
+        transport: the beat that controls can follow; None for one of its own.
 
     Attributes:
-        latency: device samples. Effects: exact, input to output. Generators: from an event to the
-            first sample it can change, at most; up to one hop less.
-        muted, errors: hops replaced by silence because they were not finite, or failed.
+        latency: device samples. For effects exact, from input to output. For generators the most
+            from an event to the first sample that it changes; it can be up to one hop less.
+        muted: hops replaced by silence because they were not finite.
+        errors: hops replaced by silence because the plugin failed.
     """
 
     def __init__(
@@ -81,7 +89,7 @@ class Strip:
         self.beats = BeatSync(manifest.controls)
         self.part = Part(sample_rate, channels)
         self.player = Player(self)
-        self.programs: dict[int, float] = {}  # of channels that were told one
+        self.programs: dict[int, float] = {}  # of channels that have chosen one
         self._transport = transport or Transport(sample_rate)
         self._hops, self._hop_samples = 0, manifest.hop * sample_rate / manifest.sample_rate
         plugin.prepare(slots)
@@ -97,7 +105,7 @@ class Strip:
         self._in, self._out = Fifo(manifest.channels_in), Fifo(width)
         self._mixer = VoiceMixer(width, manifest.hop, manifest.sample_rate)
         self._dc = DcBlock(width, manifest.hop, manifest.sample_rate)
-        self._used = 0  # samples of the model that the device's were made of
+        self._used = 0  # samples of the model that the device's samples so far were made from
         self._beginning: list[int] = []  # rows of notes that begin at the next sample
         self._levels = np.ones(CHANNELS, np.float32)  # of channels, linear
         self._level_of = np.ones(slots, np.float32)  # of rows, so far
@@ -109,7 +117,7 @@ class Strip:
         self.latency = self._prefill(sample_rate)
 
     def generate(self, count: int) -> Array:
-        """The next `[channels, count]` of a generator."""
+        """Make the next `[channels, count]` of a generator."""
         if count and self._beginning:
             self._begin()
         needed = self._needed(count)
@@ -135,7 +143,7 @@ class Strip:
         return (made + missing - 1) * down // up + 1 - self._used
 
     def affect(self, audio: Array) -> Array:
-        """The next block of an effect: `[any channels, n]` to `[channels, n]`."""
+        """Pass the next block, `[any channels, n]`, through an effect; returns `[channels, n]`."""
         audio = fit_channels(audio, self.manifest.channels_in)
         self._in.push(self._in_rate.process(audio) if self._in_rate else audio)
         while len(self._in) >= self.manifest.hop:
@@ -143,7 +151,8 @@ class Strip:
         return self.part.mix(self._to_device(self._out.pop(audio.shape[1])))
 
     def _prefill(self, sample_rate: int) -> int:
-        """Put as much silence before an effect's output that it never runs dry; the delay."""
+        """Put enough silence before an effect's output for it never to run dry; returns the latency
+        in device samples."""
         manifest = self.manifest
         through = self._out_rate.latency if self._out_rate else 0
         hop = math.ceil(manifest.hop * sample_rate / manifest.sample_rate)
@@ -163,7 +172,7 @@ class Strip:
         return fit_channels(audio, self.channels)
 
     def _begin(self) -> None:
-        """Notes that begin within a hop make their first one at once; others come with the rest."""
+        """Make the first hop of notes that begin within a hop; others come with the next hop."""
         rows, self._beginning = self._beginning, []
         if not self._mixer.waiting:
             return
@@ -177,7 +186,7 @@ class Strip:
             self._mixer.begin(fresh, self._weighed(fresh, made[0]))
 
     def _make_hop(self) -> None:
-        """The next hop of all voices together."""
+        """Make the next hop of all voices together."""
         active = self.voices.active
         made = None
         if active:
@@ -200,7 +209,7 @@ class Strip:
                 self.controls.set_gate(voice.slot, float(voice.sounds))
 
     def _retire(self, peaks: Array) -> list[int]:
-        """Give back the rows of stolen voices and of those that have fallen silent: which."""
+        """Free the rows of stolen voices and of voices that have fallen silent; returns them."""
         self._counting = False
         gone = []
         for row, voice in enumerate(list(self.voices.active)):
@@ -237,10 +246,12 @@ class Strip:
     def _run(
         self, rows: Rows, audio: Array | None, *, begins: bool = False
     ) -> tuple[Array, Array] | None:
-        """One hop of the plugin and its peaks, or None where it failed or made what is no sound.
+        """One hop of the plugin and its peaks, or None if it failed or is not finite.
 
         Args:
-            begins: whether it is made within a hop, in which nothing moves for the others.
+            rows: `[r]`.
+            audio: input of an effect.
+            begins: whether notes begin within a hop, so that the others' controls must not move.
         """
         if self._rest_hops:
             self._rest_hops -= 1
@@ -251,8 +262,8 @@ class Strip:
             self.errors += 1
             self._fail(rows)
             return None
-        # Half the swing: a constant that a model puts out in silence is no sound. What is not
-        # finite shows in it.
+        # Half the swing: a constant that a model puts out in silence is no sound. A sample that
+        # isn't finite makes the peak so, too.
         peaks = 0.5 * (made.max(axis=(1, 2)) - made.min(axis=(1, 2)))
         if np.isfinite(peaks).all():
             self._failures = 0
@@ -262,7 +273,7 @@ class Strip:
         return None
 
     def _values(self, rows: Rows, begins: bool) -> dict[str, Array]:
-        """What the controls of these rows are in the next hop."""
+        """The controls of these rows in the next hop."""
         values = self.controls.rows(rows, advance=not begins)
         self.expression.apply(rows, values, advance=not begins)
         if self.beats.used:
@@ -296,7 +307,15 @@ class Strip:
         self.controls.set_note(voice.slot, gate=1.0, **told)
 
     def set_program(self, number: int, channel: int = 0) -> bool:
-        """Choose the sound of later notes of a channel (0: of all); False where there is none."""
+        """Choose the sound of the next notes of a channel.
+
+        Args:
+            number: index of the sound, from 0.
+            channel: 1 … 16, or 0 for all.
+
+        Returns:
+            False if the instrument has no such sound.
+        """
         if not self.has_sound(number):
             return False
         if channel:
@@ -312,19 +331,27 @@ class Strip:
         return control is not None and number < max(len(self.manifest.sounds), 1)
 
     def set_control(self, name: str, values: Sequence[float], element: int | None = None) -> None:
-        """Move a control, or one element of it; a moved sound holds for all channels."""
+        """Set a control, or one element of it; a new sound holds for all channels.
+
+        Args:
+            name, values, element: see `ControlState.set`.
+        """
         self.controls.set(name, values, element)
         if self.controls.controls[name].role == "sound":
             self.programs.clear()
 
     def set_level(self, level: float, channel: int = 0) -> None:
-        """Glide to a linear level of the notes of a channel (0: of those without one), within a
-        hop."""
+        """Set the level of a channel's notes, to which they glide within a hop.
+
+        Args:
+            level: linear gain.
+            channel: 1 … 16, or 0 for notes without one.
+        """
         self._levels[channel] = level
         self._levels_rest = False
 
     def silence(self, channel: int) -> None:
-        """End all notes of a channel at once, without their release; its pedals are let go of."""
+        """End all notes of a channel at once, without their release, and lift its pedals."""
         self.voices.set_sustain(False, channel)
         self.voices.set_sostenuto(False, channel)
         self.voices.keys_up(channel)
@@ -334,7 +361,7 @@ class Strip:
         self.player.forget(channel)
 
     def panic(self) -> None:
-        """Silence at once: all voices are dropped and all state is reset."""
+        """Be silent at once: drop all voices and reset all state."""
         self.voices.release_all()
         self.player.forget()
         for voice in list(self.voices.active):
@@ -346,7 +373,13 @@ class Strip:
 
 
 def fit_channels(audio: Array, channels: int) -> Array:
-    """`[c, n]` to `[channels, n]`: mono is copied, more is mixed down to mono or cut."""
+    """Change the number of channels: mono is copied to all, and several are mixed down to mono;
+    otherwise missing channels are silent and surplus ones are cut.
+
+    Args:
+        audio: `[c, n]`.
+        channels: of the result, `[channels, n]`.
+    """
     if audio.shape[0] == channels:
         return audio
     if audio.shape[0] == 1:

@@ -1,5 +1,4 @@
-"""`Transport`: tempo, whether the music runs, and its beat at every sample; `BeatSync`: controls
-that follow the beat.
+"""`Transport`, the tempo and position of the music, and `BeatSync`, controls that follow its beat.
 
 Beats are quarter notes, as in MIDI.
 """
@@ -21,7 +20,8 @@ class Transport:
         sample_rate: Hz.
 
     Attributes:
-        tempo: beats a minute; playing: whether the beat runs.
+        tempo: beats a minute, 20 … 500.
+        playing: whether the beat runs.
     """
 
     def __init__(self, sample_rate: int) -> None:
@@ -36,16 +36,31 @@ class Transport:
         return self._beat + (sample - self._since) * self.tempo / (60 * self._rate)
 
     def set_tempo(self, sample: int, tempo: float) -> None:
-        """From `sample` on, so many beats a minute, 20 … 500."""
+        """Set the tempo.
+
+        Args:
+            sample: of the engine's clock, from which on it holds.
+            tempo: beats a minute, 20 … 500.
+        """
         self._settle(sample)
         self.tempo = min(max(tempo, MIN_TEMPO), MAX_TEMPO)
 
     def locate(self, sample: int, beat: float) -> None:
-        """At `sample`, be at a beat, 0 … 1 000 000."""
+        """Go to a beat.
+
+        Args:
+            sample: of the engine's clock, at which the song is there.
+            beat: quarters since the start of the song, 0 … 1 000 000.
+        """
         self._beat, self._since = min(max(beat, 0.0), MAX_BEATS), sample
 
     def run(self, sample: int, playing: bool) -> None:
-        """From `sample` on, run or stand."""
+        """Start or stop the beat.
+
+        Args:
+            sample: of the engine's clock, from which on it runs or stands.
+            playing: whether it runs.
+        """
         self._settle(sample)
         self.playing = playing
 
@@ -54,10 +69,10 @@ class Transport:
 
 
 class BeatSync:
-    """Controls that run from one value to another every so many beats.
+    """Controls that sweep from one value to another, again and again, in time with the beat.
 
     Args:
-        controls: of the plugin.
+        controls: the plugin's controls.
     """
 
     def __init__(self, controls: Sequence[Control]) -> None:
@@ -71,15 +86,26 @@ class BeatSync:
         return bool(self._runs or self._told)
 
     def follow(self, name: str, element: int, beats: float, low: float, high: float) -> None:
-        """Let an element of a control go from `low` to `high` once in `beats` beats, again and
-        again; 0 beats end that."""
+        """Let an element of a control sweep from one value to another, again and again.
+
+        Args:
+            name: of the control.
+            element: its index, from 0.
+            beats: duration of a sweep; 0 ends the sweeps.
+            low, high: its first and last value, in the control's unit.
+        """
         self._runs.pop((name, element), None)
         if beats > 0:
             self._runs[name, element] = (beats, low, high)
 
     def apply(self, transport: Transport, sample: float, values: Mapping[str, Array]) -> None:
-        """Set what follows, in `values` `[r, size]`, to where it is at `sample`; the controls
-        of the roles "tempo" and "beat", where the instrument has them, too."""
+        """Set the controls that follow the beat, and those of the roles "tempo" and "beat".
+
+        Args:
+            transport: the beat.
+            sample: of the engine's clock.
+            values: `[r, size]` for each control, changed in place.
+        """
         beat = transport.beat_at(sample)
         for (name, element), (beats, low, high) in self._runs.items():
             control = self._controls[name]

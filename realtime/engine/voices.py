@@ -1,4 +1,4 @@
-"""Which note sounds in which row: allocation, stealing, pedals, release."""
+"""The rows in which notes sound: allocation, stealing, pedals, release."""
 
 from __future__ import annotations
 
@@ -14,12 +14,18 @@ class Voice:
     """A note in a row.
 
     Args:
-        slot: the row; key: 0 … 127; velocity: 0 … 1; age: counts notes.
-        ident: tells notes of one key apart, 0 for none; channel: 1 … 16, or 0 for none.
-        held: its key is down; sustained: only the sustain pedal holds it; caught: the sostenuto
-            pedal found its key down.
-        base: the key it began with, where `key` went on to another.
-        quiet: hops of silence; ghost: it was stolen.
+        slot: the row.
+        key: 0 … 127.
+        velocity: 0 … 1.
+        age: number of the note; the oldest has the lowest.
+        ident: tells notes of one key apart, 0 for none.
+        channel: 1 … 16, or 0 for none.
+        held: whether its key is down.
+        sustained: whether the sustain pedal alone holds it.
+        caught: whether the sostenuto pedal holds it.
+        base: the key it began with; `key` changes when legato moves it on to another.
+        quiet: hops of silence so far.
+        ghost: whether it was stolen and fades out.
     """
 
     slot: int
@@ -37,21 +43,24 @@ class Voice:
 
     @property
     def sounds(self) -> bool:
-        """Whether its gate is open. A ghost's is: it is faded out, not released."""
+        """Whether its gate is open. A ghost's gate is: it is faded out, not released."""
         return self.held or self.sustained or self.caught or self.ghost
 
     def release(self) -> None:
-        """Let go of it, whatever holds it."""
+        """End whatever holds it: key and pedals."""
         self.held = self.sustained = self.caught = False
 
 
 class Voices:
-    """Allocator of `count` voices (plus `GHOSTS` rows for the fades of stolen ones).
+    """Allocates voices to rows.
 
-    A note is its channel, key and id: a second one of the same three takes the place of the first.
-    Each MIDI channel then owes an end for either, and the last one counts. With all voices taken,
-    the oldest released one is stolen, else the oldest. Pedals act on their channel; what comes
-    without a channel (0) acts on all.
+    Channel, key and id identify a note: a second note with the same three replaces the first. The
+    MIDI channel still sends an end for each of them, and only the last one ends the note. When all
+    voices are taken, the oldest released one is stolen, else the oldest. Pedals act on their
+    channel; a pedal without a channel (0) acts on all.
+
+    Args:
+        count: voices; `GHOSTS` further rows serve for the fades of stolen ones.
     """
 
     def __init__(self, count: int) -> None:
@@ -60,14 +69,21 @@ class Voices:
         self.active: list[Voice] = []
         self.stolen = 0
         self.ghosts = 0
-        self.gates_moved = False  # set here, cleared by who passes the gates on
+        self.gates_moved = False  # set here, cleared by the strip when it passes the gates on
         self._age = 0
         self._sustain = [False] * CHANNELS
         self._sostenuto = [False] * CHANNELS
-        self._owed: dict[tuple[int, float, int], int] = {}  # ends of notes that were replaced
+        self._owed: dict[tuple[int, float, int], int] = {}  # ends still to come of replaced notes
 
     def note_on(self, key: float, velocity: float, ident: int = 0, channel: int = 0) -> Voice:
-        """Start a note; its row must be reset before the next step."""
+        """Start a note and return its voice, whose row must be reset before the next step.
+
+        Args:
+            key: 0 … 127.
+            velocity: 0 … 1.
+            ident: tells notes of one key apart, 0 for none.
+            channel: 1 … 16, or 0 for none.
+        """
         self.gates_moved = True
         note = (channel, key, ident)
         same = list(self._named(key, ident, channel, exactly=True))
@@ -96,7 +112,9 @@ class Voices:
         """Release a key, or keep it sounding while the sustain pedal is down.
 
         Args:
-            ident: which of the notes of that key on that channel, 0 for all.
+            key: 0 … 127.
+            ident: which of the key's notes on that channel, 0 for all.
+            channel: 1 … 16, or 0 for notes without one.
         """
         self.gates_moved = True
         for voice in list(self._named(key, ident, channel)):
@@ -107,14 +125,14 @@ class Voices:
                 voice.held, voice.sustained = False, self._sustain[channel]
 
     def steal(self, voice: Voice) -> None:
-        """Let a voice fade out at once, for one that needs its place."""
+        """Fade a voice out at once, to make room for another."""
         voice.release()
         if not voice.ghost:
             voice.ghost = True
             self.ghosts += 1
 
     def slots_of(self, key: float, ident: int = 0, channel: int = 0) -> list[int]:
-        """Rows of the notes of a key that are held, by the key or a pedal."""
+        """Rows of a key's notes that the key or a pedal still holds; see `note_off`."""
         return [voice.slot for voice in self._named(key, ident, channel) if voice.sounds]
 
     def held(self, channel: int) -> list[Voice]:
@@ -122,7 +140,12 @@ class Voices:
         return [v for v in self.active if v.channel == channel and v.held and not v.ghost]
 
     def set_sustain(self, down: bool, channel: int = 0) -> None:
-        """Move the sustain pedal; lifting it releases what it held."""
+        """Move the sustain pedal; lifting it releases the notes that it held.
+
+        Args:
+            down: whether it is pressed.
+            channel: 1 … 16, or 0 for all.
+        """
         self.gates_moved = True
         for number in _of(channel):
             self._sustain[number] = down
@@ -132,9 +155,14 @@ class Voices:
 
     def set_sostenuto(self, down: bool, channel: int = 0) -> None:
         """Move the sostenuto pedal: pressed, it catches the keys that are down at that moment;
-        lifted, it releases them, unless the sustain pedal holds them too."""
+        lifted, it releases them, unless the sustain pedal holds them too.
+
+        Args:
+            down: whether it is pressed.
+            channel: 1 … 16, or 0 for all.
+        """
         self.gates_moved = True
-        # A pedal that says again that it is down catches nothing more.
+        # A pedal that is reported down twice catches nothing the second time.
         moved = [number for number in _of(channel) if self._sostenuto[number] != down]
         for number in moved:
             self._sostenuto[number] = down
@@ -145,7 +173,7 @@ class Voices:
                 voice.caught = down and voice.held
 
     def keys_up(self, channel: int) -> None:
-        """All keys of a channel up; its pedals still hold what they hold."""
+        """Release all keys of a channel; notes that its pedals hold go on."""
         self.gates_moved = True
         self._owed = {note: n for note, n in self._owed.items() if note[0] != channel}
         for voice in self._on(channel):
@@ -153,7 +181,7 @@ class Voices:
                 voice.held, voice.sustained = False, self._sustain[voice.channel]
 
     def release_all(self) -> None:
-        """All keys up on all channels, pedals too."""
+        """Release all keys and lift all pedals, on all channels."""
         self.gates_moved = True
         self._sustain, self._sostenuto = [False] * CHANNELS, [False] * CHANNELS
         self._owed.clear()
@@ -161,18 +189,18 @@ class Voices:
             voice.release()
 
     def free(self, voice: Voice) -> None:
-        """Give a voice's row back."""
+        """Free a voice's row."""
         self.active.remove(voice)
         self.ghosts -= voice.ghost
 
     def _on(self, channel: int) -> Iterator[Voice]:
-        """The voices of a channel; 0: of all."""
+        """The voices of a channel (0: of all channels)."""
         return (v for v in self.active if channel in (0, v.channel) and not v.ghost)
 
     def _named(
         self, key: float, ident: int, channel: int, *, exactly: bool = False
     ) -> Iterator[Voice]:
-        """The notes of a key on a channel: that of an id; all for the id 0, unless `exactly`."""
+        """A key's notes on a channel that have this id; for id 0 all of them, unless `exactly`."""
         for voice in self.active:
             fits = voice.ident == ident or (ident == 0 and not exactly)
             if voice.key == key and voice.channel == channel and fits and not voice.ghost:

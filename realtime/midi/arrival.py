@@ -1,4 +1,4 @@
-"""When a MIDI message came, and which sample of the engine that is.
+"""The time at which a MIDI message came, and the engine's sample for it.
 
 driver's delta time ── ArrivalClock ──> time.monotonic() ── SampleTimes ──> sample
 """
@@ -11,20 +11,20 @@ from typing import Protocol
 from realtime.namespace.event import NOW
 
 MAX_DRIFT = 250e-6  # s/s between the driver's clock and the computer's
-LOST_S = 0.1  # more than this between them is a pause of the driver's clock, no late thread;
-STEP_S = 0.005  # so is more than this …
-STEP_MESSAGES = 8  # … if it lasts for so many messages
-MARGIN_S = 0.001  # the way from the port to the engine
-NEAR = 4_800  # samples; two events further apart in the wrong order belong to different engines
+LOST_S = 0.1  # more than this between them: the driver's clock stood still, no thread is so late;
+STEP_S = 0.005  # so it did for more than this …
+STEP_MESSAGES = 8  # … if that lasts for so many messages
+MARGIN_S = 0.001  # for the way from the port to the engine
+NEAR = 4_800  # samples; events in the wrong order by more than this belong to different engines
 
 
 class ArrivalClock:
-    """The driver's time of a message on `time.monotonic()`.
+    """Converts the driver's time of a message to `time.monotonic()`.
 
     Drivers stamp messages when they come and deliver them when a thread gets to it: never early,
-    often late. The earliest delivery tells how the clocks lie; it is followed at once, and given up
-    no faster than clocks drift apart, unless the driver's clock stood still (as JACK's does when
-    its server stalls).
+    often late. The earliest delivery shows the offset between the clocks. The clock follows it at
+    once, and leaves it no faster than clocks drift apart, unless the driver's clock stood still (as
+    JACK's does when its server stalls).
     """
 
     def __init__(self) -> None:
@@ -33,11 +33,11 @@ class ArrivalClock:
         self._lates: list[float] = []
 
     def stamp(self, delta: float, arrival: float) -> float:
-        """When a message came, s; never after `arrival`.
+        """The time at which a message came, s of `time.monotonic()`; never after `arrival`.
 
         Args:
             delta: seconds since the message before it, by the driver; 0 for the first.
-            arrival: of `time.monotonic()`, when it was delivered.
+            arrival: s, the `time.monotonic()` of its delivery.
         """
         self._driver += delta
         offset = arrival - self._driver
@@ -54,17 +54,18 @@ class ArrivalClock:
 
 class _Clock(Protocol):
     def sample_at(self, monotonic: float) -> int:
-        """The sample that belongs to a moment of `time.monotonic()`."""
+        """The engine's sample at a moment of `time.monotonic()`, s."""
 
 
 class SampleTimes:
-    """Samples of the engine for moments at which messages came, in their order.
+    """Maps the times of messages to samples of the engine, and keeps their order.
 
-    A constant delay is added, so that the distances of messages are kept: without it everything
-    that came during a block would take effect at the start of the next one.
+    A constant delay is added, so that the messages keep their distances: without it, all messages
+    that come during a block would take effect at the start of the next one.
 
     Args:
-        clock: of the engine; delay: seconds, any time anew.
+        clock: of the engine.
+        delay: returns the delay in seconds; called for each message.
     """
 
     def __init__(self, clock: _Clock, delay: Callable[[], float]) -> None:
@@ -74,7 +75,7 @@ class SampleTimes:
     def __call__(self, at: float) -> int:
         """The sample for a message that came at `at` s of `time.monotonic()`, or `NOW`."""
         sample = self._clock.sample_at(at + self._delay())
-        # The map moves a little all the time, which must not turn on and off round.
+        # The map moves a little all the time; that must not swap a note's on and off.
         if sample != NOW and 0 < self._last - sample < NEAR:
             sample = self._last
         self._last = sample

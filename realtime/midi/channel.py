@@ -1,5 +1,5 @@
-"""What MIDI channels remember: controllers, parameter numbers, wheels, and which keys are down; and
-which channels belong together, as MIDI Polyphonic Expression has it.
+"""The state of MIDI channels (controllers, parameter numbers, wheels, the keys that are down), and
+the zones in which MIDI Polyphonic Expression groups them.
 """
 
 from __future__ import annotations
@@ -14,11 +14,17 @@ NULL = 0x3FFF
 MEMBER_BEND_RANGE = 48.0
 LOWER, UPPER = 1, 16  # the manager channels of the two zones
 _SELECTS = {NRPN_LSB: "nrpn", NRPN_MSB: "nrpn", RPN_LSB: "rpn", RPN_MSB: "rpn"}
-_MAX_PARAMETERS = 256  # values of so many are remembered by each channel, for increments
+_MAX_PARAMETERS = 256  # each channel remembers the values of so many, for increments
 
 
 class Parameter(NamedTuple):
-    """A parameter that data entry has moved: "rpn" or "nrpn", 0 … 16382, and its 14 bits."""
+    """A parameter that data entry has moved.
+
+    Args:
+        kind: "rpn" or "nrpn".
+        number: 0 … 16382.
+        value: 14 bits, 0 … 16383.
+    """
 
     kind: str
     number: int
@@ -31,11 +37,13 @@ class Channel:
 
     Args:
         number: 1 … 16.
-        wheel: pitch wheel, -1 … 1; bend_range: semitones at its ends, None until it was told.
+        wheel: pitch wheel, -1 … 1.
+        bend_range: semitones at the ends of the wheel, None until a message sets it.
         fine, coarse: tuning, semitones.
-        pressure: 0 … 1; timbre: controller 74 as 0 … 1, the middle at rest.
-        keys: that are down, in order, and how often each was struck.
-        controllers: the last values of all.
+        pressure: 0 … 1.
+        timbre: controller 74 as 0 … 1, the middle at rest.
+        keys: the keys that are down, in order, and how often each was struck.
+        controllers: the last values of all 128, 0 … 127.
     """
 
     number: int
@@ -52,7 +60,15 @@ class Channel:
     _values: dict[tuple[str, int], int] = field(default_factory=dict)
 
     def control(self, number: int, value: int) -> int:
-        """Remember a controller; the 14 bits of the pair that it belongs to, if it is below 64."""
+        """Remember the value of a controller.
+
+        Args:
+            number: 0 … 127.
+            value: 0 … 127.
+
+        Returns:
+            For numbers below 64, the 14 bits of the pair that the controller belongs to.
+        """
         self.controllers[number] = value
         if number < 32:
             self.controllers[number + 32] = 0
@@ -60,7 +76,15 @@ class Channel:
         return self.controllers[pair] << 7 | self.controllers[pair + 32]
 
     def parameter(self, number: int, value: int) -> Parameter | None:
-        """Take one of the controllers 6, 38 and 96 to 101; the parameter that it moved, if any."""
+        """Take a controller that selects or moves a parameter.
+
+        Args:
+            number: 6, 38, or 96 to 101.
+            value: 0 … 127.
+
+        Returns:
+            The parameter that it has moved, if any.
+        """
         kind = _SELECTS.get(number)
         if kind is not None:
             upper = number in (NRPN_MSB, RPN_MSB)
@@ -80,13 +104,14 @@ class Channel:
         return Parameter(self._kind, selected, moved)
 
     def bend(self, usual_range: float) -> float:
-        """Semitones by wheel and tuning; `usual_range` where no range was told."""
+        """The bend by wheel and tuning, in semitones; `usual_range` holds if no message has set a
+        range."""
         reach = usual_range if self.bend_range is None else self.bend_range
         return self.wheel * reach + self.fine + self.coarse
 
     def rest(self) -> None:
-        """What "reset all controllers" brings back (recommended practice RP-015): wheel, pressure,
-        pedals, expression, and no parameter selected; not volume, pan, bank, tuning or ranges."""
+        """Reset what "reset all controllers" resets (recommended practice RP-015): wheel, pressure,
+        timbre and the selected parameter; not volume, pan, bank, tuning or ranges."""
         self.wheel, self.pressure, self.timbre = 0.0, 0.0, 0.5
         self._selected = {"rpn": NULL, "nrpn": NULL}
 
@@ -113,11 +138,12 @@ _INITIAL = {
 
 
 class Zones:
-    """The lower and the upper zone of MPE (MIDI Polyphonic Expression 1.0): a manager channel, 1 or
-    16, and the member channels next to it, each for one note.
+    """The lower and the upper zone of MPE (MIDI Polyphonic Expression 1.0).
+
+    A zone is a manager channel, 1 or 16, and the member channels next to it, each for one note.
 
     Args:
-        lower, upper: how many members, 0 … 15; 0 is no zone.
+        lower, upper: number of members, 0 … 15; 0 is no zone.
     """
 
     def __init__(self, lower: int = 0, upper: int = 0) -> None:
@@ -125,11 +151,16 @@ class Zones:
 
     @property
     def sizes(self) -> tuple[int, int]:
-        """Members of the lower and of the upper zone."""
+        """Number of members of the lower and of the upper zone."""
         return self._members[LOWER], self._members[UPPER]
 
     def configure(self, manager: int, members: int) -> None:
-        """Make a zone so large; the other one gives way: each channel belongs to one zone."""
+        """Set the size of a zone; the other one shrinks where they would overlap.
+
+        Args:
+            manager: 1 or 16.
+            members: number of member channels, 0 … 15.
+        """
         members = min(members, 15)
         other = UPPER if manager == LOWER else LOWER
         self._members[manager] = members
@@ -137,7 +168,7 @@ class Zones:
             self._members[other] = min(self._members[other], max(14 - members, 0))
 
     def manager_of(self, channel: int) -> int | None:
-        """The manager of the zone that a channel belongs to (itself, if it is one), or None."""
+        """The manager of a channel's zone (a manager is its own), or None outside the zones."""
         lower, upper = self.sizes
         if lower and channel <= LOWER + lower:
             return LOWER

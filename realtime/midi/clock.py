@@ -1,7 +1,7 @@
-"""`MidiClock`: 24 ticks a quarter note, start, stop and song position, as tempo and transport.
+"""`MidiClock`: turns MIDI's clock, start, stop and song position into tempo and transport.
 
-Ticks come with jitter of milliseconds, on 20 ms between them; the tempo is what a filter of the
-times of two quarters says.
+There are 24 ticks a quarter note, some 20 ms apart, with a jitter of milliseconds; so the tempo
+comes from a filter over the ticks of two quarters.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from realtime.namespace.event import NOW, Event
 
 TICKS_PER_BEAT = 24
 MEMORY = 48  # ticks
-SETTLED = 12  # ticks after which the tempo is worth telling
-JUMP = 0.3  # of a period: further off is another tempo, if it happens twice in a row
-TELL = 0.005  # a change of tempo that is told at once; smaller ones once a beat …
+SETTLED = 12  # ticks after which the tempo is exact enough to report
+JUMP = 0.3  # of a period: two ticks in a row that are further off mean another tempo
+TELL = 0.005  # relative change of tempo that is reported at once; smaller ones once a beat …
 SAME = 2e-4  # … and none below this
 GAP_S = 0.5
 _TICK, _START, _CONTINUE, _STOP, _SONG_POSITION = 0xF8, 0xFA, 0xFB, 0xFC, 0xF2
@@ -24,7 +24,9 @@ class TickFilter:
     recursive form (the alpha-beta filter whose gains shrink with the number of ticks).
 
     Attributes:
-        time: of the last tick, s; period: between ticks, s; count: ticks it knows, up to `MEMORY`.
+        time: of the last tick, s.
+        period: between two ticks, s.
+        count: ticks in the filter, up to `MEMORY`.
     """
 
     def __init__(self) -> None:
@@ -34,14 +36,14 @@ class TickFilter:
 
     @property
     def tempo(self) -> float:
-        """Beats a minute; 0 while it isn't known, or is none that music has."""
+        """Beats a minute; 0 if it isn't known yet, or is outside 20 … 500."""
         if self.count < SETTLED or self.period <= 0:
             return 0.0
         tempo = 60 / (TICKS_PER_BEAT * self.period)
         return tempo if MIN_TEMPO <= tempo <= MAX_TEMPO else 0.0
 
     def tick(self, at: float) -> None:
-        """A tick at `at` s."""
+        """Take a tick that came at `at` s."""
         last, self._last = self._last, at
         if not self.count or at - last > GAP_S:
             self.time, self.period, self.count, self._odd = at, 0.0, 1, 0
@@ -62,10 +64,10 @@ class TickFilter:
 
 
 class MidiClock:
-    """System messages of a sequencer, as events.
+    """Turns the system messages of a sequencer into events.
 
     Attributes:
-        playing: between a start and a stop.
+        playing: whether the song runs, between a start and a stop.
     """
 
     def __init__(self) -> None:
@@ -77,7 +79,12 @@ class MidiClock:
         self._since_told = 0
 
     def decode(self, message: bytes, at: float) -> tuple[Event, ...]:
-        """The events of a real-time message or a song position, which came at `at` s."""
+        """The events of a message.
+
+        Args:
+            message: a real-time message or a song position.
+            at: its time, s of any steady clock.
+        """
         status = message[0]
         if status == _TICK:
             return self._tick(at)
@@ -93,7 +100,7 @@ class MidiClock:
         return ()
 
     def stop(self) -> tuple[Event, ...]:
-        """Stand still, if it runs."""
+        """Stop the song, if it runs."""
         running, self.playing, self._armed = self.playing, False, False
         return (Event(NOW, "/transport/stop"),) if running else ()
 

@@ -1,7 +1,7 @@
-"""MIDI 1.0 messages to events. No I/O: `MidiDecoder` says what whole messages mean.
+"""`MidiDecoder`: turns MIDI messages into events. No I/O.
 
-MIDI 1.0 with registered and non-registered parameters, 14-bit controllers, clock and song position,
-and MIDI Polyphonic Expression 1.0.
+It knows MIDI 1.0 with registered and non-registered parameters, 14-bit controllers, clock and song
+position, and MIDI Polyphonic Expression 1.0.
 
     raw bytes ── MidiParser.feed ──> whole messages ── MidiDecoder.decode ──> events
                      drivers and files that deliver whole messages begin ──^
@@ -34,25 +34,26 @@ _BANK = (0, 32)
 _STATE = (*_BANK, 6, 38, *range(96, 102))  # change what later messages mean
 _CLOCK = (0xF2, 0xF8, 0xFA, 0xFB, 0xFC, 0xFE)
 _EXPRESSION = {"/note/bend": 0.0, "/note/pressure": 0.0, "/note/timbre": 0.5}
-# What is at rest on a channel when nobody touches anything.
+# The values of a channel that are 0 when nobody touches anything.
 _REST = ("/pitch_bend", "/sustain", "/sostenuto", "/soft", "/pressure")
 
 
 class MidiDecoder:
-    """What whole messages mean.
+    """Turns whole messages into events.
 
-    What comes on a channel is said of that channel: its notes, pedals, wheel, pressure, program and
-    mode messages act on nothing else. A zone of MPE is heard as its manager channel: every note has
-    a member channel, whose number is its id, and wheel, pressure and controller 74 of that channel
-    move that note alone; those of the manager move all notes of the zone, and pedals and programs
-    are the manager's. A zone comes by the registered parameter 6.
+    A message acts on its own channel alone: notes, pedals, wheel, pressure, program and mode. The
+    events of an MPE zone are those of its manager channel. In a zone every note has a member
+    channel, whose number is the note's id: wheel, pressure and controller 74 of that channel move
+    that note alone. Those of the manager move all notes of the zone, and only the manager has
+    pedals and programs. The registered parameter 6 makes a zone.
 
     Args:
-        mapping: what controllers move, the range of the pitch wheel, the channel listened to.
-        members: of a lower zone that is there from the start, 0 … 15.
+        mapping: the map of controllers, the range of the pitch wheel, the channel listened to.
+        members: of a lower zone that exists from the start, 0 … 15.
 
-    `counters`: `messages` that reached it, `ignored` (other channel, or nothing here answers to
-    it), `malformed` (not a whole message).
+    Attributes:
+        counters: `messages` in all, `ignored` (of another channel, or without effect here) and
+            `malformed` ones (not a whole message).
     """
 
     def __init__(self, mapping: Mover, members: int = 0) -> None:
@@ -65,12 +66,13 @@ class MidiDecoder:
         self._spread_members(LOWER)
 
     def decode(self, message: bytes, at: float = 0.0) -> tuple[Event, ...]:
-        """The events of one whole message (status byte first), with the time `NOW`; often one.
+        """The events of one message, with the time `NOW`; often one.
 
-        Never raises: what is no message is counted.
+        Never raises: bytes that aren't a message are counted.
 
         Args:
-            at: when it came, s of any steady clock; what tempo and beat are reckoned from.
+            message: a whole one, status byte first.
+            at: its time, s of any steady clock; tempo and beat follow from it.
         """
         self.counters["messages"] += 1
         if not is_whole(message):
@@ -87,8 +89,8 @@ class MidiDecoder:
         return events
 
     def release(self) -> tuple[Event, ...]:
-        """Everything that channels hold is let go of, as when their port is gone: wheels, pedals,
-        pressure, a running clock, and all notes."""
+        """Release everything that channels hold, as when their port is gone: wheels, pedals,
+        pressure, all notes and a running clock."""
         events: list[Event] = []
         for number in sorted(self._used):
             channel = self._channels[number]
@@ -150,7 +152,7 @@ class MidiDecoder:
         return (self._about_note("/note/off", channel, float(key), float(channel.number)),)
 
     def _pressed(self, channel: Channel, key: int | None, position: float) -> tuple[Event, ...]:
-        """Pressure on a key, or on the channel."""
+        """Events for pressure (0 … 1) on a key or, without one, on the channel."""
         if self.zones.manager_of(channel.number) is not None:
             if key is not None:
                 note = (float(key), position, float(channel.number))
@@ -187,7 +189,7 @@ class MidiDecoder:
             return self._reset(channel)
         if number == _ALL_SOUND_OFF:
             return self._end(channel, "/panic")
-        # The mode messages above "all notes off" end all notes too.
+        # The mode messages above "all notes off" end all notes, too.
         return self._end(channel, "/all_notes_off") if number >= _ALL_NOTES_OFF else ()
 
     def _reset(self, channel: Channel) -> tuple[Event, ...]:
@@ -198,7 +200,7 @@ class MidiDecoder:
         return tuple(said) if self._is_member(channel) else (*said, *_at_rest(channel.number)[1:])
 
     def _end(self, channel: Channel, address: str) -> tuple[Event, ...]:
-        """End the notes of a channel; of a member of a zone, one by one."""
+        """End the notes of a channel; those of a zone's member one by one."""
         if self._is_member(channel):
             ident = float(channel.number)
             ends = [float(key) for key, times in channel.keys.items() for _ in range(times)]
@@ -213,7 +215,7 @@ class MidiDecoder:
         return self.zones.manager_of(channel.number) not in (None, channel.number)
 
     def _about_note(self, address: str, channel: Channel, *value: float) -> Event:
-        """An event about a note of a zone, which is heard as its manager."""
+        """An event about a note of a zone: on the channel of its manager."""
         return _about(self.zones.manager_of(channel.number) or channel.number, address, *value)
 
     def _moved(
@@ -240,10 +242,10 @@ class MidiDecoder:
         return self._moved(kind, number, channel, value / 16383)
 
     def _configure(self, manager: int, members: int) -> tuple[Event, ...]:
-        """Make a zone; whatever sounds on its channels ends, and they begin anew."""
+        """Set the size of a zone; end all notes on its channels, and reset these."""
         before = {number: self.zones.manager_of(number) for number in self._channels}
         self.zones.configure(manager, members)
-        # The other zone may have given way: whose channels changed hands begin anew, too.
+        # The other zone may have shrunk: a zone that lost or gained channels begins anew, too.
         moved = {n for n, owner in before.items() if owner != self.zones.manager_of(n)}
         owners = {owner for n in moved if (owner := before[n]) is not None}
         numbers = sorted({*moved, *owners, *self.zones.channels(manager), manager})
@@ -258,7 +260,7 @@ class MidiDecoder:
         return (*ends, *(event for number in numbers for event in _at_rest(number)))
 
     def _spread_members(self, manager: int, semitones: float = MEMBER_BEND_RANGE) -> None:
-        """Bend range of all members of a zone."""
+        """Set the bend range of all members of a zone."""
         for number in self.zones.channels(manager):
             if number != manager:
                 self._channels[number].bend_range = semitones
@@ -270,7 +272,7 @@ class MidiDecoder:
         return (_about(channel.number, "/pitch_bend", _semitones(bend)),)
 
     def _express(self, address: str, channel: Channel) -> tuple[Event, ...]:
-        """What has moved on a channel of a zone, for each note that it concerns."""
+        """The new bend, pressure or timbre of each note that a channel of a zone moves."""
         manages = self.zones.manager_of(channel.number) == channel.number
         numbers = self.zones.channels(channel.number) if manages else (channel.number,)
         return tuple(
@@ -283,7 +285,7 @@ class MidiDecoder:
         )
 
     def _total(self, address: str, channel: Channel) -> float:
-        """Bend, pressure or timbre of a note: its channel's, and on top its manager's."""
+        """Bend, pressure or timbre of a note: the sum of its channel's and its manager's."""
         manager = self._channels[self.zones.manager_of(channel.number) or channel.number]
         parts = [channel] if manager is channel else [channel, manager]
         if address == "/note/bend":
@@ -301,7 +303,7 @@ class MidiDecoder:
 
 
 def _both_ways(offset: int, reach: int) -> float:
-    """-reach … reach - 1 as -1 … 1: 0 is exactly 0, both ends are exact."""
+    """Scale -reach … reach - 1 to -1 … 1, so that both ends and 0 are exact."""
     return offset / (reach - 1 if offset > 0 else reach)
 
 

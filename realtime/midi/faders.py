@@ -1,4 +1,4 @@
-"""`Faders`: what a controller with motor faders or lit rings has to be sent. No I/O, no clock."""
+"""`Faders`: the messages that a controller with motor faders or lit rings needs. No I/O."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Protocol
 
 from realtime.namespace.sources import Source
 
-HOLD_S = 0.3  # after a movement the hand is taken to be on it still
-MAX_AT_ONCE = 20  # messages; 50 times a second that is what a MIDI cable carries
+HOLD_S = 0.3  # for so long after a movement, the hand is assumed to be on the controller
+MAX_AT_ONCE = 20  # messages; 50 times a second, that is all that a MIDI cable carries
 
 Values = Callable[[str], tuple[float, ...] | None]
 
@@ -18,26 +18,26 @@ class Bound(Protocol):
 
     @property
     def source(self) -> Source:
-        """What is moved."""
+        """The knob or fader."""
 
     @property
     def target(self) -> str:
         """Address of the control, or of one element."""
 
     def share(self, value: float) -> float:
-        """Where the source would have to stand for a value of the control, 0 … 1."""
+        """The position of the source, 0 … 1, that belongs to a value of the control."""
 
 
 class Faders:
-    """Where the controllers of a device stand, and what moves them to where the controls are.
+    """Keeps the positions of a device's controllers equal to the controls that they move.
 
-    A controller that the player moves is sent nothing while the hand is on it, and where its own
-    movement has taken the control it is sent nothing afterwards either: only what moves a control
-    from elsewhere comes back.
+    A controller is sent nothing while the player's hand is on it, nor afterwards if the control is
+    where the player has brought it: only changes that come from elsewhere are sent back.
 
     Args:
-        bindings: what is bound now; controllers of 7 bits ("cc") and of 14 ("cc14") are served.
-        channel: on which to send where the source names none, 1 … 16.
+        bindings: returns the current bindings; controllers of 7 bits ("cc") and of 14 bits ("cc14")
+            are served.
+        channel: to send on, 1 … 16, for sources without a channel.
     """
 
     def __init__(self, bindings: Callable[[], Iterable[Bound]], channel: int = 1) -> None:
@@ -47,20 +47,21 @@ class Faders:
         self._first = 0
 
     def heard(self, message: bytes, now: float) -> None:
-        """A message came from the device at `now`, s of any steady clock."""
+        """Take note of a message that came from the device at `now`, s of any steady clock."""
         if len(message) == 3 and message[0] >> 4 == 0xB:
             self._held_until["cc", message[1]] = now + HOLD_S
             self._held_until["cc14", message[1] % 32] = now + HOLD_S
 
     def forget(self) -> None:
-        """Another device may be there: it is told everything."""
+        """Send everything anew: another device may be there."""
         self._stands.clear()
 
     def due(self, values: Values, now: float) -> list[bytes]:
-        """What is to be sent at `now`: at most 20 messages, the others the next time.
+        """The messages to send now, at most 20; the others follow the next time.
 
         Args:
-            values: the last value of an address, or None.
+            values: returns the last value of an address, or None.
+            now: s, of the same clock as in `heard`.
         """
         bindings = list(self._bindings())
         messages: list[bytes] = []

@@ -1,4 +1,4 @@
-"""`MidiInput`: a MIDI port, its bytes decoded to events."""
+"""`MidiInput`: a MIDI input port whose bytes are decoded to events."""
 
 from __future__ import annotations
 
@@ -15,17 +15,19 @@ from realtime.protocol.midi_parser import MidiParser
 class MidiInput(MidiPort):
     """Listens from construction to `close`; a context manager.
 
-    When the port is unplugged or closed, what it held is let go of: pedals and wheels that were
-    moved go back to rest, a running clock stops, notes end.
+    When the port is unplugged or closed, it lets go of everything: pedals and wheels that were
+    moved return to rest, a running clock stops, notes end.
 
     Args:
         port, api: see `MidiPort`; a virtual port is called "synth".
         sink: takes each event, in order, on a thread of this object or on the one that calls
-            `check`, `renew` or `close`; must not block. What it raises is counted as `dropped`.
-        mapping: what controllers move; `mapping` can be replaced while the port is open.
-        when: the time of an event that came at so many s of `time.monotonic()`; `NOW` without it.
-        heard: is told every whole message before its events.
-        members: of an MPE zone that is there from the start, 0 … 15.
+            `check`, `renew` or `close`; must not block. An event is counted as `dropped` if it
+            raises.
+        mapping: the map of controllers; can be replaced while the port is open.
+        when: returns the engine's sample for a time, s of `time.monotonic()`; without it events
+            take effect `NOW`.
+        heard: takes each whole message, before its events.
+        members: of an MPE zone that exists from the start, 0 … 15.
 
     Raises:
         ConfigError: the API's name is unknown.
@@ -51,7 +53,7 @@ class MidiInput(MidiPort):
 
     @property
     def mapping(self) -> Mover:
-        """What controllers move now."""
+        """The current map of controllers."""
         return self._decoder.mapping
 
     @mapping.setter
@@ -60,7 +62,7 @@ class MidiInput(MidiPort):
 
     @property
     def counters(self) -> dict[str, int]:
-        """`messages`, `ignored` and `malformed` ones, events `dropped` because the sink failed."""
+        """Counts: `messages`, `ignored` and `malformed` ones, and events `dropped` by the sink."""
         return {**self._decoder.counters, "dropped": self._dropped}
 
     def _midi(self, data: bytes, at: float) -> None:

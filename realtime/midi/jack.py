@@ -1,8 +1,8 @@
 """`JackInput`: a JACK MIDI input that knows the frame at which every message came.
 
-RtMidi tells the cycle only, which on a large period is no better than the start of the block. This
-one is used where the package JACK-Client is installed (the extra `jack`); it has the methods of
-`rtmidi.MidiIn` that `realtime.midi.port_process` calls.
+RtMidi knows only the cycle, which with a large period is no better than the start of the block.
+`JackInput` is used if the package JACK-Client is installed (the extra `jack`); it has those methods
+of `rtmidi.MidiIn` that `realtime.midi.port_process` calls.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from synth.contract import DeviceError
 _WRAP = 1 << 32  # JACK counts frames in 32 bits
 _SYSEX = 0xF0
 MAX_WAITING = 4_096
-CYCLE_S = 0.5  # now and then the server never calls a new client …
-STARTS = 3  # … and the next one it does
+CYCLE_S = 0.5  # now and then the server doesn't call a new client …
+STARTS = 3  # … but it does call the next one
 
 Received = tuple[list[int], float, float]
 
 
 def available() -> bool:
-    """Whether the package is installed, and the library that it needs."""
+    """Whether the package and the library that it needs are installed."""
     try:
         import jack  # noqa: F401 - whether it loads is the question
     except (ImportError, OSError):
@@ -36,7 +36,7 @@ class JackInput:
     """A client of a JACK server with one MIDI input.
 
     Args:
-        name: of the client; the server adds a number where it is taken.
+        name: of the client; the server adds a number if the name is taken.
 
     Raises:
         DeviceError: no server answers.
@@ -54,28 +54,36 @@ class JackInput:
         self._told: Callable[[Received, object], None] | None = None
         self._last: int | None = None
         self.lost = 0
-        # The server waits for its clients: what may take time is done on another thread.
+        # The server waits for its clients, so everything that may take time is on another thread.
         self._waiting: queue.Queue[Received | None] = queue.Queue(MAX_WAITING)
         self._thread = threading.Thread(target=self._tell, name="jack midi", daemon=True)
 
     def get_ports(self) -> list[str]:
-        """Names of the outputs that can be listened to."""
+        """Names of the JACK MIDI outputs that this input can listen to."""
         return [port.name for port in self._client.get_ports(is_midi=True, is_output=True)]
 
     def ignore_types(self, **kinds: bool) -> None:
         """System exclusive is ignored always."""
 
     def set_callback(self, told: Callable[[Received, object], None]) -> None:
-        """Who is told, on a thread of this object: bytes; seconds from the start of the cycle that
-        the message before came in to that of this one; seconds into the cycle. Messages are
-        delivered when their cycle starts."""
+        """Set the function that takes messages, on a thread of this object, as their cycle starts.
+
+        Args:
+            told: called with a triple and None. The triple is the message's bytes, the seconds
+                between the starts of the previous message's cycle and of its own, and the seconds
+                from the start of its cycle to the message.
+        """
         self._told = told
 
     def open_port(self, index: int, name: str) -> None:
-        """Listen to one of `get_ports` with a port of that name.
+        """Listen to another client's output.
+
+        Args:
+            index: its place in `get_ports`.
+            name: of our own port.
 
         Raises:
-            DeviceError: it is gone meanwhile, or the server takes no client in.
+            DeviceError: the output has gone, or the server never calls this client.
         """
         import jack
 
@@ -87,10 +95,10 @@ class JackInput:
             raise DeviceError(f"the MIDI port is gone ({error}); plug it in again") from None
 
     def open_virtual_port(self, name: str) -> None:
-        """Have a port of that name, for others to connect to.
+        """Make a port of that name, for others to connect to.
 
         Raises:
-            DeviceError: the server takes no client in.
+            DeviceError: the server never calls this client.
         """
         if not self._thread.is_alive():
             self._thread.start()
@@ -102,10 +110,10 @@ class JackInput:
                 return
             self._client.close()
             self._client = self._enter()
-        raise DeviceError("the JACK server never calls; restart it, or play by OSC")
+        raise DeviceError("the JACK server doesn't serve this client; restart it, or play by OSC")
 
     def close_port(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self._client.deactivate()
 
     def delete(self) -> None:

@@ -1,4 +1,4 @@
-"""`MidiOutput`: a MIDI port that is sent where the controls are, for motor faders and lit rings."""
+"""`MidiOutput`: sends the values of controls to motor faders and lit rings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ class MidiOutput(MidiPort):
 
     Args:
         port, api: see `MidiPort`; a virtual port is called "synth".
-        faders: what to send; values: the last value of an address, or None; any thread.
+        faders: makes the messages.
+        values: returns the last value of an address, or None; called on any thread.
 
     Raises:
         ConfigError: the API's name is unknown.
@@ -36,7 +37,7 @@ class MidiOutput(MidiPort):
         self._thread.start()
 
     def close(self) -> None:
-        """Send no more and give the port back. May be called twice."""
+        """Stop sending and release the port. May be called twice."""
         self._stopping.set()
         super().close()
 

@@ -1,7 +1,7 @@
 """`MidiPort`: a MIDI port held by a process of its own (`realtime.midi.port_process`).
 
-A MIDI library can hang, JACK's does when its server stalls, and takes its whole process along. A
-process that hangs or whose port vanished is replaced by one that waits for the port.
+A MIDI library can hang (JACK's does when its server stalls) and then stops its whole process. A
+process that hangs or whose port has vanished is replaced by one that waits for the port.
 """
 
 from __future__ import annotations
@@ -21,18 +21,22 @@ LEAVE_S = 1.0
 
 
 class MidiPort:
-    """Open from construction to `close`; a context manager. What goes through is its heirs'.
+    """A port that is open from construction to `close`; a context manager.
+
+    Subclasses take or send its messages.
 
     Args:
-        port: a part of a port's name (upper or lower case), its full name first; None takes the
-            first port there is, and where there is none makes a virtual port that others connect
+        port: a port's name or a part of it (upper or lower case; a full name is preferred); None
+            takes the first port and, if there is none, makes a virtual port for others to connect
             to.
         api: "alsa", "coremidi", "winmm" or "jack"; "" takes the environment's SYNTH_MIDI_API, else
             the first of them that works here.
         direction: "input" or "output".
 
     Attributes:
-        name: of the port; api: in use; virtual: whether the port was made here.
+        name: of the port.
+        api: the API in use.
+        virtual: whether the port was made here.
 
     Raises:
         ConfigError: the API's name is unknown.
@@ -60,7 +64,7 @@ class MidiPort:
     def check(self) -> bool:
         """Whether the port is there. Never waits; meant to be called about once a second.
 
-        An unplugged port says nothing by itself: `_lost` is called as soon as it is missed. A port
+        A port doesn't report that it was unplugged: this call finds out, and calls `_lost`. A port
         that is plugged in again is opened again.
         """
         if self._closed:
@@ -74,14 +78,14 @@ class MidiPort:
         return there
 
     def renew(self) -> None:
-        """Let go of the port and wait for it anew, as after the loss of a JACK server, which takes
-        its ports along without a word."""
+        """Close the port and wait for it anew, as after the loss of a JACK server, whose ports
+        vanish without notice."""
         if not self._closed:
             self._leave(0.0)
             self._start(wait=True)
 
     def close(self) -> None:
-        """Let go of what it holds and give the port back. May be called twice."""
+        """Let go of everything that it holds and release the port. May be called twice."""
         if not self._closed:
             self._closed = True
             self._leave(LEAVE_S)
@@ -93,16 +97,16 @@ class MidiPort:
         self.close()
 
     def _opened(self) -> None:
-        """The port is there, for the first time or again."""
+        """Called when the port is there, for the first time or again."""
 
     def _lost(self) -> None:
         """The port that was there is gone, or its sender is, as active sensing tells."""
 
     def _midi(self, data: bytes, at: float) -> None:
-        """Bytes that came in at `at` s of `time.monotonic()`."""
+        """Called with bytes that came in at `at` s of `time.monotonic()`."""
 
     def _tell(self, line: bytes) -> None:
-        """Say something to the process, if there is one."""
+        """Send a line to the process, if its port is open."""
         with self._changed:
             if self._process is not None and self._there:
                 self._process.outbox.put_message(line)
@@ -116,7 +120,7 @@ class MidiPort:
         process.outbox.put_message(encode("setup", **setup))
 
     def _leave(self, patience: float) -> None:
-        """End the process, whatever it is doing, and what it held."""
+        """End the process, whatever it is doing, and let go of everything that its port held."""
         with self._changed:
             process, self._process = self._process, None
         if process is not None:
@@ -127,11 +131,11 @@ class MidiPort:
         self._release()
 
     def _take(self, report: Report) -> None:
-        """What the process says, on its reader's thread."""
+        """Take a message of the process, on its reading thread."""
         process, message = report
         kind = message["kind"]
         with self._changed:
-            # The first words can come before the constructor has the process in its hands.
+            # The first message can come before the constructor has stored the process.
             if process is not (self._process or process):
                 return
             self._heard = time.monotonic()
@@ -155,7 +159,7 @@ class MidiPort:
         elif kind == "gone":
             self._gone = True
             self._error = self._error or DeviceError(
-                "the MIDI system ended the process that opened it"
+                "the process of the MIDI port has crashed; restart the MIDI system, or play by OSC"
             )
 
     def _release(self) -> None:

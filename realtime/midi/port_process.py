@@ -1,7 +1,7 @@
 """The process of a MIDI port: `python -m realtime.midi.port_process`, started by `midi.port`.
 
-One life is one port: it is opened (or waited for), its messages are passed on, and when it vanishes
-the process ends. A library that hangs is thereby ended from outside, and nothing is left of it.
+A process serves one port: it opens the port (or waits for it), passes messages on, and ends when
+the port vanishes. If the library hangs, the process is killed from outside, and nothing is left.
 
     control -> here   setup {port, api, wait, direction}, send {data}
     here -> control   open {name, api, virtual}, midi {data, at}, silent, beat, error
@@ -29,10 +29,11 @@ LEAVE_S = 0.4
 
 
 class MidiChild:
-    """One life.
+    """The process of a port, from its first message to its end.
 
     Args:
-        reader, writer: messages from and to the control process.
+        reader: messages from the control process.
+        writer: messages to it.
     """
 
     def __init__(self, reader: BinaryIO, writer: BinaryIO) -> None:
@@ -45,10 +46,10 @@ class MidiChild:
         self._sensing = ActiveSensing()
 
     def run(self) -> None:
-        """Open a port and pass on what it sends or takes, until it vanishes or nobody listens.
+        """Open a port and pass its messages on, until it vanishes or the control process is gone.
 
         Raises:
-            SynthError: there is no such port, and it is not waited for.
+            SynthError: there is no such port, and the process was not told to wait for it.
         """
         setup = read_message(self._reader)
         if setup is None:
@@ -70,14 +71,14 @@ class MidiChild:
             self._send("beat")
             if self._rest():
                 break
-        # A JACK server stumbles over clients that just die, so they say goodbye; but it may not
-        # answer, and the call keeps the interpreter: this timer doesn't need it.
+        # A JACK server stumbles over clients that just die, so they close properly. But it may not
+        # answer, and the call holds the interpreter: this timer works without it.
         faulthandler.dump_traceback_later(LEAVE_S, exit=True)
         client.close_port()
         client.delete()
 
     def _open(self, setup: dict[str, Any]) -> tuple[Any, str, str, bool] | None:
-        """The open port, or None if it isn't there and shall be waited for."""
+        """Open the port; None if it isn't there and the process shall wait for it."""
         self._looks += 1
         try:
             if self._client is None:
@@ -87,8 +88,8 @@ class MidiChild:
                     self._client.set_callback(self._receive)
             name, virtual = open_port(self._client, self._api, setup["port"])
         except DeviceError:
-            # A client of a server that is gone sees nothing for ever, and a server stumbles over
-            # clients that come and go all the time: one serves for some looks.
+            # A client of a server that is gone never sees a port again, and a server stumbles over
+            # clients that come and go all the time: so one client serves for some looks.
             done = not setup["wait"] or self._looks % LOOKS_OF_A_CLIENT == 0
             if done and self._client is not None:
                 self._client.delete()
@@ -117,7 +118,7 @@ class MidiChild:
         return False
 
     def _speak(self, client: Any) -> None:
-        """Send what the control process says, until it says no more."""
+        """Send the control process's messages to the port, until it ends."""
         try:
             while (message := read_message(self._reader)) is not None:
                 if message["kind"] == "send":
@@ -142,7 +143,7 @@ class MidiChild:
 
 
 def main() -> NoReturn:
-    """Run one life and leave."""
+    """Serve a port and leave."""
     child = MidiChild(*take_over_stdio())
     code = 0
     try:

@@ -1,8 +1,8 @@
-"""MIDI ports by name, over python-rtmidi: what there is, and opening one.
+"""Lists MIDI ports and opens them by name, with python-rtmidi.
 
-python-rtmidi is used directly: it hands over what the port delivers, whole messages on ALSA,
-CoreMIDI, WinMM and JACK, with no tokenizer between that would lose notes around clock bytes. Its
-calls keep the interpreter, and JACK's can wait for ever; who must not wait uses `MidiInput`.
+python-rtmidi is used directly: it hands over whole messages, as ALSA, CoreMIDI, WinMM and JACK
+deliver them, without a tokenizer that would lose notes around clock bytes. Its calls hold the
+interpreter, and JACK's can wait for ever; code that must not wait uses `MidiInput`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,11 @@ def available_apis() -> list[str]:
 
 
 def list_ports(api: str = "", direction: str = "input") -> list[str]:
-    """Names of the MIDI ports of a direction, "input" or "output"; empty where there are none.
+    """Names of the MIDI ports; empty if there are none.
+
+    Args:
+        api: see `check_api`.
+        direction: "input" or "output".
 
     Raises:
         ConfigError: the API's name is unknown.
@@ -52,10 +56,13 @@ def list_ports(api: str = "", direction: str = "input") -> list[str]:
 
 
 def check_api(api: str) -> str:
-    """The wanted API, "" for any; "" takes what SYNTH_MIDI_API says.
+    """The name of the API to use, or "" for any.
+
+    Args:
+        api: "alsa", "coremidi", "winmm" or "jack"; "" takes the environment's SYNTH_MIDI_API.
 
     Raises:
-        ConfigError: this build doesn't know it.
+        ConfigError: python-rtmidi was built without it.
     """
     wanted = api or os.environ.get(API_VARIABLE, "")
     built = available_apis()
@@ -65,8 +72,11 @@ def check_api(api: str) -> str:
 
 
 def new_client(api: str, direction: str = "input") -> tuple[str, Any]:
-    """The API in use and an unopened rtmidi client of a direction ("input" or "output"): of the
-    wanted API, or of the first that works.
+    """Make an rtmidi client without a port; returns the API in use and the client.
+
+    Args:
+        api: see `check_api`; "" takes the first one that works.
+        direction: "input" or "output".
 
     Raises:
         ConfigError: the API's name is unknown.
@@ -99,17 +109,18 @@ def names(client: Any) -> list[str]:
 
 
 def lasting(name: str) -> str:
-    """A port's name without what another plugging in changes."""
+    """A port's name without the numbers that change when it is plugged in again."""
     return _NUMBERS.sub("", name)
 
 
 def open_port(client: Any, api: str, wanted: str | None) -> tuple[str, bool]:
-    """Open a port; its name, and whether it was made here.
+    """Open a port; returns its name, and whether it was made here.
 
     Args:
-        client: from `new_client`; api: in use.
-        wanted: a part of the name, upper or lower case, its full name first; None takes the first
-            port there is, and where there is none makes a virtual port "synth".
+        client: from `new_client`.
+        api: the API in use.
+        wanted: a name or a part of it (upper or lower case; a full name is preferred); None takes
+            the first port and, if there is none, makes a virtual port "synth".
 
     Raises:
         DeviceError: no port fits; the message lists those there are.

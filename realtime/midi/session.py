@@ -1,4 +1,4 @@
-"""`SessionMidi`: the MIDI ports of a playing session, and when what they hear takes effect."""
+"""`SessionMidi`: the MIDI ports of a playing session, and the delay of their messages."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ ALL_MEMBERS = 15
 
 @dataclass(frozen=True)
 class MidiSettings:
-    """What a session does with MIDI.
+    """The MIDI settings of a session.
 
     Args:
-        port: None for no input, "" for the first port (or a virtual one), else part of its name.
-        out: the same for the port that controls go out to.
-        delay_ms: from a message to its effect, 0 … 1000; None: one block and a millisecond.
+        port: of the input: None for none, "" for the first one (or a virtual one), else a part of
+            its name.
+        out: the same for the port that the values of controls are sent to.
+        delay_ms: from a message to its effect, 0 … 1000; None for one block and a millisecond.
         mpe: whether there is a lower zone of 15 channels from the start.
 
     Raises:
@@ -47,32 +48,35 @@ class MidiSettings:
 class _Map(Protocol):
     @property
     def bindings(self) -> Sequence[Bound]:
-        """What moves what."""
+        """The controllers and the controls that they move."""
 
     @property
     def mpe(self) -> int:
-        """Channels of a lower zone from the start."""
+        """Member channels of a lower zone from the start, 0 … 15."""
 
 
 class _Mapper(Mover, Protocol):
     @property
     def mapping(self) -> _Map:
-        """The map of now."""
+        """The current map."""
 
 
 class SessionMidi:
-    """Ports from construction to `close`.
+    """The ports of a session, open from construction to `close`.
 
     Args:
-        settings: see there; mapper: what controllers move; take: plays events, any thread.
-        values: the last value of an address; clock: of the engine.
-        driver: what was agreed with the device (`block`, `sample_rate`), as far as it is known.
+        settings: which ports, and the delay.
+        mapper: the map of controllers.
+        take: plays an event; called on any thread.
+        values: returns the last value of an address, or None.
+        clock: of the engine.
+        driver: returns the `block` and `sample_rate` agreed with the device; empty before that.
 
     Attributes:
-        input, output: the ports, where they are wanted.
+        input, output: the ports, None if they are not wanted.
 
     Raises:
-        DeviceError: a port can't be opened; says which there are.
+        DeviceError: a port can't be opened; the message lists the ports.
     """
 
     def __init__(
@@ -105,11 +109,11 @@ class SessionMidi:
             self._stack = stack.pop_all()
 
     def look(self, server_lost: bool) -> None:
-        """Look after the ports; never waits.
+        """Check the ports, and reopen those that were lost; never waits.
 
         Args:
-            server_lost: whether the audio server was lost and is back. A JACK server takes its MIDI
-                ports along, without a word to their owners.
+            server_lost: whether the audio server was lost and is back. The MIDI ports of a JACK
+                server vanish with it, and their owners aren't told.
         """
         for port in (self.input, self.output):
             if port is not None and server_lost and port.api == "jack":
@@ -118,11 +122,11 @@ class SessionMidi:
                 port.check()
 
     def close(self) -> None:
-        """End notes, give the ports back. May be called twice."""
+        """End all notes and release the ports. May be called twice."""
         self._stack.close()
 
     def _delay(self) -> float:
-        """Seconds: so long that what came while a block was rendered keeps its place in it."""
+        """Seconds; by default long enough for the messages during a block to keep their places."""
         if self._settings.delay_ms is not None:
             return self._settings.delay_ms / 1000
         driver = self._driver()

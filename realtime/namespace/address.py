@@ -1,11 +1,11 @@
-"""`Address`: the name of a control, of one element, or of what moves it besides.
+"""`Address`: the address of a control, of one of its elements, or of a modulation of either.
 
     /<plugin>/<control>
     /<plugin>/<control>/<i>
     /<plugin>/<control>[/<i>]/<modulation>
 
-It is taken apart and put together here alone. Macros and pads have such addresses too, `/macro/x`
-and `/pad/y/0`; whether anything has an address is for the `Namespace` to say.
+Only this module takes addresses apart and puts them together. Macros and pads have such addresses,
+too: `/macro/x` and `/pad/y/0`. The `Namespace` knows which addresses exist.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from synth.contract import ProtocolError
 from synth.contract.control import MAX_SIZE
 
-# Behind the address of a control of one element, or of one element: what moves it besides.
+# Added to the address of an element, or of a control that has only one: what else moves it.
 MODULATIONS = ("pressure", "timbre", "sync")
-MAX_CHARACTERS = 128  # the longest one has 115; what is longer never gets into the cache
+MAX_CHARACTERS = 128  # the longest address has 115; longer texts never get into the cache
 _CACHED = 4_096
 _PLUGIN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 _CONTROL = r"[a-z][a-z0-9_]{0,31}"  # as `Control.name`
@@ -32,17 +32,18 @@ _PLUGIN_NAME, _CONTROL_NAME = re.compile(_PLUGIN), re.compile(_CONTROL)
 
 @dataclass(frozen=True)
 class Address:
-    """What an event is about. Its text is `str(address)`, or `text`, which costs nothing the second
-    time.
+    """The address of a control, an element or a modulation, in its parts.
+
+    Its text is `str(address)`, or `text`, which is computed only once.
 
     Args:
         plugin: 1 to 64 letters, digits, '_', '-' or '.', the first one a letter or digit.
         control: name of one of its controls, see `Control`.
-        element: index from 0 to 4095, or None for all of the control.
+        element: index, 0 … 4095, or None for the whole control.
         modulation: one of `MODULATIONS`, or "" for the control itself.
 
     Raises:
-        ProtocolError: a part is none of these.
+        ProtocolError: a part is malformed or out of range.
     """
 
     plugin: str
@@ -70,17 +71,16 @@ class Address:
 
     @staticmethod
     def match(text: str) -> Address | None:
-        """The address of a text, or None where it is no such address. Cached: this runs for every
-        event.
+        """Parse a text; None if it is no such address. Cached: this runs for every event.
 
         Args:
-            text: anything; the index of an element may have zeros before it, up to four digits.
+            text: anything; an element's index has up to four digits, with zeros in front or not.
         """
         return _match(text) if len(text) <= MAX_CHARACTERS else None
 
     @staticmethod
     def parse(text: str) -> Address:
-        """The address of a text.
+        """Parse a text.
 
         Args:
             text: see `match`.
@@ -102,7 +102,7 @@ class Address:
 
     @functools.cached_property
     def is_element(self) -> bool:
-        """Whether it is one element of a control, and nothing that moves it besides."""
+        """Whether it is one element of a control, and not a modulation of it."""
         return self.element is not None and not self.modulation
 
     @functools.cached_property
@@ -127,26 +127,27 @@ def is_plugin_name(name: str) -> bool:
 
 
 def element_of(control: str, index: int) -> str:
-    """The text of an element's address. Not checked, for it is made a hundred times a second.
+    """The text of an element's address. Not checked, because this runs a hundred times a second.
 
     Args:
-        control: the text of the control's address; index: from 0.
+        control: the text of the control's address.
+        index: from 0.
     """
     return f"{control}/{index}"
 
 
 def parts_of(text: str) -> tuple[str, ...]:
-    """The names between the slashes of any OSC address, from the first one on."""
+    """The names between the slashes of any OSC address."""
     return tuple(text.split("/")[1:])
 
 
 def is_within(text: str, container: str) -> bool:
-    """Whether any OSC address is another one, or lies below it."""
+    """Whether an OSC address equals `container` or lies below it."""
     return text == container or text.startswith(container + "/")
 
 
 def split_last(text: str) -> tuple[str, str]:
-    """The container of any OSC address, and the last name; the root is ""."""
+    """Split any OSC address into its container and its last name; the root is ""."""
     container, _, name = text.rpartition("/")
     return container, name
 

@@ -1,7 +1,7 @@
-"""`Commands`: what can be asked for by address besides events, and answered in words.
+"""`Commands`: the requests that are made by address and answered, unlike events.
 
-An event changes the sound and is not answered. A command (`/snapshot/store name`, `/learn control`)
-works in the control process and is answered with `/done` and its own address, with a reply of its
+An event changes the sound and gets no answer. A command (`/snapshot/store name`, `/learn control`)
+runs in the control process and is answered with `/done` and its own address, with a reply of its
 own, or with `/fail`.
 """
 
@@ -14,7 +14,12 @@ from realtime.protocol.osc_decode import OscArg
 
 
 class Answer(NamedTuple):
-    """What goes back to who asked: an address and its arguments."""
+    """The answer to the sender of a command.
+
+    Args:
+        address: `/done`, or that of a reply.
+        args: its arguments.
+    """
 
     address: str
     args: tuple[OscArg, ...] = ()
@@ -34,8 +39,8 @@ class Commands:
     """A table of commands that can change while it is used.
 
     Attributes:
-        foreign: asked about messages whose address nobody knows, as `(address, args, time)`, time
-            as in `Event`; returns whether it took the message (a fader of a foreign controller that
+        foreign: called as `(address, args, time)` for messages to an unknown address, time as in
+            `Event`; returns whether it took the message (that of a foreign controller's fader that
             is mapped, or being learnt).
     """
 
@@ -44,16 +49,17 @@ class Commands:
         self.foreign: Foreign = _nobody
 
     def add(self, address: str, command: Command) -> None:
-        """Answer to an address.
+        """Add a command.
 
         Args:
-            command: gets the arguments, must not block, returns the answer; raises `SynthError`
-                (`ProtocolError` for wrong arguments), which is answered with `/fail`.
+            address: of the command.
+            command: gets the arguments and returns the answer; must not block. A `SynthError` that
+                it raises (`ProtocolError` for wrong arguments) is answered with `/fail`.
         """
         self._table[address] = command
 
     def remove(self, address: str) -> None:
-        """Answer to it no more; nothing happens where nobody did."""
+        """Remove the command of an address, if there is one."""
         self._table.pop(address, None)
 
     def find(self, address: str) -> Command | None:
@@ -62,7 +68,7 @@ class Commands:
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """All that is answered to, sorted."""
+        """The addresses of all commands, sorted."""
         return tuple(sorted(self._table))
 
 

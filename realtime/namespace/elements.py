@@ -1,4 +1,4 @@
-"""Controls and their elements, one number each: what maps, pads and snapshots move."""
+"""The elements of controls, one number each, as maps, pads and snapshots move them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ Axis = tuple[str, list[Control]]  # an address and the controls of its elements
 
 
 def element(control: Control, index: int | None) -> Control:
-    """One element of a control as a control of its own."""
+    """One element of a control as a control of its own.
+
+    Args:
+        control: the whole.
+        index: from 0; None for the only element.
+    """
     i = index or 0
     return replace(
         control,
@@ -24,7 +29,12 @@ def element(control: Control, index: int | None) -> Control:
 
 
 def axes_of(addresses: Sequence[str], namespace: Namespace) -> list[Axis]:
-    """What addresses stand for; those that the namespace has not are left out."""
+    """The controls of the elements at some addresses.
+
+    Args:
+        addresses: of controls or elements; unknown ones are left out.
+        namespace: has the controls.
+    """
     axes = []
     for address in addresses:
         found = namespace.find(address)

@@ -13,11 +13,11 @@ class Event(NamedTuple):
     Args:
         time: sample of the engine's clock at which it takes effect; `NOW` (or anything in the
             past) means the next sample rendered.
-        target: the text of an `Address`, which says the value of a control or of one element, or
-            with `/pressure`, `/timbre` (depth) or `/sync` (beats, low, high) behind it what moves
-            that besides; or one of `GLOBAL_EVENTS` with its arguments. Those of a note may have
-            its id behind them (0 or none: every note of the key).
-        value: finite numbers; what they mean is the target's business.
+        target: the text of an `Address`, to set a control or an element, or to modulate it by
+            `/pressure` or `/timbre` (depth) or by `/sync` (beats, low, high); or one of
+            `GLOBAL_EVENTS`. Those that concern a note may have its id as a last number (0 or none:
+            every note of the key).
+        value: finite numbers, whose meaning depends on the target.
     """
 
     time: int

@@ -1,8 +1,8 @@
-"""Glides: an event that names where a control shall be after a time, and all steps on the way.
+"""Glides: an event that brings a control to a value within a time, in many small steps.
 
-`/glide/<address>` with the values `(seconds, *end)` is one event, made where a snapshot is recalled
-or a controller smoothed. The engine makes the steps, a hundred a second at samples of its own
-clock: so they are as many however the event came, and a replay makes the same.
+`/glide/<address>` with the values `(seconds, *end)` is one event, made when a snapshot is recalled
+or a controller is smoothed. The engine makes the steps, a hundred a second, at samples of its own
+clock. So there are as many of them whichever way the event came, and a replay makes the same ones.
 """
 
 from __future__ import annotations
@@ -17,14 +17,21 @@ MAX_SECONDS = 3600.0
 
 
 def glide(address: str, seconds: float, values: Sequence[float], time: int = NOW) -> Event:
-    """The event that brings a control, or an element of it, to `values` in `seconds`."""
+    """The event that brings a control, or an element of it, to new values.
+
+    Args:
+        address: of the control or element.
+        seconds: duration, at most 3600; 0 sets the values at once.
+        values: one number per element, in the control's unit.
+        time: as in `Event`.
+    """
     if seconds <= 0:
         return Event(time, address, tuple(values))
     return Event(time, PREFIX + address, (min(seconds, MAX_SECONDS), *values))
 
 
 def is_glide(target: str) -> bool:
-    """Whether an event of this target begins a glide, or takes the steps of all."""
+    """Whether an event of this target begins a glide, or moves all glides on by a step."""
     return target.startswith(_PREFIX) or target == PREFIX
 
 
@@ -34,7 +41,7 @@ def goal(target: str) -> str:
 
 
 def landed(event: Event) -> Event:
-    """What is so once a glide has ended; other events as they are."""
+    """The event that sets the end of a glide at once; other events as they are."""
     if not event.target.startswith(_PREFIX):
         return event
     return Event(event.time, goal(event.target), event.value[1:])

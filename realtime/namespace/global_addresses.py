@@ -1,7 +1,7 @@
-"""The addresses that belong to no plugin: what each takes, what it does, and who remembers it.
+"""The table of the addresses that belong to no plugin: arguments, effect, and who remembers them.
 
-Engine, namespace, link, recall, OSCQuery and the documentation all go by this table, so that an
-address is described once. Tests hold the parts that act on an address against it.
+Engine, namespace, link, recall, OSCQuery and the documentation all use this table, so that an
+address is described once. Tests compare the code that acts on an address with it.
 """
 
 from __future__ import annotations
@@ -28,15 +28,17 @@ class GlobalEvent:
     """An event for the engine.
 
     Args:
-        description: what it does, for people.
+        description: its effect, for people.
         arguments: one number each, in this order.
-        value: whether it keeps a value (it has one argument then) that can be read, that a fader
-            can move and a map can set.
-        note: whether it concerns the notes of a key; it takes `IDENT` besides, or leaves it out.
-        moment: whether each one has to arrive, in order; of others about the same the last counts.
-        recalled: whether a new engine has to be told, while it holds.
-        by_channel: whether it can be said of one MIDI channel, see `channel_address`.
-        base: the address without its channel; channel: 1 … 16, or 0 where it is said of all.
+        value: whether it sets a value (its only argument) that can be read, moved by a fader and
+            set by a map.
+        note: whether it concerns the notes of a key; then `IDENT` may follow its arguments.
+        moment: whether every single event has to arrive, in order; of other events with the same
+            subject only the last one counts.
+        recalled: whether a new engine has to be told of it, as long as it holds.
+        by_channel: whether it can concern one MIDI channel alone, see `channel_address`.
+        base: the address without its channel.
+        channel: 1 … 16, or 0 if it concerns all.
     """
 
     description: str
@@ -51,21 +53,25 @@ class GlobalEvent:
 
     @property
     def control(self) -> Control:
-        """The argument of a value."""
+        """The only argument of an event that sets a value."""
         (control,) = self.arguments
         return control
 
 
 @dataclass(frozen=True)
 class Word:
-    """An argument that is text, of this name."""
+    """An argument that is text.
+
+    Args:
+        name: of the argument.
+    """
 
     name: str
 
 
 @dataclass(frozen=True)
 class Signature:
-    """A question or command that is answered in words.
+    """A question or command that is answered.
 
     Args:
         description: what it does, with its arguments in order, for people.
@@ -79,7 +85,7 @@ class Signature:
 
     @property
     def types(self) -> str:
-        """OSC type tags, without the comma; I, the impulse of OSC 1.1, where nothing is needed."""
+        """OSC type tags, without the comma; I, the impulse of OSC 1.1, if it needs no argument."""
         return "".join(map(_tag, self.arguments)) or "I"
 
     @property
@@ -126,16 +132,17 @@ def _value(
 
 
 def channel_address(channel: int, address: str) -> str:
-    """The address by which an event is said of one MIDI channel, or of none.
+    """The address of an event that concerns one MIDI channel alone, or all.
 
     Args:
-        channel: 1 … 16, or 0 for none; address: of an event that can be said by channel.
+        channel: 1 … 16, or 0 for all.
+        address: of an event that can concern one channel.
     """
     return f"/channel/{channel}{address}" if channel else address
 
 
 def _with_channels(events: Mapping[str, GlobalEvent]) -> dict[str, GlobalEvent]:
-    """The rows, and behind them one for each channel that an event can be said of."""
+    """The rows, followed by a row per channel for each event that can concern one channel."""
     made = {address: replace(event, base=address) for address, event in events.items()}
     for channel in CHANNELS:
         for address, event in events.items():
@@ -220,7 +227,7 @@ _EVENTS: Mapping[str, GlobalEvent] = {
         "quarters a minute",
         by_channel=False,
     ),
-    # A new engine runs on from where it is told to be: it is told /transport/continue.
+    # A new engine is told a position and /transport/continue, so that it runs on from there.
     "/transport/start": GlobalEvent("runs from beat 0", moment=True),
     "/transport/stop": GlobalEvent("stands still", moment=True),
     "/transport/continue": GlobalEvent("runs on", moment=True, recalled=True),
@@ -231,11 +238,12 @@ GLOBAL_VALUES: Mapping[str, Control] = {
     address: event.control for address, event in GLOBAL_EVENTS.items() if event.value
 }
 
-# The server tells the engine too, by an event of this address, which no message brings.
+# The server passes this question on to the engine, by an event of this address. No message can
+# bring such an event.
 CLEAR_SCHEDULED = "/clearSched"
 REPLY_PORT = _number("port", 0, 65_535, 0, curve="integer")
 DUMP_LEVEL = _number("level", 0, 3, 0, curve="integer")
-# Asked of the OSC server itself.
+# Answered by the OSC server itself.
 QUESTIONS: Mapping[str, Signature] = {
     "/status": Signature("answers /status.reply with numbers"),
     "/status/floats": Signature("answers /status.floats with the same numbers as floats"),
@@ -270,7 +278,7 @@ _ANY = (-LARGEST, LARGEST)  # the range is that of the control
 _SHARE = _number("share", 0, 1, 0)
 _FIRST = _number("first", 0, MAX_INT32, 0, curve="integer")
 _X, _Y = _number("x", 0, 1, 0.5), _number("y", 0, 1, 0.5)
-# Asked of the session's desk; `<name>` is that of a pad.
+# Answered by the session's desk; `<name>` is that of a pad.
 COMMANDS: Mapping[str, Signature] = {
     "/learn": Signature(
         "control, minimum, maximum, kind of an endless encoder: what moves next moves it",
@@ -310,14 +318,14 @@ COMMANDS: Mapping[str, Signature] = {
     ),
 }
 
-# Controls of the map itself, `/macro/<name>` and `/pad/<name>`, by their first word; each macro and
-# pad gives its own a name.
+# Controls of the map itself, `/macro/<name>` and `/pad/<name>`, by their first word. Each macro and
+# pad has a control of its own, with its name.
 MAP_CONTROLS: Mapping[str, Control] = {
     "macro": _number("macro", 0, 1, 0, description="moves what the map says"),
     "pad": Control("pad", 2, (0.0,), (1.0,), (0.5,), description="blends stored points"),
 }
 
-# Measured twenty times a second, by the names that engine and driver give them.
+# Meters, measured twenty times a second, by the names that engine and driver give them.
 ENGINE_METERS: Mapping[str, str] = {
     name: str(Address("meter", name)) for name in ("peak", "rms_db", "active_voices")
 }
@@ -325,7 +333,7 @@ DRIVER_METERS: Mapping[str, str] = {
     name: str(Address("meter", name)) for name in ("load", "load_max", "cpu", "lost_frames")
 }
 
-# What the server sends back to who asked. It is never answered, or two servers would talk for ever.
+# The server's answers. They are never answered in turn, or two servers would talk for ever.
 ANSWERS = (
     "/done", "/fail", "/synced", "/late", "/status.reply", "/status.floats", "/status/names.reply",
     "/version.reply", "/synth/refused", "/synth/overload",
@@ -333,16 +341,17 @@ ANSWERS = (
 
 
 def named(form: str, name: str) -> str:
-    """The address that a form of the table stands for.
+    """Fill a name into a form of the table.
 
     Args:
-        form: as `/pad/<name>/store`; name: of the pad.
+        form: an address such as `/pad/<name>/store`.
+        name: of the pad.
     """
     return form.replace("<name>", name)
 
 
 def signature_of(address: str) -> Signature:
-    """What a question or command takes; a word where the table has not got it.
+    """The signature of a question or command; one word if the table doesn't have it.
 
     Args:
         address: as it is sent, with the name of a pad.

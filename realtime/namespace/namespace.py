@@ -1,7 +1,7 @@
-"""`Namespace`: which addresses there are, and what a message to one of them means.
+"""`Namespace`: knows all addresses, and turns messages to them into events.
 
-OSC, event logs and MIDI maps all speak these addresses, so ranges, types and the list of what
-exists are judged in this one place.
+OSC, event logs and MIDI maps all use these addresses, so existence, types and ranges are checked in
+this one place.
 """
 
 from __future__ import annotations
@@ -40,11 +40,16 @@ RESERVED = frozenset(
     | {"stats", "synth", "meter"}
 )
 _FLOAT32 = struct.Struct(">f")
-_MAX_SUGGESTED_FROM = 60  # a comparison takes some 70 µs, and anybody can ask for many
+_MAX_SUGGESTED_FROM = 60  # a comparison takes some 70 µs, and anybody can cause many
 
 
 class UnknownAddressError(ProtocolError):
-    """Nothing has this address. The search for what was meant waits until the text is wanted."""
+    """Nothing has this address. Similar addresses are searched only when the text is needed.
+
+    Args:
+        address: as it was sent.
+        known: all addresses there are.
+    """
 
     def __init__(self, address: str, known: Sequence[str]) -> None:
         super().__init__(address)
@@ -67,11 +72,12 @@ class Namespace:
     """All addresses of a rack and the global ones.
 
     Args:
-        plugins: for each plugin's name its controls, in the order of the rack.
-        sounds: names of the sounds of those that have any, by plugin.
+        plugins: controls by the plugin's name, in the order of the rack.
+        sounds: names of sounds by plugin, for plugins that have any.
 
-    `counters` holds `clamped` (values brought into their range) and `refused` (values that are
-    not finite). They are exact when one thread resolves.
+    Attributes:
+        counters: `clamped` (values brought into their range) and `refused` (values that are not
+            finite); exact if only one thread resolves.
 
     Raises:
         ConfigError: a plugin's name can't be an address, or is taken by a global one.
@@ -96,8 +102,12 @@ class Namespace:
         self.counters: dict[str, int] = {"clamped": 0, "refused": 0}
 
     def extended(self, own: Mapping[str, Sequence[Control]]) -> Namespace:
-        """A namespace with further controls, of the control process itself: `/<first>/<name>` for
-        every control of every first word. Its counters begin at 0."""
+        """A copy with further controls, those of the control process itself. Its counters begin
+        at 0.
+
+        Args:
+            own: controls by the first word of their addresses, `/<first>/<name>`.
+        """
         made = Namespace({})
         made.sounds = self.sounds
         made._controls = dict(self._controls)
@@ -112,7 +122,7 @@ class Namespace:
         return self._controls
 
     def with_role(self, plugin: str, role: str) -> list[str]:
-        """The addresses of a plugin's controls of a role: one, or none."""
+        """The addresses of a plugin's controls that have a role: one or none."""
         return [
             address
             for address, control in self._controls.items()
@@ -121,16 +131,14 @@ class Namespace:
 
     @functools.cached_property
     def value_addresses(self) -> frozenset[bytes]:
-        """The addresses of which only the last message counts, as they come over the wire."""
+        """The addresses at which only the last message counts, as bytes from the wire."""
         values = (address for address in GLOBAL_VALUES if not GLOBAL_EVENTS[address].moment)
         controls = (a for a in self.addresses if a not in GLOBAL_EVENTS)
         return frozenset(address.encode("ascii") for address in (*controls, *values))
 
     def find(self, address: str) -> tuple[Control, int | None] | None:
-        """The control at an address, and which element of it (None: all of it), or None.
-
-        `GLOBAL_VALUES` count too.
-        """
+        """The control at an address, `GLOBAL_VALUES` included, and the index of the element (None
+        for the whole control); None if no control has this address."""
         control = self._controls.get(address)
         if control is not None:
             return control, None
@@ -142,15 +150,16 @@ class Namespace:
         return None if control is None else (control, None)
 
     def resolve(self, address: str, args: Sequence[OscArg]) -> Event:
-        """What a message means, as an event with the time `NOW`.
+        """Turn a message into an event with the time `NOW`.
 
         Args:
             address: `/<plugin>/<control>`, `/<plugin>/<control>/<i>` (i from 0) or a global one.
-            args: numbers (True and False are 1 and 0), or the name of a sound where one is
-                chosen. Values out of range are clamped and counted; whole numbers are rounded to.
+            args: numbers (True and False are 1 and 0), or a sound's name where a sound is chosen.
+                Values out of range are clamped and counted; where whole numbers are needed, they
+                are rounded.
 
         Raises:
-            ProtocolError: unknown address, wrong type or wrong count. The text names what is
+            ProtocolError: unknown address, wrong type or wrong count; the text names what is
                 allowed. `NotFiniteError` (counted) for NaN and infinities.
         """
         if args and isinstance(args[0], str):
@@ -177,14 +186,18 @@ class Namespace:
         return Event(NOW, address, values)
 
     def resolve_all(self, pattern: str, args: Sequence[OscArg]) -> tuple[Event, ...]:
-        """What a message to a pattern means: one event for each address that it names and that
-        takes such arguments, in the order of the rack.
+        """Turn a message to a pattern into events, in the order of the rack.
 
-        Patterns name controls, their elements and the global addresses.
+        There is one for each address that matches and accepts the arguments. Patterns match
+        controls, their elements and the global addresses.
+
+        Args:
+            pattern: see `realtime.protocol.osc_pattern`.
+            args: as in `resolve`.
 
         Raises:
-            ProtocolError: the pattern is malformed, names nothing, or none of what it names takes
-                such arguments.
+            ProtocolError: the pattern is malformed or matches nothing, or no matching address
+                accepts the arguments.
         """
         if self._book is None:
             self._book = AddressBook(self.addresses)
@@ -221,7 +234,7 @@ class Namespace:
         specs = event.arguments
         numbers = self._numbers(address, args)
         if not specs:
-            # A button sends its state along: what it says does not matter.
+            # A button sends its state along, which doesn't matter here.
             if len(numbers) > 1:
                 raise ProtocolError(f"needs no argument, got {len(numbers)}")
             return Event(NOW, address)
@@ -280,7 +293,7 @@ class Namespace:
         return Event(NOW, parsed.text, values)
 
     def _sound_as_number(self, address: str, args: Sequence[OscArg]) -> Sequence[OscArg]:
-        """The name of a sound as its number, where a sound is chosen."""
+        """The arguments, with a sound's name replaced by its number where a sound is chosen."""
         event, control = GLOBAL_EVENTS.get(address), self._controls.get(address)
         if event is not None and event.base == "/program":
             return [self.sounds.number(str(args[0])), *args[1:]]
@@ -305,11 +318,11 @@ class Namespace:
         return tuple(numbers)
 
     def _bounded(self, control: Control, index: int, value: float) -> float:
-        """As `Control.clamp` for one element, without arrays: this runs for every message."""
+        """`Control.clamp` for one element, without arrays, because it runs for every message."""
         low, high = control.minimum[index], control.maximum[index]
         if not low <= value <= high:
             near = low if value < low else high
-            # The end of a range as float32 has it, which is how it arrives, is not outside.
+            # The end of a range, rounded to float32 as it arrives, doesn't count as outside.
             self.counters["clamped"] += value != _FLOAT32.unpack(_FLOAT32.pack(near))[0]
             value = near
         return float(round(value)) if control.curve in WHOLE else value

@@ -1,7 +1,7 @@
-"""Parts: how each instrument of a session plays what comes, whatever model it is.
+"""Parts: the channels, keys, level and tuning of each instrument of a session, whatever its model.
 
-The part of the instrument `x` has controls like the instrument's own, at `/x.part/<control>`, so
-that they are set, listed, stored and learnt in the same way.
+The part of the instrument `x` has controls at `/x.part/<control>`, so that they are set, listed,
+stored and learnt in the same way as the instrument's own.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ PART_CONTROLS: tuple[Control, ...] = (
 )  # fmt: skip
 
 
-# An effect takes no notes: only its level and place are of use.
+# An effect takes no notes, so it has only a level and a place.
 EFFECT_CONTROLS = tuple(c for c in PART_CONTROLS if c.name in ("gain", "pan", "mute"))
 
 
@@ -61,10 +61,11 @@ def is_part(name: str) -> bool:
 def with_parts(
     instruments: Mapping[str, tuple[str, Sequence[Control]]],
 ) -> dict[str, Sequence[Control]]:
-    """The controls of all instruments by their names, then those of their parts.
+    """The controls of all instruments by name, followed by those of their parts.
 
     Args:
-        instruments: kind ("generator" or "effect") and controls by name, in the order of the rack.
+        instruments: kind ("generator" or "effect") and controls of each, by name, in the order of
+            the rack.
     """
     own: dict[str, Sequence[Control]] = {n: c for n, (_, c) in instruments.items()}
     for name, (kind, _) in instruments.items():
@@ -73,15 +74,15 @@ def with_parts(
 
 
 def channel_events(choices: Sequence[str], instruments: Sequence[str]) -> list[Event]:
-    """Which channels instruments hear, as asked for at the start.
+    """The events that set the channels of instruments as the command line asks for.
 
     Args:
-        choices: "LIST" for the first instrument that is not named, or "NAME=LIST"; see
+        choices: "NAME=LIST", or "LIST" for the next instrument that isn't named; see
             `parse_channels`.
         instruments: names of those that take notes, in the order of the rack.
 
     Raises:
-        ConfigError: there is no such instrument left, or no such channel.
+        ConfigError: there is no such channel or instrument, or no instrument is left.
     """
     events = []
     named = {choice.partition("=")[0] for choice in choices if "=" in choice}
@@ -105,16 +106,19 @@ def channel_events(choices: Sequence[str], instruments: Sequence[str]) -> list[E
 
 
 def parse_channels(text: str) -> tuple[float, ...]:
-    """The control `channels` from text: "1", "2-4,10", "all" (without the drum channel), "every".
+    """Parse the values of the control `channels`, 17 numbers that are 0 or 1.
+
+    Args:
+        text: "1", "2-4,10", "all" (without the drum channel) or "every".
 
     Raises:
-        ValueError: a number that is no channel; the text says what is allowed.
+        ValueError: a number is no channel; the message says what is allowed.
     """
     if text == "all":
         return _ON_BY_DEFAULT
     if text == "every":
         return (1.0,) * 17
-    chosen = [1.0] + [0.0] * 16  # what comes without a channel is always for the one who sends it
+    chosen = [1.0] + [0.0] * 16  # notes without a channel are always heard
     for part in text.split(","):
         first, _, last = part.strip().partition("-")
         numbers = [int(word) if word.strip().isdecimal() else 0 for word in (first, last or first)]

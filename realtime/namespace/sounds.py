@@ -1,4 +1,4 @@
-"""Names of sounds, for those who would rather not know at which place a sound stands."""
+"""`Sounds`: finds sounds by their names instead of their numbers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Sounds:
     """The sounds of all instruments of a rack.
 
     Args:
-        names: for each instrument that has any, their names in the order of their numbers.
+        names: the names of the sounds by instrument, in the order of their numbers.
     """
 
     def __init__(self, names: Mapping[str, Sequence[str]]) -> None:
@@ -21,10 +21,11 @@ class Sounds:
         """The number of a sound.
 
         Args:
-            name: upper and lower case are alike; plugin: whose; "" for all that have it.
+            name: of the sound, in upper or lower case.
+            plugin: the instrument; "" for all that have the sound.
 
         Raises:
-            ProtocolError: nobody has it, or not all have it at the same number.
+            ProtocolError: no instrument has it, or several do, at different numbers.
         """
         asked = {plugin: self._names.get(plugin, ())} if plugin else self._names
         folded = {p: [known.casefold() for known in names] for p, names in asked.items()}
@@ -34,11 +35,11 @@ class Sounds:
             raise ProtocolError(f"no sound is called {name[:64]!r}; {self._listed()}")
         if len(set(found.values())) > 1:
             places = ", ".join(f"/{p}/sound {number}" for p, number in found.items())
-            raise ProtocolError(f"{name[:64]!r} stands at several places: use {places}")
+            raise ProtocolError(f"{name[:64]!r} has several numbers; use one of {places}")
         return next(iter(found.values()))
 
     def require_program(self, number: float) -> None:
-        """Raise `ProtocolError` where no instrument has a sound of this number."""
+        """Raise `ProtocolError` if instruments have named sounds, but none has this number."""
         if self._names and not any(number < len(names) for names in self._names.values()):
             raise ProtocolError(f"no instrument has a sound {number:g}; {self._listed()}")
 
@@ -47,11 +48,11 @@ class Sounds:
         return [plugin for plugin, names in self._names.items() if number < len(names)]
 
     def names(self, plugin: str) -> tuple[str, ...]:
-        """The sounds of an instrument, in the order of their numbers; may be none."""
+        """The names of an instrument's sounds, in the order of their numbers; may be empty."""
         return self._names.get(plugin, ())
 
     def name(self, plugin: str, number: float) -> str:
-        """What a sound is called, or "" where it has no name."""
+        """The name of an instrument's sound, or "" if it has none."""
         names = self.names(plugin)
         return names[int(number)] if 0 <= number < len(names) else ""
 

@@ -1,4 +1,4 @@
-"""`Source`: what a person moves: a knob, key, fader or macro, wherever it is."""
+"""`Source`: a knob, key, fader or macro that a person moves, on whatever device."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ ANY_CHANNEL = 0
 
 
 class Source(NamedTuple):
-    """One thing that is moved.
+    """One thing that a person moves.
+
+    Positions go from 0 to 1: a controller's value / 127, 14 bits / 16383.
 
     Args:
-        kind: "cc" (controller of 7 bits, 0 … 119), "cc14" (a pair of controllers, number of the
+        kind: "cc" (controller of 7 bits, 0 … 119), "cc14" (a pair of controllers; number of the
             upper one, 0 … 31), "nrpn" and "rpn" (0 … 16383), "note" (key; its position is the
             velocity, 0 when it ends), "pressure" (of a channel; number 0), "key_pressure" (key),
             "osc" (number is the address), "macro" (number is the name).
         number: see `kind`.
         channel: 1 … 16, or `ANY_CHANNEL` (0).
-
-    Positions go from 0 to 1: a controller's value / 127, 14 bits / 16383.
     """
 
     kind: str
@@ -35,7 +35,7 @@ class Source(NamedTuple):
 
 
 class Mover(Protocol):
-    """Where decoders go with what was moved: a map of sources to controls."""
+    """A map of sources to controls, as decoders use it."""
 
     @property
     def bend_range(self) -> float:
@@ -43,13 +43,13 @@ class Mover(Protocol):
 
     @property
     def channel(self) -> int | None:
-        """1 … 16, or None where all channels are listened to."""
+        """The MIDI channel to listen to, 1 … 16, or None for all."""
 
     def moved(self, source: Source, position: float, time: int = NOW) -> tuple[Event, ...]:
-        """What follows from a movement; empty where nothing is bound to the source.
+        """The events of a movement; none if nothing is bound to the source.
 
         Args:
             source: with the channel on which it came.
-            position: 0 … 1; of an OSC address, the number as it came.
-            time: as in `Event`, given to all that follows.
+            position: 0 … 1; for an OSC address, the number as it came.
+            time: of the events, as in `Event`.
         """

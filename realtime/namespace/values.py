@@ -1,7 +1,7 @@
-"""`Values`: the last value of everything that has one, and whoever wants to hear of changes.
+"""`Values`: keeps the last value of everything that has one, and tells listeners of changes.
 
 Every event that passes the session and every meter of the engine is noted here. Controls are kept
-whole: an event for one element changes its control, and listeners hear the control's values.
+whole: an event for one element changes its control, and listeners get all values of the control.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ MAX_LISTENERS = 64
 
 
 class Change(NamedTuple):
-    """A value that was set, or (for addresses without a value, such as `/note/on`) an event.
+    """A value that was set or, at an address without a value such as `/note/on`, an event.
 
     Args:
-        address: of the control, meter or event; value: all its elements.
-        source: who set it: "midi", "osc <client>", "engine", …; "" if unknown.
+        address: of the control, meter or event.
+        value: all its elements.
+        source: where it came from: "midi", "osc <client>", "engine", …; "" if unknown.
     """
 
     address: str
@@ -36,10 +37,14 @@ class Change(NamedTuple):
 
 
 class Listener:
-    """What changed since the last look; bounded. Made by `Values.listen`.
+    """A bounded queue of changes. Made by `Values.listen`.
 
-    A value that changes again before it was taken is heard once, with its last value; events are
-    heard each. Beyond 1 024 waiting ones the oldest is dropped and counted in `lost`.
+    A value that changes again before it was taken is reported once, with its last value; every
+    event is reported. When 1 024 changes wait, the oldest is dropped and counted in `lost`.
+
+    Args:
+        wanted: returns whether to listen to an address; None for all.
+        close: called when the listener closes.
     """
 
     def __init__(self, wanted: Callable[[str], bool] | None, close: Callable[[Listener], None]):
@@ -50,7 +55,7 @@ class Listener:
         self._closed = False
 
     def take(self, timeout: float = 0.0) -> list[Change]:
-        """All that waits, oldest change first; waits up to `timeout` s for the first one."""
+        """Take all waiting changes, the oldest first; waits up to `timeout` s for the first one."""
         with self._ready:
             if timeout > 0:
                 self._ready.wait_for(lambda: self._changes or self._closed, timeout)
@@ -59,7 +64,7 @@ class Listener:
         return changes
 
     def close(self) -> None:
-        """Hear no more; a waiting `take` returns. May be called twice."""
+        """Stop listening; a waiting `take` returns. May be called twice."""
         self._close(self)
         with self._ready:
             self._closed = True
@@ -88,7 +93,7 @@ class Values:
         self.set_namespace(Namespace({}))
 
     def set_namespace(self, namespace: Namespace) -> None:
-        """Know the controls of a rack, each with the value it had or its default, and no others."""
+        """Keep the controls of this rack and no others, each with its last value or its default."""
         fresh = {address: control.default for address, control in namespace.controls.items()}
         fresh |= {address: control.default for address, control in GLOBAL_VALUES.items()}
         with self._lock:
@@ -99,9 +104,14 @@ class Values:
             }
 
     def observe(self, event: Event, source: str = "") -> None:
-        """Learn from an event and tell the listeners. What it can't mean is left to the engine.
+        """Take note of an event (of a glide, its end), and tell the listeners.
 
-        Of a glide, it is where it ends."""
+        Values of the wrong size are ignored here: the engine judges them.
+
+        Args:
+            event: any.
+            source: as in `Change`.
+        """
         event = landed(event)
         address, value = event.target, event.value
         with self._lock:
@@ -117,7 +127,7 @@ class Values:
             self._tell(Change(address, value, source), moment=known is None)
 
     def meter(self, address: str, *value: float) -> None:
-        """Set what the engine or the session measures; at most 256 addresses."""
+        """Set a meter of the engine or the session; at most 256 addresses are kept."""
         with self._lock:
             if address not in self._meters and len(self._meters) >= MAX_METERS:
                 return
@@ -138,17 +148,19 @@ class Values:
         return value
 
     def all(self) -> Mapping[str, tuple[float, ...]]:
-        """Everything: values, then meters. A copy."""
+        """A copy of all values by address, followed by all meters."""
         with self._lock:
             return {**self._values, **self._meters}
 
     def listen(self, wanted: Callable[[str], bool] | None = None) -> Listener:
-        """Hear of changes from now on, of addresses that `wanted` accepts (None: all).
+        """Listen to changes from now on.
 
-        `wanted` runs in the thread that changes a value: it has to be quick.
+        Args:
+            wanted: returns whether to listen to an address; None for all. It runs on the thread
+                that changes a value, so it has to be quick.
 
         Raises:
-            RuntimeError: there are 64 listeners already; owners bound their clients.
+            RuntimeError: there are 64 listeners already; callers limit their clients to fewer.
         """
         listener = Listener(wanted, self._forget)
         with self._lock:
@@ -162,7 +174,7 @@ class Values:
             self._listeners = tuple(x for x in self._listeners if x is not listener)
 
     def _element(self, address: str, value: tuple[float, ...]) -> tuple[str, tuple[float, ...]]:
-        """The control around an element, with the element's new value; or what was given."""
+        """The control of an element, with the element's new value; otherwise what was given."""
         parsed = Address.match(address)
         if parsed is None or not parsed.is_element or len(value) != 1:
             return address, value

@@ -1,4 +1,4 @@
-"""The bundled instruments: where they lie, and their names."""
+"""The bundled instruments: their names and paths."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def bundled_instruments() -> dict[str, Path]:
     """Paths of the bundled instruments by name.
 
     Raises:
-        ModelFileError: the one that plays when none is named is missing.
+        ModelFileError: the default instrument is missing.
     """
     folder = Path(str(files("synth"))) / "instruments"
     found = {path.stem: path for path in sorted(folder.glob("*.onnx"))}
@@ -29,9 +29,11 @@ def bundled_instrument() -> Path:
 
 
 def instrument_path(given: str | Path | None) -> Path:
-    """The given path, a bundled instrument by its name, or the default one.
+    """The path of an instrument.
 
-    A file of that name goes before a bundled instrument.
+    Args:
+        given: a path, or the name of a bundled instrument (a file of that name is preferred); None
+            for the default instrument.
     """
     if given is None:
         return bundled_instrument()

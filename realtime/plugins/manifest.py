@@ -1,4 +1,4 @@
-"""`read_manifest`: what a file of any kind says of itself, without running anything in it."""
+"""`read_manifest`: reads the manifest of a file of any kind, without running anything in it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from synth.contract import Manifest, ModelFileError
 
 
 def read_manifest(path: str | Path) -> Manifest | None:
-    """The manifest in an instrument file, which is judged as before it is played.
+    """Read the manifest in an instrument file, with the same checks as before it is played.
+
+    Args:
+        path: an ONNX or TorchScript file.
 
     Returns:
-        None for a TorchScript file without one: such a file says nothing before it runs.
+        The manifest; None for a TorchScript file without one.
 
     Raises:
         ModelFileError: the file is refused, or is a trained model that was not exported.

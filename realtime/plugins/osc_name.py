@@ -1,4 +1,4 @@
-"""`osc_name`: what a plugin is called in addresses."""
+"""`osc_name`: a plugin's name in addresses."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from synth.contract import Manifest
 
 
 def osc_name(manifest: Manifest) -> str:
-    """A name that is good in an OSC address: lower-case letters, digits, underscores."""
+    """An instrument's name as a part of OSC addresses: at most 32 lower-case letters, digits and
+    underscores; without any of these, the name of its model family."""
     kept = "".join(c if c.isascii() and c.isalnum() else "_" for c in manifest.name.lower())
     return kept.strip("_")[:32] or manifest.family

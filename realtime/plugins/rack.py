@@ -1,4 +1,4 @@
-"""Files of all kinds become plugins."""
+"""Makes plugins of files of all kinds, and an engine of them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,24 @@ from realtime.plugins.torchscript.generator import TorchScriptGenerator
 
 
 def build_engine(settings: EngineSettings) -> Engine:
-    """Load the rack of `settings`. Raises `ModelFileError` for a file that can't be played."""
+    """Build an engine with the instruments of `settings`.
+
+    Raises:
+        ModelFileError: a file can't be played; the message names it.
+    """
     return Engine(load_rack(settings.instruments, trust=settings.trust), settings)
 
 
 def load_rack(paths: Sequence[str], *, trust: bool) -> list[Plugin]:
-    """Open every file. Raises `ModelFileError` naming the one that can't be played."""
+    """Open every file as a plugin.
+
+    Args:
+        paths: instrument files, in the order of the rack.
+        trust: whether TorchScript files, which are programs, may be opened.
+
+    Raises:
+        ModelFileError: a file can't be played; the message names it.
+    """
     return [_load(Path(path), trust) for path in paths]
 
 

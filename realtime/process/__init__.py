@@ -1,3 +1,3 @@
-"""A process beside this one: `child` starts and watches it, `link` is what the two say to each
-other, `clock` tells which sample the engine begins to render at a moment.
+"""Child processes: `child` starts and watches one, `link` is the protocol between the two, `clock`
+maps the computer's clock to the engine's samples.
 """

@@ -17,8 +17,8 @@ from synth.contract import DeviceError, ProtocolError
 STDERR_LINES = 60
 KILL_WAIT_S = 2.0
 START_NICENESS = -10
-# One thread computes: pools of helpers would only compete with it. And whether a JACK server runs
-# is the person's decision.
+# One thread computes: pools of helpers would only compete with it. Whether a JACK server runs is
+# for the user to decide.
 ENVIRONMENT = {
     "JACK_NO_START_SERVER": "1",
     "OMP_NUM_THREADS": "1",
@@ -30,14 +30,14 @@ Report = tuple["ChildProcess", dict[str, Any]]
 
 
 class ChildProcess:
-    """A started process with three threads: what it says, what it is told, its stderr.
+    """A started process with three threads, for its messages, for ours to it, and for its stderr.
 
-    Everything it says is given to `take` as `(process, message)`, on its reader's thread; its end
-    as a message of the kind "gone". Nothing here waits for it, except `reap`.
+    Each of its messages is given to `take` as `(process, message)`, on the reading thread; its end
+    is a message of the kind "gone". Nothing here waits for the process, except `reap`.
 
     Args:
         take: takes its messages; must not block.
-        module: what `python -m` runs.
+        module: name of the module that `python -m` runs.
 
     Raises:
         DeviceError: the process can't be started.
@@ -70,12 +70,13 @@ class ChildProcess:
             thread.start()
 
     def kill(self) -> None:
-        """End it at once, whatever it is doing."""
+        """End the process at once, whatever it is doing."""
         with contextlib.suppress(OSError):
             self._process.kill()
 
     def reap(self, timeout: float = KILL_WAIT_S) -> int | None:
-        """Wait up to `timeout` s for its end; the exit code (minus a signal), None if it lives."""
+        """Wait up to `timeout` s for its end; returns the exit code (a signal is negative), or None
+        if it still runs."""
         try:
             code = self._process.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -118,7 +119,7 @@ class ChildProcess:
 
 
 def _hurry(pid: int) -> None:
-    """Let it start before other work where the system allows that: somebody waits for sound."""
+    """Raise its priority where the system allows that: somebody is waiting for sound."""
     if hasattr(os, "setpriority"):
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, pid, START_NICENESS)

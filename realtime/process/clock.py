@@ -1,10 +1,10 @@
-"""`SampleClock`: which sample the engine begins to render at a moment of `time.monotonic()`.
+"""`SampleClock`: maps `time.monotonic()` to the sample that the engine begins to render then.
 
-The engine process tells, some twenty times a second, when it began the block that starts at a
-sample. A thread is never woken too early, but often too late, so the earliest of such moments is
-the true one: the clock is the lower edge of what it is told. It follows every earlier moment at
-once and rises no faster than two oscillators drift apart, so a late thread moves it by next to
-nothing.
+The engine process reports, some twenty times a second, when it began the block that starts at a
+sample. A thread is never woken too early, but often too late, so the earliest of these moments is
+the true one, and the clock is the lower edge of the reports. It follows every earlier moment at
+once and rises no faster than two oscillators drift apart, so that a late thread moves it by next
+to nothing.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ import threading
 from realtime.namespace.event import NOW
 
 MAX_DRIFT = 250e-6  # s/s; sound cards and computers differ by up to 100 ppm each
-CORRECTION_S = 0.0005  # earlier than this: the map was wrong
-STEP_S = 0.003  # later than this is no late thread …
-STEP_PAIRS = 20  # … if it lasts for so many pairs, about a second
+CORRECTION_S = 0.0005  # a block that is earlier by more than this: the map was wrong
+STEP_S = 0.003  # later by more than this isn't the fault of a late thread …
+STEP_PAIRS = 20  # … if it lasts for so many reports, about a second
 
 
 class SampleClock:
     """A map of the computer's clock to the engine's; safe in any thread.
 
-    Until the first pair of an engine's life, and after `reset`, it knows nothing and says `NOW`.
+    Before the first report of an engine, and after `reset`, it knows nothing and answers `NOW`.
 
     Attributes:
-        steps: how often it jumped: the engine stood still, or what it had been told since was late.
+        steps: how often it jumped, because the engine had stood still or all reports had been late.
     """
 
     def __init__(self) -> None:
@@ -39,21 +39,23 @@ class SampleClock:
 
     @property
     def rate(self) -> int:
-        """Nominal samples a second; 0 before the first pair."""
+        """Nominal samples a second; 0 before the first report."""
         known = self._map
         return known[1] if known else 0
 
     def reset(self) -> None:
-        """Know nothing: the engine is gone, and the next one begins with sample 0."""
+        """Forget everything: the engine is gone, and the next one begins with sample 0."""
         with self._lock:
             self._map = None
 
     def feed(self, sample: int, monotonic: float, rate: int, gaps: int = 0) -> None:
-        """Learn that the block from `sample` on was begun at `monotonic` s or just before it.
+        """Take a report: the block from `sample` on was begun at `monotonic` or just before it.
 
         Args:
-            sample: of the engine's clock; monotonic: of `time.monotonic()`; rate: Hz.
-            gaps: a number that changes when the sound has stood still: then the map starts anew.
+            sample: of the engine's clock.
+            monotonic: s, of `time.monotonic()`.
+            rate: Hz.
+            gaps: a number that changes when the sound has stood still; then the map starts anew.
         """
         offset = monotonic - sample / rate
         with self._lock:
@@ -76,10 +78,10 @@ class SampleClock:
                 self._map, self._then = (risen, rate), monotonic
 
     def sample_at(self, monotonic: float) -> int:
-        """The sample of the engine that belongs to a moment of `time.monotonic()`, s.
+        """The engine's sample at a moment of `time.monotonic()`, s; `NOW` while no engine plays.
 
-        An event with that time is exact if it reaches the engine before; otherwise it takes effect
-        at the next sample rendered. `NOW` while no engine plays.
+        An event with that time is exact if it reaches the engine before it; otherwise it takes
+        effect at the next sample rendered.
         """
         known = self._map
         return NOW if known is None else max(0, round((monotonic - known[0]) * known[1]))

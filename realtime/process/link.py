@@ -1,7 +1,7 @@
-"""What the control process and the engine process say to each other.
+"""The protocol between the control process and the engine process.
 
-One JSON object per line, over the child's stdin and stdout: readable, bounded, nothing that could
-run code, the same on every system. Events travel in batches, which the engine takes in one piece.
+One JSON object per line, over the child's stdin and stdout: readable, bounded, the same on every
+system, and nothing in it can run code. Events travel in batches, which the engine takes whole.
 
     control -> engine   setup, play, events, stop
     engine -> control   waiting, ready, playing, beat, lost, error, stopped
@@ -26,7 +26,7 @@ MAX_BATCH = 256  # parsing one batch holds the interpreter of the engine process
 COALESCE_ABOVE = 1_024
 MAX_WAITING = 16_384
 HUSH = Event(NOW, "/all_notes_off")
-# What must arrive in full and in order; everything else is a value of which the last one counts.
+# Events that must all arrive, in order; every other one is a value, of which only the last counts.
 MOMENTS = frozenset(address for address, event in GLOBAL_EVENTS.items() if event.moment) | {
     CLEAR_SCHEDULED
 }
@@ -34,7 +34,11 @@ _NOTES = frozenset(address for address, event in GLOBAL_EVENTS.items() if event.
 
 
 def encode(kind: str, **fields: Any) -> bytes:
-    """A message as one line.
+    """Encode a message as one line.
+
+    Args:
+        kind: of the message.
+        fields: its contents; numbers, text, and lists and mappings of them.
 
     Raises:
         ValueError: a number is not finite.
@@ -48,7 +52,7 @@ def encode(kind: str, **fields: Any) -> bytes:
 
 
 def encode_events(kind: str, events: Iterable[Event]) -> bytes:
-    """A batch of events as one line."""
+    """Encode a batch of events as one line."""
     return encode(kind, events=[(e.time, e.target, e.value) for e in events])
 
 
@@ -56,7 +60,7 @@ def decode_events(message: dict[str, Any]) -> list[Event]:
     """The events of a message.
 
     Raises:
-        ProtocolError: it holds something else.
+        ProtocolError: the message has no events, or malformed ones.
     """
     try:
         return [Event(int(t), str(a), tuple(map(float, v))) for t, a, v in message["events"]]
@@ -67,10 +71,10 @@ def decode_events(message: dict[str, Any]) -> list[Event]:
 
 
 def read_message(stream: BinaryIO) -> dict[str, Any] | None:
-    """The next message, or None at the end of the stream.
+    """Read the next message; None at the end of the stream.
 
     Raises:
-        ProtocolError: a line is longer than 16 MiB or no JSON object with a "kind".
+        ProtocolError: a line is longer than 16 MiB or is no JSON object with a "kind".
     """
     line = stream.readline(MAX_LINE + 1)
     if not line:
@@ -87,7 +91,7 @@ def read_message(stream: BinaryIO) -> dict[str, Any] | None:
 
 
 def take_over_stdio() -> tuple[BinaryIO, BinaryIO]:
-    """Keep stdin and stdout for messages; what C libraries print to stdout goes to stderr."""
+    """Reserve stdin and stdout for messages; output that C libraries print goes to stderr."""
     reader, writer = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
@@ -97,12 +101,12 @@ def take_over_stdio() -> tuple[BinaryIO, BinaryIO]:
 
 
 class Outbox:
-    """Where events wait for the writer thread: bounded, and honest about what it leaves out.
+    """A bounded queue of events for the writer thread, which counts the events it leaves out.
 
     Up to 1 024 waiting events keep their order. Above that, a new value replaces the waiting one
-    of the same target (counted in `coalesced`). Above 16 384, the event is left out: values into
-    `dropped_values`, notes and pedals into `dropped_moments`; where one of those was
-    lost, `/all_notes_off` follows, so that no note hangs.
+    of the same target (counted in `coalesced`). Above 16 384, the event is dropped: values are
+    counted in `dropped_values`, notes and pedals in `dropped_moments`. After a lost note or pedal
+    `/all_notes_off` follows, so that no note hangs.
     """
 
     def __init__(self) -> None:
@@ -116,7 +120,7 @@ class Outbox:
 
     @property
     def waiting(self) -> int:
-        """Events that wait."""
+        """Number of events that wait."""
         return self._waiting
 
     def put(self, event: Event) -> None:
@@ -126,8 +130,8 @@ class Outbox:
     def put_group(self, events: Sequence[Event]) -> None:
         """Add events that belong together; never waits.
 
-        They travel in one piece and are handed to the engine before the same block. Neither they
-        nor events with a time of their own are coalesced.
+        They travel in one piece and reach the engine before the same block. Neither they nor events
+        with a time of their own are coalesced.
         """
         with self._ready:
             alone = len(events) == 1 and events[0].time == NOW
@@ -143,7 +147,7 @@ class Outbox:
                 self._hush = False
                 self._append([HUSH])
             for event in events:
-                # What waits further ahead in the queue must not be given a later value.
+                # An event that waits further ahead in the queue must not get a later value.
                 self._latest.pop(_subject(event), None)
             entry = list(events)
             self._append(entry)
@@ -152,20 +156,20 @@ class Outbox:
             self._ready.notify()
 
     def put_message(self, message: bytes) -> None:
-        """Add a whole message, which goes before all events."""
+        """Add an encoded message, which is sent before all waiting events."""
         with self._ready:
             self._messages.append(message)
             self._ready.notify()
 
     def clear(self) -> None:
-        """Forget the waiting events."""
+        """Drop the waiting events."""
         with self._ready:
             self._events.clear()
             self._latest.clear()
             self._waiting = 0
 
     def close(self) -> None:
-        """Let `take` end."""
+        """End `take`, now and later."""
         with self._ready:
             self._closed = True
             self._ready.notify_all()
@@ -195,7 +199,7 @@ class Outbox:
         self._waiting += len(entry)
 
     def _coalesce(self, event: Event) -> bool:
-        """Whether a waiting value about the same thing could be replaced."""
+        """Replace a waiting value of the same subject; False if there is none to replace."""
         if len(self._events) < COALESCE_ABOVE or event.target in MOMENTS:
             return False
         waiting = self._latest.get(_subject(event))
@@ -207,14 +211,14 @@ class Outbox:
 
 
 def _subject(event: Event) -> object:
-    """What an event is about: of two about the same, the later one counts."""
+    """The subject of an event: of two events with the same subject, only the later one counts."""
     if event.target in _NOTES:
         return (event.target, event.value[:1], event.value[2:])
     return landed(event).target
 
 
 def _plain(value: Any) -> Any:
-    """Numpy's numbers and arrays, and tuples' kin, as JSON knows them."""
+    """Numbers and arrays of numpy, and sequences, as plain data for JSON."""
     if hasattr(value, "tolist"):
         return value.tolist()
     if isinstance(value, Sequence):

@@ -1,8 +1,8 @@
 """Standard MIDI Files (RP-001): bytes to messages in ticks. No I/O.
 
-Lenient where other readers give up: what can be played is returned, and everything that was skipped
-or put right is said. Legal but rare things (a RIFF wrapper, unknown chunks, running status across
-meta events, escapes) need no mention.
+Lenient where other readers give up: everything that can be played is returned, with a remark about
+each thing that was skipped or put right. Legal but rare things (a RIFF wrapper, unknown chunks,
+running status across meta events, escapes) need no remark.
 
     MThd, its length, type, tracks, division; then per track MTrk, its length, and
     delta time, event, delta time, event …, end of track
@@ -22,7 +22,7 @@ _META_NAME = {
     _TIME_SIGNATURE: "time signature",
     _KEY_SIGNATURE: "key signature",
 }
-_MAX_DENOMINATOR = 10  # a power of 2; shorter notes are not written
+_MAX_DENOMINATOR = 10  # an exponent of 2; nobody writes shorter notes
 _MAX_SHARPS = 7
 _CHANNEL_LENGTH = {0x8: 2, 0x9: 2, 0xA: 2, 0xB: 2, 0xC: 1, 0xD: 1, 0xE: 2}
 _SYSTEM_LENGTH = {0xF1: 1, 0xF2: 2, 0xF3: 1}
@@ -31,23 +31,29 @@ _HEADER_LENGTH = 6
 
 
 class MidiFileError(ValueError):
-    """The bytes are no MIDI file that can be played; the text says why, in one line."""
+    """The bytes aren't a MIDI file that can be played; the text says why, in one line."""
 
 
 class Timed(NamedTuple):
-    """A channel message (status byte first), or a tempo in microseconds a quarter note."""
+    """A message of a track and its time.
+
+    Args:
+        tick: since the start of the track.
+        message: bytes of a channel message (status byte first), or the tempo in µs a quarter note.
+    """
 
     tick: int
     message: bytes | int
 
 
 class MidiFile(NamedTuple):
-    """What a file holds.
+    """The contents of a file.
 
     Attributes:
-        kind: 0, 1 or 2; division: of the header: ticks a quarter note, or SMPTE where negative.
+        kind: type of the file, 0, 1 or 2.
+        division: the header's: ticks a quarter note, or SMPTE if negative.
         tracks: messages of each track, by tick.
-        remarks: what was skipped or put right, one sentence each.
+        remarks: one sentence about each thing that was skipped or put right.
     """
 
     kind: int
@@ -57,7 +63,10 @@ class MidiFile(NamedTuple):
 
 
 def parse_midi_file(data: bytes) -> MidiFile:
-    """The messages of a Standard MIDI File.
+    """Read the messages of a Standard MIDI File.
+
+    Args:
+        data: the whole file.
 
     Raises:
         MidiFileError: there is no header, so that neither type nor division is known.
@@ -87,7 +96,7 @@ def parse_midi_file(data: bytes) -> MidiFile:
 
 
 def _after_header(data: bytes, start: int, length: int) -> tuple[int, list[str]]:
-    """Where the first chunk after the header begins, and what is odd about the header."""
+    """The byte at which the first chunk after the header begins, and remarks about the header."""
     if length == _HEADER_LENGTH:
         return start + 8 + length, []
     remarks = [f"the header says it has {length} bytes in place of {_HEADER_LENGTH}"]
@@ -96,8 +105,8 @@ def _after_header(data: bytes, start: int, length: int) -> tuple[int, list[str]]
 
 
 def _track(data: bytes, at: int, number: int) -> tuple[tuple[Timed, ...], list[str], int]:
-    """The messages of the track at byte `at`, what was put right, and where it ends. A length that
-    lies is told by what follows: the end of the file or another chunk must."""
+    """The messages of the track at byte `at`, remarks about it, and the byte at which it ends. Its
+    length is wrong unless the end of the file or another chunk follows."""
     begin = at + 8
     said = begin + int.from_bytes(data[at + 4 : begin], "big")
     fits = said <= len(data) and (said + 8 > len(data) or _is_chunk(data, said))
@@ -119,7 +128,7 @@ def _next_track(data: bytes, at: int) -> int:
 
 
 def _is_chunk(data: bytes, at: int) -> bool:
-    """Whether a chunk begins here: a name of four letters, and a length that is there."""
+    """Whether a chunk begins here: a name of four letters, and as many bytes as its length says."""
     name, length = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "big")
     whole = at + 8 + length <= len(data) and name.isalnum()
     return at + 8 <= len(data) and (name == _TRACK or whole)
@@ -129,7 +138,9 @@ class _TrackReader:
     """Cuts the bytes of one track into messages.
 
     Args:
-        data: the whole file; at, end: where the track's events are; number: of the track, from 1.
+        data: the whole file.
+        at, end: first byte of the track's events, and the one after the last.
+        number: of the track, from 1.
     """
 
     def __init__(self, data: bytes, at: int, end: int, number: int) -> None:
@@ -147,7 +158,7 @@ class _TrackReader:
         return self._at
 
     def messages(self) -> Iterator[Timed]:
-        """Everything up to the end of the track."""
+        """The channel messages and tempos, up to the end of the track."""
         while self._at < self._end and not self._ended:
             self._tick += self._number_of_7_bits()
             message = self._event() if self._at < self._end else None
@@ -155,7 +166,7 @@ class _TrackReader:
                 yield Timed(self._tick, message)
 
     def remarks(self) -> list[str]:
-        """What was skipped, once `messages` has come to its end."""
+        """Remarks about the track, complete once `messages` has come to its end."""
         said = [f"track {self._number}: {text}" for text in self._odd]
         if self._skipped:
             said.append(
@@ -200,14 +211,14 @@ class _TrackReader:
         if status in (0xF0, 0xF7):
             self._exclusive(status)
             return None
-        if status > 0xF0:  # belongs on a wire, not into a file
+        if status > 0xF0:  # a system message, legal on a wire but not in a file
             self._at = begin + 1 + _SYSTEM_LENGTH.get(status, 0)
             self._skip(begin)
             return None
         return self._channel(begin, status)
 
     def _exclusive(self, status: int) -> None:
-        """A system exclusive message (F0), its continuation or an escape (F7): passed over."""
+        """Skip a system exclusive message (F0), its continuation or an escape (F7)."""
         begin = self._at
         self._at += 1
         length = self._number_of_7_bits()
@@ -253,7 +264,7 @@ class _TrackReader:
 
 
 def _impossible(kind: int, data: bytes) -> str:
-    """What is wrong with the content of a meta event, or ""."""
+    """Describe the fault in the content of a meta event; "" if there is none."""
     name = _META_NAME.get(kind, "")
     if name and len(data) != _META_LENGTH[kind]:
         return f"a {name} of {len(data)} bytes in place of {_META_LENGTH[kind]}"

@@ -1,14 +1,14 @@
 """`MidiParser`: MIDI 1.0 bytes to whole messages. No I/O.
 
-The parser is our own because running status (status bytes left out) and real-time bytes inside
-other messages (a clock in the middle of a note) are both legal on a wire.
+The parser is our own because it has to cope with both running status (status bytes left out) and
+real-time bytes inside other messages (a clock in the middle of a note): both are legal on a wire.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-# Data bytes of channel messages by the upper half of the status, of system messages by all of it.
+# Number of data bytes, by the upper half of the status; for system messages by the whole status.
 _CHANNEL_LENGTH = {0x8: 2, 0x9: 2, 0xA: 2, 0xB: 2, 0xC: 1, 0xD: 1, 0xE: 2}
 _SYSTEM_LENGTH = {0xF1: 1, 0xF2: 2, 0xF3: 1, 0xF6: 0}
 
@@ -17,8 +17,8 @@ class MidiParser:
     """Cuts a stream of bytes into whole messages, status byte always included.
 
     System exclusive is skipped, however long: its bytes are never kept. Real-time bytes (F8 … FF)
-    come out as messages of one byte, before the message that they interrupt. Holds at most one
-    unfinished message of three bytes.
+    come out as messages of one byte, before the message that they interrupt. The parser holds at
+    most one unfinished message of three bytes.
     """
 
     def __init__(self) -> None:

@@ -1,8 +1,8 @@
 """Strict, linear, bounded decoding of OSC 1.0 and 1.1 packets. No I/O: bytes in, messages out.
 
-What comes over the wire is not to be trusted: every size is checked before it is used, every byte
-is looked at a fixed number of times, nothing recurses, and all that is wrong with a packet is a
-`ProtocolError`. Outgoing messages are built by python-osc, which never meets the wire's input.
+Bytes from the wire are not to be trusted: every size is checked before it is used, every byte is
+looked at a fixed number of times, nothing recurses, and any fault in a packet is a `ProtocolError`.
+Outgoing messages are built by python-osc, which never meets the wire's input.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MAX_PACKET = 8192  # bytes
 MAX_DEPTH = 4  # bundles inside each other
 MAX_MESSAGES = 64  # in a packet
 MAX_ARGS = 64  # of a message
-IMMEDIATELY = 1  # the time tag that says so
+IMMEDIATELY = 1  # the time tag that means "at once"
 
 OscArg = int | float | str | bytes | bool | None
 
@@ -38,7 +38,13 @@ _TYPES = "i f h d t s S c r m b T F N I [ ]"
 
 
 class NotFiniteError(ProtocolError):
-    """A number is NaN or infinite. `address` is the message's, so that it can be answered."""
+    """A number is NaN or infinite.
+
+    Args:
+        address: of the message, for an answer to its sender.
+        index: of the argument, from 0.
+        value: the number.
+    """
 
     def __init__(self, address: str, index: int, value: float) -> None:
         super().__init__(f"argument {index} is {value}; a finite number is needed")
@@ -63,14 +69,14 @@ class OscMessage(NamedTuple):
 
 
 def decode_packet(packet: bytes) -> list[OscMessage]:
-    """All messages of a datagram, in their order; all of them or none.
+    """Decode all messages of a datagram, in their order; all of them or none.
 
     Args:
-        packet: a message or a bundle, at most 8192 bytes, at most 4 bundles deep and 64 messages
-            long, at most 64 arguments each.
+        packet: a message or a bundle of at most 8192 bytes, with at most 4 levels of bundles and
+            64 messages of at most 64 arguments each.
 
     Raises:
-        ProtocolError: anything is wrong. `NotFiniteError` where it is only a NaN or an infinity.
+        ProtocolError: anything is wrong; a `NotFiniteError` if it is only a NaN or an infinity.
     """
     if not packet or len(packet) > MAX_PACKET or len(packet) % 4:
         raise ProtocolError(
@@ -96,7 +102,7 @@ def _bundle_elements(
     if packet[start : start + 8] != _BUNDLE or end - start < 16:
         raise ProtocolError("a bundle needs '#bundle' and a time tag of 8 bytes")
     if depth > MAX_DEPTH:
-        raise ProtocolError(f"bundles lie more than {MAX_DEPTH} deep")
+        raise ProtocolError(f"bundles are nested more than {MAX_DEPTH} deep")
     timetag: int = _NUMBERS["t"].unpack_from(packet, start + 8)[0]
     at = start + 16
     elements = []
@@ -138,7 +144,8 @@ def _message(packet: bytes, start: int, end: int, timetag: int) -> OscMessage:
 
 @lru_cache(maxsize=256)
 def _layout(tags: str) -> struct.Struct | None:
-    """How numbers lie behind a type tag that names nothing else: read at once, as most are."""
+    """The layout of a message that has only numbers, as most do, so that they are read at once;
+    None for other messages."""
     formats = [_NUMBERS[tag].format[1:] for tag in tags[1:] if tag in _NUMBERS]
     return struct.Struct(">" + "".join(formats)) if len(formats) == len(tags) - 1 else None
 
@@ -183,13 +190,14 @@ def _argument(address: str, tag: str, packet: bytes, at: int, end: int) -> tuple
 
 
 def _string(packet: bytes, at: int, end: int) -> tuple[str, int]:
-    """Text and where the next thing begins; ended and filled up to a multiple of 4 by zeros."""
+    """A string, ended by a zero and padded with zeros to a multiple of 4 bytes, and the index of
+    the byte after it."""
     stop = packet.find(0, at, end)
     if stop < 0:
         raise ProtocolError("a string has no end")
     after = stop + 4 - (stop - at) % 4
     if after > end or any(packet[stop:after]):
-        raise ProtocolError("a string is not filled up with zeros to a multiple of 4 bytes")
+        raise ProtocolError("a string is not padded with zeros to a multiple of 4 bytes")
     try:
         return packet[at:stop].decode("ascii"), after
     except UnicodeDecodeError:
@@ -203,14 +211,14 @@ def _blob(packet: bytes, at: int, end: int) -> tuple[bytes, int]:
     begin = at + 4
     after = begin + (size + 3) // 4 * 4
     if size < 0 or after > end or any(packet[begin + size : after]):
-        raise ProtocolError(f"blob of {size} bytes does not fit or is not filled up with zeros")
+        raise ProtocolError(f"blob of {size} bytes does not fit or is not padded with zeros")
     return packet[begin : begin + size], after
 
 
 def _character(packet: bytes, at: int, end: int) -> tuple[str, int]:
     code = _NUMBERS["r"].unpack_from(packet, at)[0] if end - at >= 4 else -1
     if not 0 <= code < 128:
-        raise ProtocolError("a character (type c) is one of ASCII, in 4 bytes")
+        raise ProtocolError("a character (type c) must be ASCII, in 4 bytes")
     return chr(code), at + 4
 
 

@@ -1,4 +1,4 @@
-"""Outgoing OSC: messages as bytes, and numbers as receivers understand them."""
+"""Outgoing OSC: encodes messages, with numbers that every receiver understands."""
 
 from __future__ import annotations
 
@@ -15,10 +15,14 @@ _FLOAT32_MAX = 3.4028234e38
 
 
 def encode_message(address: str, args: Sequence[OscArg]) -> bytes:
-    """One message as a datagram. Text outside ASCII is sent with "?" in its place.
+    """Encode one message as a datagram. Characters outside ASCII are sent as "?".
+
+    Args:
+        address: begins with "/".
+        args: numbers, texts, bytes, booleans or None.
 
     Raises:
-        ProtocolError: the address is empty or a value has no OSC type or does not fit it.
+        ProtocolError: the address is empty, or a value has no OSC type or doesn't fit it.
     """
     builder = OscMessageBuilder(_ascii(address))
     try:
@@ -30,7 +34,12 @@ def encode_message(address: str, args: Sequence[OscArg]) -> bytes:
 
 
 def encode_floats(address: str, values: Sequence[float]) -> bytes:
-    """A message of float32 alone, for what is sent many times a second; `address` is ASCII."""
+    """Encode a message of float32 only; fast enough for many messages a second.
+
+    Args:
+        address: ASCII.
+        values: NaN is sent as 0, infinities as the largest float.
+    """
     tags = "," + "f" * len(values)
     return (
         _padded(address) + _padded(tags) + struct.pack(f">{len(values)}f", *map(_bounded, values))
@@ -38,7 +47,7 @@ def encode_floats(address: str, values: Sequence[float]) -> bytes:
 
 
 def plain_number(value: float | int) -> float | int:
-    """A number that receivers of int32 and float32 understand; infinities as the largest float."""
+    """Make a number fit int32 or float32: infinities become the largest float, NaN becomes 0."""
     if isinstance(value, int) and abs(value) < 1 << 31:
         return int(value)
     return _bounded(value)

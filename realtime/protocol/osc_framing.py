@@ -1,6 +1,6 @@
-"""How packets lie in a stream: SLIP (RFC 1055, double END) as in OSC 1.1, or sizes as in OSC 1.0.
+"""OSC packets in a stream: SLIP (RFC 1055, double END) as in OSC 1.1, or sizes as in OSC 1.0.
 
-The first byte of a connection tells which: a size begins with 0, because no packet is that long.
+The first byte of a connection tells them apart: a size begins with 0, because it is always small.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ _SIZE = struct.Struct(">I")
 
 
 class Framing(Protocol):
-    """Cuts a stream into packets; holds at most one unfinished one.
+    """Cuts a stream into packets; holds at most one unfinished packet.
 
     Attributes:
-        broken: frames given up; lost: nothing that follows can be read.
+        broken: how many frames were given up.
+        lost: whether the rest of the stream can't be read.
     """
 
     broken: int
@@ -30,11 +31,11 @@ class Framing(Protocol):
         """The packets that end in `data`, in their order."""
 
     def encode(self, packet: bytes) -> bytes:
-        """A packet as it goes into the stream."""
+        """Frame a packet for the stream."""
 
 
 class Slip:
-    """Packets between END bytes. Those over 16 384 bytes or wrongly escaped are skipped."""
+    """Packets between END bytes. Frames over 16 384 bytes or with wrong escapes are skipped."""
 
     def __init__(self) -> None:
         self.broken = 0
@@ -43,7 +44,7 @@ class Slip:
         self._skipping = False
 
     def feed(self, data: bytes) -> list[bytes]:
-        """See `Framing`. Empty frames are none."""
+        """See `Framing`. Empty frames are ignored."""
         *frames, rest = (self._rest + data).split(END)
         if self._skipping and frames:
             self._skipping, frames = False, frames[1:]
@@ -67,7 +68,7 @@ class Slip:
 
 
 class Sized:
-    """Packets behind their size, 32 bits. After one over 8192 bytes nothing can be read."""
+    """Packets after their size in 32 bits. After a size over 8192 bytes nothing can be read."""
 
     def __init__(self) -> None:
         self.broken = 0

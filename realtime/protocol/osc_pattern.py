@@ -1,9 +1,9 @@
-"""Address patterns (`?`, `*`, `[a-z]`, `[!ab]`, `{this,that}`, `//`) against all addresses.
+"""Matches address patterns (`?`, `*`, `[a-z]`, `[!ab]`, `{this,that}`, `//`) with all addresses.
 
-A pattern is never made into a regular expression. All addresses lie side by side in one row of
-bits, one bit for each place between two characters; the places that a pattern can have reached are
-a number, and each sign of the pattern moves all of them by a few operations on it. So the work is
-at most the length of the pattern times the length of the row, whatever the pattern.
+A pattern is never turned into a regular expression. All addresses lie side by side in one row of
+bits, one bit for each place between two characters. The set of places that the pattern can have
+reached is one number, and each token of the pattern moves all of them by a few operations on it.
+So the work is at most the length of the pattern times the length of the row, for every pattern.
 
     *   from each place to the end of its part: guard bits G behind the parts stop the borrow of
         (G - S) | S, which sets all bits from the lowest one in S up to the guard
@@ -27,7 +27,7 @@ _TOKENS = re.compile(r"\*+|//+|[?/]|\[[^\[\]/]*\]|\{[^{}/]*\}|[^*?/\[\]{}]+")
 
 
 def is_pattern(address: str) -> bool:
-    """Whether an address holds a sign that makes it a pattern."""
+    """Whether an address contains a wildcard, which makes it a pattern."""
     return _WILD.search(address) is not None
 
 
@@ -35,7 +35,7 @@ class AddressBook:
     """Addresses that patterns are matched against.
 
     Args:
-        addresses: each "/" and parts between "/", of ASCII.
+        addresses: ASCII, each of them a "/" and parts separated by "/".
     """
 
     def __init__(self, addresses: Iterable[str]) -> None:
@@ -58,7 +58,7 @@ class AddressBook:
             self._parts |= 1 << place + 1
             self._wholes |= 1 << place + 1
             place += 2
-        # No place is in front of two characters: sums of masks are unions, and these are sums.
+        # No place is in front of two characters, so the sum of masks is their union.
         self._below = [0]
         for mask in self._chars:
             self._below.append(self._below[-1] + mask)
@@ -68,8 +68,8 @@ class AddressBook:
         """The addresses that a pattern names, in their order.
 
         Raises:
-            ProtocolError: it is longer than 1 024 characters, has more than 64 wildcards or 128
-                alternatives, or a bracket without its partner.
+            ProtocolError: the pattern is longer than 1 024 characters, has more than 64 wildcards
+                or 128 alternatives, or a bracket without its partner.
         """
         here = self._starts
         for token in _tokens(pattern):
@@ -113,7 +113,8 @@ class AddressBook:
         return here
 
     def _class(self, text: str) -> int:
-        """Places in front of any of some characters. A "-" at an end means itself."""
+        """The places in front of the characters of a class, "a-z" or "!ab". A "-" at either end
+        stands for itself."""
         inverted = text.startswith("!")
         text = text[1:] if inverted else text
         mask, at = 0, 0
@@ -131,7 +132,7 @@ class AddressBook:
 def _tokens(pattern: str) -> list[str]:
     if len(pattern) > MAX_PATTERN:
         raise ProtocolError(
-            f"a pattern of {len(pattern)} characters; up to {MAX_PATTERN} are matched"
+            f"a pattern of {len(pattern)} characters; up to {MAX_PATTERN} are allowed"
         )
     if len(_WILD.findall(pattern)) > 2 * MAX_SIGNS or pattern.count(",") > MAX_ALTERNATIVES:
         raise ProtocolError(

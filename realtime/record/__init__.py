@@ -1,6 +1,7 @@
-"""What a session played, kept.
+"""Records the sound and the events of a session.
 
-- `tap`: between driver and engine; `recorder`: one file at a time, in the engine's process.
-- `writer`: the thread that brings it to disk; `files`: audio files that grow.
+- `tap`: sits between driver and engine; `recorder`: records one file at a time, in the engine's
+  process.
+- `writer`: the thread that writes to disk; `files`: audio files that grow.
 - `journal`, `log`: the events of the session, in memory and on disk.
 """

@@ -1,6 +1,6 @@
 """Audio files that grow and can be read at any moment, also after a kill: WAV and FLAC.
 
-Their headers are brought up to date after each `write`, and never claim more than was written.
+Their headers are updated after each `write`, and never claim more than was written.
 """
 
 from __future__ import annotations
@@ -27,20 +27,30 @@ _UINT32 = 0xFFFFFFFF
 
 
 class AudioStream(Protocol):
-    """A file that takes frames. `subtype` is soundfile's word for its coding."""
+    """A file that takes frames.
+
+    Attributes:
+        subtype: soundfile's name of its coding.
+        frames: written so far.
+    """
 
     subtype: str
     frames: int
 
     def write(self, audio: Array) -> None:
-        """Append `[channels, frames]`. Raises `OSError` where the disk is full."""
+        """Append `[channels, frames]`. Raises `OSError` if the disk is full."""
 
     def close(self) -> None:
         """Write the last header. May be called twice."""
 
 
 def open_stream(path: Path, sample_rate: int, channels: int) -> AudioStream:
-    """A new file by the suffix of its name: 32-bit float WAV, or 24-bit FLAC.
+    """Make a new file, 32-bit float WAV or 24-bit FLAC by the suffix of its name.
+
+    Args:
+        path: ends in .wav or .flac.
+        sample_rate: Hz.
+        channels: at least 1, for FLAC at most 8.
 
     Raises:
         ConfigError: another suffix, or more than 8 channels for FLAC.
@@ -65,7 +75,8 @@ def check_suffix(path: Path) -> None:
 
 
 class WavStream:
-    """32-bit float WAV; above 4 GB it becomes an RF64 (EBU Tech 3306), for which it keeps room."""
+    """A file of 32-bit float WAV, with room in its header to become RF64 (EBU Tech 3306) above
+    4 GB. See `open_stream`."""
 
     subtype = "FLOAT"
 
@@ -88,7 +99,7 @@ class WavStream:
         self._file.close()
 
     def header(self, frames: int) -> bytes:
-        """The header of a file of so many frames, 94 bytes."""
+        """The header, 94 bytes, of a file with so many frames."""
         width = 4 * self._channels
         data = frames * width
         riff = _WAV_HEAD - 8 + data
@@ -123,14 +134,16 @@ class WavStream:
         )
 
     def _all(self, data: bytes) -> None:
-        """Unbuffered files may take a part only."""
+        """Write all bytes: an unbuffered file may take only a part of them at once."""
         view = memoryview(data)
         while view:
             view = view[self._file.write(view) :]
 
 
 class FlacStream:
-    """24-bit FLAC. Its header gets the count of the frames that are complete on the disk."""
+    """A file of 24-bit FLAC. Its header counts the frames that are complete on the disk.
+
+    See `open_stream`."""
 
     subtype = "PCM_24"
 
@@ -148,7 +161,7 @@ class FlacStream:
         except soundfile.LibsndfileError as error:
             raise OSError(f"{error}") from None
         self.frames += audio.shape[1]
-        # The encoder lets a block go when it has seen the first sample of the next one.
+        # The encoder writes a block when it has seen the first sample of the next one.
         whole = (self.frames - 1) // FLAC_BLOCK * FLAC_BLOCK if self.frames else 0
         if whole:
             self._claim(whole)
@@ -159,7 +172,7 @@ class FlacStream:
         self._sound.close()
 
     def _claim(self, frames: int) -> None:
-        """STREAMINFO's count of samples: 36 bits from the middle of byte 21 (RFC 9639, 8.2)."""
+        """Write STREAMINFO's sample count: 36 bits from the middle of byte 21 (RFC 9639, 8.2)."""
         upper = frames >> 32 & 0x0F
         with open(self._sound.name, "rb") as file:
             file.seek(21)

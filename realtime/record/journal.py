@@ -1,8 +1,8 @@
-"""`Journal`: all events since the engine's first sample, in little room.
+"""`Journal`: all events since the engine's first sample, in compact form.
 
-A recording that begins in the middle of a performance is replayed from the engine's first sample:
-what sounds then hangs on all that was played before. Memory is bounded; what no longer fits ends
-the journal, and recordings that begin later say that they can't be replayed.
+A recording that begins in the middle of a performance is replayed from the engine's first sample,
+because its sound depends on everything that was played before. Memory is bounded: an event that no
+longer fits ends the journal, and recordings that begin later say that they can't be replayed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,13 @@ _HEAD = struct.Struct("<qqHH")  # sample, time, target, count of values
 
 
 class Mark(NamedTuple):
-    """A place in a journal: its chunks, of which the last one counts up to `last` bytes."""
+    """A place in a journal.
+
+    Attributes:
+        chunks: encoded events.
+        last: bytes of the last chunk that belong to it.
+        targets: addresses of the events, by number.
+    """
 
     chunks: Sequence[bytearray]
     last: int
@@ -28,13 +34,13 @@ class Mark(NamedTuple):
 
 
 class Journal:
-    """Written by one thread, read by others through `until_now`.
+    """The events of one engine, written by one thread and read by others through `until_now`.
 
     Args:
         limit: bytes kept at most.
 
     Attributes:
-        whole: whether no event was left out.
+        whole: whether it still holds all events.
     """
 
     def __init__(self, limit: int = MAX_BYTES) -> None:
@@ -45,7 +51,7 @@ class Journal:
         self._targets: list[str] = []
 
     def add(self, sample: int, event: Event) -> None:
-        """Keep an event that was handed over at a sample. A few microseconds; never raises."""
+        """Keep an event that was handed over at a sample. Takes a few µs; never raises."""
         if not self.whole:
             return
         number = self._numbers.get(event.target)
@@ -66,12 +72,12 @@ class Journal:
         chunk += struct.pack(f"<{count}d", *event.value)
 
     def until_now(self) -> Mark:
-        """All that was added so far, for `read_journal`; call it on the thread that adds."""
+        """Mark all events so far, for `read_journal`; call it on the thread that adds them."""
         return Mark(tuple(self._chunks), len(self._chunks[-1]), self._targets)
 
 
 def read_journal(mark: Mark) -> Iterator[tuple[int, Event]]:
-    """The events up to a mark, with the samples at which they were handed over; any thread."""
+    """Read the events up to a mark, as (sample of the hand-over, event); any thread."""
     for index, chunk in enumerate(mark.chunks):
         data = bytes(chunk[: mark.last]) if index == len(mark.chunks) - 1 else bytes(chunk)
         at = 0

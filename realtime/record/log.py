@@ -1,13 +1,14 @@
-"""The log beside a recording: what was played, with the sample at which it took effect.
+"""The log beside a recording: the events that were played, with the samples of their effect.
 
-JSON lines. The first one says what made the sound (instruments with their fingerprints, settings,
-where the audio begins); each further one is an event, in the order in which the engine got them:
+JSON lines. The first one describes the engine (instruments with their fingerprints, settings, the
+sample at which the audio begins); each further one is an event, in the order in which the engine
+got them:
 
     {"sample": 4864, "address": "/note/on", "args": [60.0, 100.0]}
     {"sample": 9600, "taken": 5120, "address": "/codec/speed", "args": [2.0]}
 
-`sample` counts from the engine's first one; `taken` is when the engine got an event that was to
-take effect later. `{"sample": n, "lost": m}` says that m frames from n on could not be written.
+`sample` counts from the engine's first one; `taken` is the sample at which the engine got an event
+that takes effect later. `{"sample": n, "lost": m}`: m frames from n on could not be written.
 """
 
 from __future__ import annotations
@@ -29,13 +30,13 @@ _HASH_PIECE = 1 << 20
 
 
 def log_path(audio: Path) -> Path:
-    """Where the log of a recording lies."""
+    """The path of a recording's log."""
     return audio.with_suffix(SUFFIX)
 
 
 def further_take(audio: Path) -> Path:
-    """Where a recording goes on in another life of the engine: with "-2" behind its name, or the
-    next number that is free."""
+    """The path at which a recording goes on when the engine was replaced: its name with "-2", or
+    with the next number that is free."""
     number = 2
     while (name := audio.with_name(f"{audio.stem}-{number}{audio.suffix}")).exists():
         number += 1
@@ -43,7 +44,7 @@ def further_take(audio: Path) -> Path:
 
 
 def input_path(audio: Path) -> Path:
-    """Where what came in is recorded; always WAV, because effects are played with it again."""
+    """The path of the recorded input; always WAV, because a replay feeds it to effects again."""
     return audio.with_name(f"{audio.stem}.input.wav")
 
 
@@ -66,12 +67,14 @@ def fingerprint(path: str | Path) -> str:
 def head_line(
     setup: Mapping[str, Any], audio: Path, input_name: str, started: int, whole: bool
 ) -> str:
-    """The first line.
+    """The first line of a log.
 
     Args:
-        setup: `engine` (settings) and `block`.
-        audio: the recording; input_name: of what came in, "" for none.
-        started: sample of its first frame; whole: whether all events before that follow.
+        setup: `engine` (its settings) and `block` (frames).
+        audio: path of the recording.
+        input_name: name of the file with the recorded input, "" for none.
+        started: sample of the recording's first frame.
+        whole: whether the log has all events before that sample.
     """
     instruments = [
         {"path": os.path.abspath(path), "sha256": fingerprint(path)}
@@ -90,13 +93,13 @@ def head_line(
 
 
 class Lines:
-    """Events as lines; addresses are quoted once."""
+    """Turns events into lines of the log; quotes each address only once."""
 
     def __init__(self) -> None:
         self._quoted: dict[str, str] = {}
 
     def event(self, taken: int, event: Event) -> str:
-        """A line for an event that was handed over before the sample `taken`."""
+        """The line of an event that was handed over to the engine before the sample `taken`."""
         address = self._quoted.get(event.target)
         if address is None:
             address = self._quoted[event.target] = json.dumps(event.target)
@@ -107,15 +110,20 @@ class Lines:
 
     @staticmethod
     def lost(sample: int, frames: int) -> str:
-        """A line for frames that are silence in the file, and whose events are missing."""
+        """The line of lost frames, which are silent in the file and whose events are missing.
+
+        Args:
+            sample: of the first one.
+            frames: how many.
+        """
         return f'{{"sample": {sample}, "lost": {frames}}}\n'
 
 
 def parse_line(line: str) -> tuple[int, Event] | tuple[int, None]:
-    """Sample of the hand-over and event of a line; no event where something was lost there.
+    """Parse a line into the sample of the hand-over and the event, None for lost frames.
 
     Raises:
-        ValueError: it is no such line.
+        ValueError: the line is neither of the two.
     """
     entry = json.loads(line)
     if not isinstance(entry, dict):
@@ -133,7 +141,7 @@ def parse_line(line: str) -> tuple[int, Event] | tuple[int, None]:
 
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{value!r:.40} is no finite number")
+        raise ValueError(f"{value!r:.40} is not a finite number")
     return float(value)
 
 

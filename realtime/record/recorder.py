@@ -13,11 +13,12 @@ CLOSE_S = 0.3
 
 
 class Recorder:
-    """Starts and stops recordings of what goes through a tap.
+    """Starts and stops recordings of the sound and events that pass a tap.
 
     Args:
-        tap: around the engine; setup: what recordings say of it, see `RecordWriter`.
-        tell: passes on what becomes of them, `tell(state, message)`; any thread.
+        tap: around the engine.
+        setup: describes the engine in the log, see `RecordWriter`.
+        tell: called with the progress of recordings, `tell(state, message)`; any thread.
     """
 
     def __init__(
@@ -27,7 +28,7 @@ class Recorder:
         self._writer: RecordWriter | None = None
 
     def record(self, path: str) -> None:
-        """Record to a file from the next block on, instead of to another one; "" ends it."""
+        """Record to a file from the next block on, and no longer to another; "" ends recording."""
         if path:
             self._writer = RecordWriter(Path(path), self._setup, self._tell)
             self._tap.attach(self._writer)
@@ -35,10 +36,10 @@ class Recorder:
             self._tap.attach(None)
 
     def status(self) -> dict[str, Any]:
-        """Of the latest recording; empty before the first."""
+        """The status of the latest recording; empty before the first."""
         return self._writer.status() if self._writer is not None else {}
 
     def close(self) -> None:
-        """Bring to disk what waits, if that is quick; the files are valid in any case."""
+        """Write waiting blocks to disk if that is quick; the files are valid in any case."""
         if self._writer is not None:
             self._writer.close(CLOSE_S)

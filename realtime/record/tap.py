@@ -1,4 +1,4 @@
-"""`Tap`: sits between driver and engine and passes on what goes in and what comes out.
+"""`Tap`: sits between driver and engine, and gives all events, input and output to a sink.
 
 All of it runs on the render thread: it adds to a list and to a queue, and waits for nobody.
 """
@@ -18,12 +18,13 @@ Array = NDArray[np.float32]
 
 
 class Block(NamedTuple):
-    """What was rendered at once.
+    """A block of frames that were rendered at once.
 
     Args:
-        sample: the first one's place on the engine's clock.
+        sample: of the first frame, on the engine's clock.
         events: handed over before it, in order.
-        audio, audio_in: `[channels, frames]`; no input where there is none.
+        audio: `[channels, frames]`.
+        audio_in: `[channels_in, frames]`, None without an input.
     """
 
     sample: int
@@ -36,18 +37,23 @@ class Sink(Protocol):
     """Takes blocks on the render thread; never waits."""
 
     def begin(self, sample: int, block: int, journal: Journal) -> None:
-        """Blocks of so many frames will come, from this sample on; the journal holds all events
-        that were handed over before it."""
+        """Prepare for blocks.
+
+        Args:
+            sample: of the first frame.
+            block: frames of a block.
+            journal: holds the events that were handed over before that sample.
+        """
 
     def put(self, block: Block) -> None:
         """Take the next block."""
 
     def end(self) -> None:
-        """There will be no more."""
+        """Take note that no more blocks will come."""
 
 
 class Tap:
-    """A renderer (see `realtime.device.driver.Renderer`) around another one.
+    """A `realtime.engine.renderer.Renderer` around another one.
 
     Args:
         renderer: the engine.
@@ -68,21 +74,21 @@ class Tap:
 
     @property
     def channels(self) -> int:
-        """Channels it makes."""
+        """Channels of the output."""
         return self._renderer.channels
 
     @property
     def channels_in(self) -> int:
-        """Channels it wants."""
+        """Channels of the input."""
         return self._renderer.channels_in
 
     @property
     def latency(self) -> int:
-        """Frames."""
+        """See `Renderer.latency`."""
         return self._renderer.latency
 
     def attach(self, sink: Sink | None) -> None:
-        """Let a sink take part from the next block on, or nobody; any thread."""
+        """Give blocks to a sink, or (None) to nobody, from the next block on; any thread."""
         self._wanted = sink
 
     def schedule(self, event: Event) -> None:

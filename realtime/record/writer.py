@@ -1,7 +1,7 @@
-"""`RecordWriter`: a thread that brings blocks and events to disk, behind a bounded queue.
+"""`RecordWriter`: a thread that writes blocks and events to disk, behind a bounded queue.
 
-Events are written before the audio they belong to, and the audio before the header that claims it:
-whenever the process is killed, the files are valid, and all events of the audio are there.
+Events are written before the audio they belong to, and the audio before the header that claims it.
+So whenever the process is killed, the files are valid and have all events of the audio.
 """
 
 from __future__ import annotations
@@ -31,17 +31,18 @@ LINES_AT_ONCE = 512  # the interpreter is shared with the render thread
 
 
 class RecordWriter:
-    """One recording, from construction to `close`. See `realtime.record.tap.Sink`.
+    """One recording, from construction to `close`; a `realtime.record.tap.Sink`.
 
     Args:
-        path: the audio file to make; `log_path` and `input_path` of it are made too.
-        setup: for the log's first line, `head_line`; `sample_rate`, `channels` and `channels_in`
-            in it say what the blocks hold.
-        tell: called on the writer's thread as `tell(state, message)`: "recording", "recorded" or
-            "failed" with the reason.
+        path: the audio file to make, with `log_path` and `input_path` beside it.
+        setup: for the log's first line, see `head_line`; its `sample_rate`, `channels` and
+            `channels_in` are those of the blocks.
+        tell: called on the writer's thread as `tell(state, message)`: "recording" or "recorded"
+            with the path, or "failed" with the reason.
 
     Attributes:
-        frames: on disk; lost_frames, lost_events: what the queue had no room for.
+        frames: on disk.
+        lost_frames, lost_events: how many the queue had no room for.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class RecordWriter:
         self._begun.set()
 
     def put(self, block: Block) -> None:
-        """See `Sink.put`; what finds no room is counted."""
+        """See `Sink.put`. A block that finds no room is dropped and counted."""
         frames, events = block.audio.shape[1], len(block.events)
         full = self._given - self._taken > self._room
         crowded = self._events_given - self._events_taken > MAX_WAITING_EVENTS
@@ -91,16 +92,16 @@ class RecordWriter:
         self._ended = True
         self._begun.set()
 
-    # On others.
+    # On other threads.
 
     def close(self, timeout: float) -> bool:
-        """End, and wait up to `timeout` s until all is on disk; whether it is."""
+        """End the recording and wait up to `timeout` s; returns whether all is on disk."""
         self.end()
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
     def status(self) -> dict[str, Any]:
-        """JSON-ready."""
+        """Path, frames on disk and losses, JSON-ready."""
         return {
             "path": str(self.path),
             "frames": self.frames,
@@ -156,14 +157,14 @@ class RecordWriter:
 
     def _run(self) -> None:
         while True:
-            ended = self._ended  # before the queue is looked at, so that nothing is left in it
+            ended = self._ended  # read before the queue, so that nothing is left in it
             self._drain()
             if ended:
                 return
             time.sleep(PAUSE_S)
 
     def _drain(self) -> None:
-        """Bring all that waits to disk."""
+        """Write all waiting blocks to disk."""
         batch = [self._queue.popleft() for _ in range(len(self._queue))]
         run: list[Block] = []
         for block in batch:
@@ -178,7 +179,7 @@ class RecordWriter:
         self._events_taken += sum(len(b.events) for b in batch)
 
     def _write(self, run: list[Block]) -> None:
-        """Blocks that follow one another: events, what came in, what came out."""
+        """Write consecutive blocks: first their events, then input and output."""
         if not run:
             return
         self._write_log([self._lines.event(b.sample, e) for b in run for e in b.events])
@@ -189,7 +190,7 @@ class RecordWriter:
         )
 
     def _write_gap(self, sample: int, frames: int) -> None:
-        """Silence in place of what was lost, so that what follows is in its place."""
+        """Write silence for lost frames, so that later ones are in their place."""
         self._write_log([self._lines.lost(sample, frames)])
         ways_in = int(self._setup["channels_in"])
         while frames:

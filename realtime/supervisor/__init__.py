@@ -1,3 +1,3 @@
 """The engine's process: `engine_process` is its program, `supervisor` keeps it playing, `recall`
-knows what a new one must be told.
+remembers the values and notes that a new one must be told.
 """

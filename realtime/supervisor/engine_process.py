@@ -1,8 +1,8 @@
-"""The engine's process, `python -m realtime.supervisor.engine_process`: the supervisor starts it.
+"""The engine's process, started by the supervisor: `python -m realtime.supervisor.engine_process`.
 
-It reads messages on stdin and writes them on stdout (`realtime.process.link`), holds the engine and
-the device, and ends when told to, when its parent is gone, or when the device is: PortAudio can
-hang for minutes on a vanished server, so then it doesn't clean up, it just leaves.
+It reads messages on stdin and writes them on stdout (`realtime.process.link`), and holds the engine
+and the device. It ends when told to, or when its parent or its device is gone. PortAudio can hang
+for minutes on a vanished server, so the process leaves without cleaning up.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from synth.contract import DeviceError, SynthError, config_from_dict
 
 TICK_S = 0.02
 BEAT_S = 0.05
-POLL_S = 0.15  # how often an absent device is looked for; one look costs 5 ms
-# A server that died is noticed at the next tick. One that only stalls gets this long: a new engine
-# takes about as long to sound again.
+POLL_S = 0.15  # between two looks for an absent device; a look takes 5 ms
+# A server that died is noticed at the next tick. One that only stalls gets this long, which is
+# about what a new engine takes until it sounds.
 STALL_S = 0.25
 HANG_S = 1.0
 FIRST_SOUND_S = 2.0
@@ -45,11 +45,16 @@ DEFAULT_RATE, DEFAULT_CHANNELS = 48_000, 2
 
 
 class Stopped(Exception):
-    """The control process wants no more."""
+    """The control process has told this one to end, or is gone."""
 
 
 class Lost(Exception):
-    """The device, the renderer or the interpreter can't go on; `cause` says which."""
+    """The device, the renderer or the interpreter can't go on.
+
+    Args:
+        cause: "start", "device", "crash" or "hang".
+        message: details, for people.
+    """
 
     def __init__(self, cause: str, message: str) -> None:
         super().__init__(message)
@@ -57,10 +62,11 @@ class Lost(Exception):
 
 
 class Child:
-    """One life of the engine process.
+    """The engine process, from its first message to its end.
 
     Args:
-        reader, writer: messages from and to the control process.
+        reader: messages from the control process.
+        writer: messages to it.
     """
 
     def __init__(self, reader: BinaryIO, writer: BinaryIO) -> None:
@@ -75,7 +81,7 @@ class Child:
         self._record_early = ""
 
     def send(self, kind: str, **fields: Any) -> None:
-        """Tell the control process. If that is gone, `_listen` notices."""
+        """Send a message (see `encode`) to the control process; if that is gone, stop."""
         line = encode(kind, **fields)
         with self._sending:
             try:
@@ -85,12 +91,12 @@ class Child:
                 self._stop.set()
 
     def run(self) -> None:
-        """From the first message to the last block.
+        """Set up, play, and stop when told to.
 
         Raises:
             SynthError: a bad setting, model or device.
             Lost: it played and can't go on.
-            Stopped: told to end before it played.
+            Stopped: it was told to end before it played.
         """
         setup = read_message(self._reader)
         if setup is None:
@@ -120,10 +126,11 @@ class Child:
     def _prepare(
         self, setup: dict[str, Any], settings: DriverSettings
     ) -> tuple[Renderer, Devices | None, int]:
-        """Renderer, devices and sample rate.
+        """Make the renderer and find the devices; returns them and the sample rate.
 
-        The renderer must fit the device, so the device comes first; but where it was there before
-        ("agreed"), the renderer is made for what it was, so that it is ready when it returns.
+        The renderer must fit the device, so the device comes first. But if an earlier process had
+        agreed on rate and channels ("agreed"), the renderer is made for these at once, so that it
+        is ready when the device returns.
         """
         agreed = setup.get("agreed") or {}
         rate, outputs = agreed.get("sample_rate", 0), agreed.get("channels", 0)
@@ -151,15 +158,17 @@ class Child:
             print(f"listening ends: {error}", file=sys.stderr)  # noqa: T201 - the parent keeps it
         self._stop.set()
         self._go.set()
-        # Whatever hangs: nobody is left to end this process, or it was asked to hurry.
+        # End even if something hangs: nobody is left to kill this process, or it was asked to stop.
         timer = threading.Timer(2 * STOP_S, os._exit, (0,))
         timer.daemon = True
         timer.start()
 
     def _post(self, events: list[Event], driver: Driver | None = None) -> None:
-        """Events for the driver; those that come before it exists wait for it.
+        """Give events to the driver; those that come before it exists wait for it.
 
-        The driver's own thread passes it, once, with what must be told before all else.
+        Args:
+            events: in order.
+            driver: given once, when it exists, with the events that go before all others.
         """
         with self._posting:
             if driver is not None:
@@ -170,7 +179,7 @@ class Child:
                 self._driver.post(events)
 
     def _prepare_recorder(self, setup: dict[str, Any], tap: Tap, port: Port) -> None:
-        """From here on recordings can be made; one that was asked for has the first sample."""
+        """Make recordings possible; one that was asked for already has the first sample."""
         made = {"sample_rate": tap.sample_rate, "channels": tap.channels}
         told = {"engine": {**setup["engine"], **made}, **made, "channels_in": port.channels_in}
         with self._posting:
@@ -193,7 +202,7 @@ class Child:
             raise Stopped
 
     def _find_devices(self, settings: DriverSettings) -> Devices:
-        """The devices to use, waiting for them as long as the settings say."""
+        """Find the devices to use; wait for them as long as the settings say."""
         patience = time.monotonic() + settings.wait
         rescan = False
         while True:
@@ -226,14 +235,14 @@ class Child:
             self._wait(self._stop, 0.002)
 
     def _watch(self, driver: Driver, port: Port) -> None:
-        """Beat, and look after the device and the renderer, until told to stop."""
+        """Send heartbeats and watch the device and the renderer, until told to stop."""
         stall = max(STALL_S, 4 * port.period / port.sample_rate)
         asked, still, beat = -1, 0.0, 0.0
         before = time.perf_counter()
         cpu_before = time.process_time()
         while not self._stop.wait(TICK_S):
             now = time.perf_counter()
-            # When this thread itself was held up, the device is not to blame.
+            # If this thread itself was held up, the device is not to blame.
             passed, before = min(now - before, 2 * TICK_S), now
             still = still + passed if port.asked() == asked else 0.0
             asked = port.asked()
@@ -281,7 +290,7 @@ def _open_port(
 
 
 def _quieten_interpreter() -> None:
-    """No pauses for garbage, quick hand-over between threads."""
+    """Prevent pauses for garbage collection, and let threads take turns quickly."""
     gc.collect()
     gc.freeze()
     gc.disable()
@@ -289,10 +298,10 @@ def _quieten_interpreter() -> None:
 
 
 def _raise_priority() -> None:
-    """Real-time scheduling for all threads, where the system allows it to this user.
+    """Give all threads real-time scheduling, where the system allows it to this user.
 
-    All of them, because each may hold the interpreter while the render thread wants it. The
-    priority is below JACK's own threads.
+    All of them, because each may hold the interpreter while the render thread needs it. The
+    priority is below that of JACK's own threads.
     """
     if not hasattr(os, "sched_setscheduler"):
         return
@@ -304,7 +313,7 @@ def _raise_priority() -> None:
 
 
 def main() -> NoReturn:
-    """Run one life and leave without cleaning up: a wedged audio library would never let go."""
+    """Run, and leave without cleaning up: an audio library that hangs would never let go."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to handle
     child = Child(*take_over_stdio())
     code = 0
@@ -318,7 +327,7 @@ def main() -> NoReturn:
     except SynthError as error:
         code = error.exit_code
         child.send("error", name=type(error).__name__, message=str(error), exit_code=code)
-    except Exception as error:  # noqa: BLE001 - the last line of defence: told to the parent
+    except Exception as error:  # noqa: BLE001 - the last resort: reported to the parent
         traceback.print_exc()
         code = 1
         message = f"{type(error).__name__}: {error}"

@@ -1,8 +1,8 @@
-"""`Recall`: what must be told again to a new engine so that it sounds like the one that is gone.
+"""`Recall`: remembers the events that make a new engine sound like the one that is gone.
 
-It listens to the same events as the engine and keeps, in the order of their last change, the last
-value of everything and the notes that are held. It lives in the control process, so it is never
-older than the last event, whatever happened to the engine.
+It observes the same events as the engine and keeps the last value of everything, in the order of
+the last changes, and the notes that are held. It lives in the control process, so it always knows
+the last event, whatever happened to the engine.
 """
 
 from __future__ import annotations
@@ -17,7 +17,11 @@ MAX_HELD = 1_024
 
 
 class Recall:
-    """The state of a rack as the events that make it."""
+    """The state of a rack, as the events that bring it about.
+
+    Attributes:
+        forgotten: values that found no room.
+    """
 
     def __init__(self) -> None:
         self.forgotten = 0
@@ -26,10 +30,10 @@ class Recall:
         self._running = False
 
     def observe(self, event: Event) -> None:
-        """Learn from an event; of a glide, where it ends."""
+        """Take note of an event; of a glide, its end is kept."""
         event = landed(event)
         target, value = event.target, event.value
-        known = GLOBAL_EVENTS.get(target)  # else it is about a control
+        known = GLOBAL_EVENTS.get(target)  # None for a control
         base, channel = (known.base, known.channel) if known is not None else ("", 0)
         if base == "/note/on":
             self._begin(target, channel, value)
@@ -69,7 +73,7 @@ class Recall:
     def _named(
         self, channel: int, key: tuple[float, ...], ident: tuple[float, ...]
     ) -> list[tuple[int, float, int]]:
-        """The held notes of a key on a channel: that of an id, or all where none is given."""
+        """The held notes of a key on a channel: the one with the id, or all without an id."""
         if not key:
             return []
         if ident and ident[0]:

@@ -1,7 +1,7 @@
 """`Supervisor`: keeps an engine process playing, whatever happens to it or to its device.
 
-It runs in the control process, in one thread that owns all decisions. A process that crashed, hangs
-or lost its device is killed and replaced, and the new one is told all values and held notes again.
+It runs in the control process, in one thread that makes all decisions. A process that crashed,
+hangs or lost its device is killed and replaced, and the new one is told all values and held notes.
 """
 
 from __future__ import annotations
@@ -33,8 +33,11 @@ FOREVER_S = 1e9
 
 
 class Phase(StrEnum):
-    """Where the engine stands. A life is: starting, playing, stopping, stopped; a loss inserts
-    lost, restarting, (waiting, while the device is absent,) restored, playing."""
+    """The state of the engine.
+
+    Usually: starting, playing, stopping, stopped. A loss leads from playing to lost, restarting,
+    waiting (only while the device is absent), restored, and playing again.
+    """
 
     IDLE = "idle"
     STARTING = "starting"
@@ -53,7 +56,7 @@ ENDS = (Phase.STOPPED, Phase.FAILED)
 
 @dataclass(frozen=True)
 class Happening:
-    """A change of phase: seconds since the supervisor's start, and why."""
+    """A change of phase: seconds since the supervisor's start, the new phase and its reason."""
 
     seconds: float
     phase: Phase
@@ -62,14 +65,14 @@ class Happening:
 
 @dataclass(frozen=True)
 class Patience:
-    """How long, in seconds, what is waited for.
+    """Waiting times, in seconds, and the number of crashes to put up with.
 
     Args:
-        silence: without a heartbeat, before a playing process counts as hung.
-        start: until a process plays (loading big models takes its time).
-        stop: until a process that was asked to stop is killed.
-        crashes, window: that many crashes within that time, and the supervisor gives up.
-        back_off: before the second, third … restart in a row: doubled each time, up to 1 s.
+        silence: time without a heartbeat after which a playing process counts as hung.
+        start: the same for a process that doesn't play yet: it may have to load a big model.
+        stop: time until a process that was asked to stop is killed.
+        crashes, window: the supervisor gives up after that many crashes within that time.
+        back_off: pause before the second restart in a row, doubled for each further one, up to 1 s.
     """
 
     silence: float = 0.5
@@ -82,19 +85,22 @@ class Patience:
 
 @dataclass(frozen=True)
 class Status:
-    """What is known of the engine now.
+    """The current state of the engine, as far as it is known.
 
     Args:
-        phase: where it stands; pid: its process, if there is one.
+        phase: the latest phase.
+        pid: of the engine process, if there is one.
         restarts: how often it was replaced, by cause: "device", "crash", "hang".
         down_s: seconds without an engine since it first played.
-        stats: its latest counters and meters; driver: rate, block, latency agreed with the
-            device; engine: the rack with its controls; device: its label.
-        link: events coalesced and dropped on the way, and values too many to be remembered.
+        stats: its latest counters and meters.
+        driver: rate, block and latency that were agreed with the device.
+        engine: the rack with its controls.
+        device: label of the device.
+        link: counts of events: refused, coalesced and dropped on the way, and not remembered.
         happenings: the latest changes of phase, oldest first.
-        error: why it gave up.
-        recording: the file that is being recorded to, "" for none; recording_problem: why the
-            latest recording failed.
+        error: the reason why the supervisor gave up.
+        recording: the file that is being recorded, "" for none.
+        recording_problem: the reason why the latest recording failed.
     """
 
     phase: Phase = Phase.IDLE
@@ -119,18 +125,18 @@ class _Loss(Exception):
 
 
 class Supervisor:
-    """An engine that goes on.
+    """An engine that is replaced as soon as it fails.
 
     Args:
-        engine: settings of the engine (plain data, see `realtime.engine.engine.EngineSettings`);
-            sample rate and channels are filled in by the device.
-        driver: how to play.
+        engine: settings of the engine (plain data, see `realtime.engine.settings.EngineSettings`);
+            the device determines sample rate and channels.
+        driver: the device and how to play on it.
         patience: waiting times.
         renderer: "module:function" that makes another renderer from `engine`, for tests.
         heard: called with each heartbeat's stats, on the supervisor's thread; must not block.
 
     Attributes:
-        clock: maps the computer's clock to the samples of the engine that plays.
+        clock: maps the computer's clock to the samples of the current engine.
 
     Example::
 
@@ -167,10 +173,11 @@ class Supervisor:
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
 
     def start(self, timeout: float = FOREVER_S) -> Self:
-        """Start and wait until it plays.
+        """Start the engine and wait until it plays, at most `timeout` s.
 
         Raises:
-            SynthError: as the engine process said: bad model, no device, bad setting.
+            SynthError: the engine process's own error: bad model, no device, bad setting.
+            DeviceError: the engine didn't play in time.
         """
         self._thread.start()
         self.wait_for(Phase.PLAYING, Phase.FAILED, timeout=timeout)
@@ -182,14 +189,14 @@ class Supervisor:
         return self
 
     def send(self, event: Event) -> None:
-        """Pass on an event; never waits. It is remembered even while no engine runs.
+        """Pass an event on to the engine; never waits. It is remembered even if no engine runs.
 
         Events with numbers that are not finite are refused and counted.
         """
         self.send_group((event,))
 
     def send_group(self, events: Sequence[Event]) -> None:
-        """Pass on events that belong together: those for now take effect at the same sample."""
+        """Pass on events that belong together; those for now take effect at the same sample."""
         finite = [event for event in events if all(map(math.isfinite, event.value))]
         self._refused += len(events) - len(finite)
         if not finite:
@@ -203,8 +210,8 @@ class Supervisor:
     def record(self, path: Path | None) -> None:
         """Record to a file from the next block on, or (None) end that; any thread, never waits.
 
-        Before `start` it means from the first sample on. When the engine is replaced, a recording
-        goes on in a further file, whose name gets "-2" and so on. What becomes of it is in
+        If called before `start`, the recording begins with the first sample. When the engine is
+        replaced, it goes on in a further file, with "-2" and so on in its name. Its progress is in
         `Status.recording` and `Status.recording_problem`.
         """
         with self._changed:
@@ -231,7 +238,7 @@ class Supervisor:
             return self._changed.wait_for(lambda: self._status.phase in phases, timeout)
 
     def stop(self) -> None:
-        """Fade out and end; takes at most 1 s. May be called twice and from any thread."""
+        """Fade out and end, in at most 1 s. May be called twice and from any thread."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -275,11 +282,14 @@ class Supervisor:
             self._enter(Phase.STOPPED)
 
     def _live(self, cause: str) -> None:
-        """One process from its start to its requested end.
+        """Run one process, from its start to its requested end.
+
+        Args:
+            cause: why the one before it was lost; "" for the first process.
 
         Raises:
-            _Loss: it ended otherwise.
-            SynthError: the very first one can't start.
+            _Loss: it ended without being asked to.
+            SynthError: the first process can't start.
         """
         if not cause:
             self._enter(Phase.STARTING)
@@ -305,8 +315,7 @@ class Supervisor:
         while not self._stopping.is_set():
             message = self._next(process)
             now = time.monotonic()
-            # Only time that this thread has seen pass counts: if it was held up itself, the
-            # process may well have spoken.
+            # Time in which this thread was held up doesn't count: the process may have spoken then.
             silence += min(now - before, 2 * TICK_S)
             before = now
             if message is not None:
@@ -373,7 +382,7 @@ class Supervisor:
             self._update(recording="", recording_problem=message)
 
     def _tell_all(self, process: ChildProcess, first: bool) -> None:
-        """Let it play, beginning with all that was said so far; from here on it hears all."""
+        """Let it play: tell it all remembered values and notes, and every event from here on."""
         with self._changed:
             events = self._recall.events()
             if self._record_to is not None:
@@ -385,12 +394,12 @@ class Supervisor:
             self._enter(Phase.RESTORED, f"{len(events)} values and notes")
 
     def _mourn(self, loss: _Loss, before: str) -> str:
-        """Take note of a loss, clear up, and say what caused it."""
+        """Record a loss, remove what is left of the process, and return the cause."""
         self.clock.reset()
         playing = self._status.phase is Phase.PLAYING
         if playing:
             self._lost_at = time.monotonic()
-        # PortAudio aborts when the server goes while it starts up: still the device's doing.
+        # PortAudio aborts when the server vanishes during the start: that is the device's fault.
         starting_again = before == "device" and not playing
         cause = "device" if starting_again or loss.cause == "device" else loss.cause
         cause = cause if cause in ("device", "hang") else "crash"
@@ -412,13 +421,13 @@ class Supervisor:
         self._enter(Phase.FAILED, reason, error=SynthError(reason))
 
     def _end(self, process: ChildProcess) -> None:
-        """Ask it to fade out and leave."""
+        """Ask the process to fade out and leave."""
         self._enter(Phase.STOPPING)
         process.outbox.put_message(encode("stop"))
         process.reap(self._patience.stop)
 
     def _bury(self) -> None:
-        """Kill whatever is left of the process."""
+        """Kill the process, if it still runs."""
         with self._changed:
             process, self._process, self._listening = self._process, None, False
         if process is not None:

@@ -1,4 +1,4 @@
-"""What all parts agree on (numpy, no torch).
+"""The types and files that all parts share (numpy, no torch).
 
 - `errors`: `SynthError` and its branches; errors as one line, and from another process;
   names that a terminal can take.

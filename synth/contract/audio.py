@@ -1,4 +1,4 @@
-"""Audio files in and out: one strict reader and one safe writer for the whole project.
+"""Audio files: one strict reader and one safe writer for the whole project.
 
 Arrays are `[channels, frames]`, float32, nominal range -1 … 1.
 """
@@ -37,7 +37,13 @@ _PCM_CONTAINERS = ("WAV", "WAVEX", "RF64", "AIFF", "W64", "CAF")
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What the header says: `frames`, `sample_rate` in Hz, `channels`."""
+    """The format and length of an audio file, from its header.
+
+    Args:
+        frames: length, at least 1.
+        sample_rate: Hz, 8000 … 192000.
+        channels: 1 … 32.
+    """
 
     frames: int
     sample_rate: int
@@ -50,11 +56,14 @@ class AudioInfo:
 
 
 def audio_info(path: str | Path) -> AudioInfo:
-    """Read and judge a header.
+    """Read and check the header of an audio file.
+
+    Args:
+        path: of the file.
 
     Raises:
-        DataError: missing, unreadable, empty, of a refused coding, or with channels, rate or
-            duration out of range. The message names the file and the range.
+        DataError: the file is missing, unreadable, empty or of a refused coding, or its channels,
+            rate or duration are out of range. The message names the file and the range.
     """
     try:
         info = soundfile.info(os.fsencode(path))
@@ -77,13 +86,17 @@ def audio_info(path: str | Path) -> AudioInfo:
 
 
 def read_audio(path: str | Path, *, allow_silence: bool = True) -> tuple[Audio, int]:
-    """Read a whole file as float32 `[channels, frames]` and its sample rate in Hz.
+    """Read a whole file as float32 `[channels, frames]`, and its sample rate in Hz.
 
-    Samples that are not finite make the file unusable: they are a fault of what wrote it.
+    A file with samples that are not finite is refused: the program that wrote it is faulty.
+
+    Args:
+        path: audio file.
+        allow_silence: whether a file with a peak under -100 dBFS may be read.
 
     Raises:
-        DataError: as `audio_info`; or samples are not finite; or, unless `allow_silence`, the
-            file is silent (peak under -100 dBFS).
+        DataError: as `audio_info`; or samples are not finite; or the file is silent and
+            `allow_silence` is off.
     """
     audio_info(path)
     try:
@@ -102,11 +115,17 @@ def read_audio(path: str | Path, *, allow_silence: bool = True) -> tuple[Audio, 
 
 
 def write_audio(path: str | Path, audio: Audio, sample_rate: int, subtype: str = "PCM_24") -> None:
-    """Write `[channels, frames]` as WAV or FLAC (by suffix); atomic: a half file never appears.
+    """Write a WAV or FLAC file (by suffix), atomically: a half file never appears.
+
+    Args:
+        path: ends in .wav or .flac.
+        audio: float32 `[channels, frames]`, -1 … 1.
+        sample_rate: Hz.
+        subtype: soundfile's name of the coding, such as "PCM_24" or "FLOAT".
 
     Raises:
-        DataError: the place can't be written (missing folder, full disk, unknown suffix or
-            coding); what was there before is still there.
+        DataError: the file can't be written (missing folder, full disk, unknown suffix or coding);
+            an older file at this path is left as it was.
     """
     path = Path(path)
     if path.suffix.lower() not in (".wav", ".flac"):
@@ -150,7 +169,10 @@ class FoundAudio:
 
 
 def find_audio(root: str | Path) -> list[Path]:
-    """All audio files (by suffix) under a folder, sorted, or the file itself.
+    """All audio files (by suffix) in a folder and its subfolders, sorted.
+
+    Args:
+        root: a folder, or a single file, which is returned whatever its suffix.
 
     Raises:
         DataError: as `search_audio`.

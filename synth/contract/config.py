@@ -1,4 +1,4 @@
-"""Checked configs: a frozen dataclass, filled from defaults, then a YAML file, then flags.
+"""Checked configs: frozen dataclasses, filled from defaults, then a YAML file, then flags.
 
 Field types may be int, float, bool, str and (nested) tuples of them; unknown keys are refused.
 """
@@ -22,7 +22,7 @@ MAX_YAML_BYTES = 1_000_000
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML without aliases: a few lines of them stand for more data than any memory holds."""
+    """YAML without aliases: a few lines of them can stand for more data than fits into memory."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
@@ -32,11 +32,17 @@ class _Loader(yaml.SafeLoader):
 
 
 def config_from_dict(cls: type[T], data: Mapping[str, Any]) -> T:
-    """Build the dataclass `cls` from plain data.
+    """Build a dataclass from plain data.
+
+    The dataclass checks the ranges itself (`__post_init__`).
+
+    Args:
+        cls: the dataclass.
+        data: values by the names of its fields; missing ones take their defaults.
 
     Raises:
-        ConfigError: an unknown key or a value of another type; the message names the key, what
-            came and what is known. Ranges are the dataclass's own business (`__post_init__`).
+        ConfigError: an unknown key or a value of the wrong type; the message names the key, the
+            value and the known keys or the type.
     """
     if not is_dataclass(cls):
         raise TypeError(f"{cls!r} is not a dataclass")
@@ -49,12 +55,19 @@ def config_from_dict(cls: type[T], data: Mapping[str, Any]) -> T:
 
 
 def config_to_dict(config: Any) -> dict[str, Any]:
-    """Plain data with tuples as lists, ready for YAML or JSON."""
+    """A dataclass as plain data, with lists for tuples, ready for YAML or JSON."""
     return {k: _plain(v) for k, v in asdict(config).items()}
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
-    """A YAML mapping from a file. Raises `ConfigError` naming file, line and problem."""
+    """Read a mapping from a YAML file.
+
+    Args:
+        path: of the file, at most 1 MB.
+
+    Raises:
+        ConfigError: it can't be read or isn't a mapping; the message names file, line and problem.
+    """
     path = Path(path)
     try:
         with path.open("rb") as file:
@@ -63,7 +76,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: can't be read ({error})") from None
     if len(head) > MAX_YAML_BYTES:
-        raise ConfigError(f"{path}: longer than {MAX_YAML_BYTES} bytes, at most so many are read")
+        raise ConfigError(f"{path}: too long; at most {MAX_YAML_BYTES} bytes are read")
     try:
         data = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -76,13 +89,13 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
 
 
 def require_within(name: str, value: float, low: float, high: float) -> None:
-    """Raise `ConfigError` naming setting, value and range unless low <= value <= high."""
+    """Raise `ConfigError` unless low <= value <= high; the message has `name`, value and range."""
     if not low <= value <= high:
         raise ConfigError(f"{name} is {value}; {low} … {high} is allowed")
 
 
 def require_one_of(name: str, value: str, known: Sequence[str]) -> None:
-    """Raise `ConfigError` naming the setting and what is known unless `value` is one of it."""
+    """Raise `ConfigError` unless `value` is one of `known`; the message has `name` and them all."""
     if value not in known:
         raise ConfigError(f"{name} is {value!r}; known are {', '.join(known)}")
 

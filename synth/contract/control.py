@@ -1,7 +1,7 @@
-"""`Control`: one thing about an instrument that can be moved.
+"""`Control`: one movable value of an instrument.
 
-The same specification feeds OSC, MIDI, the command line, the web page, the documentation and the
-inputs of an exported graph, so that a range is written once.
+The same specification serves OSC, MIDI, the command line, the web page, the documentation and the
+inputs of an exported graph, so that each range is written only once.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ class Control:
         size: number of elements, 1 to 4096.
         minimum, maximum: per element, in `unit`; a single number holds for all elements.
         default: per element, inside the range.
-        unit: "s", "Hz", "dB", "semitones", "frames" … or "" where the number is bare.
+        unit: "s", "Hz", "dB", "semitones", "frames" … or "" for a number without a unit.
         curve: how a fader position 0 … 1 maps to the range: "linear", "exponential" (ratios, needs
             minimum > 0), "integer" (rounded) or "toggle" (0 or 1).
         description: one sentence for people.
         per_voice: whether each voice has a value of its own; global controls are the same for all.
-        smoothing_ms: time in which the engine glides to a new value; 0 jumps.
+        smoothing_ms: time in which the engine glides to a new value, 0 … 10000; 0 jumps.
         role: who moves it, a key of `synth.contract.roles.ROLES`; "" for a fader.
 
     Raises:
@@ -127,7 +127,7 @@ class Control:
         return np.asarray(self.default, np.float32)
 
     def clamp(self, values: Floats) -> tuple[Floats, bool]:
-        """Bring `values` `[..., size]` into the range; also says whether any was outside."""
+        """Bring `values` `[..., size]` into the range; also returns whether any was outside."""
         # In float32, as values arrive: 0.1 sent to a maximum of 0.1 is not outside.
         low, high = np.asarray(self.minimum, np.float32), np.asarray(self.maximum, np.float32)
         exact = np.asarray(values, np.float32)
@@ -136,7 +136,7 @@ class Control:
         return np.round(clamped) if self.curve in WHOLE else clamped, outside
 
     def from_unit(self, position: Floats | float) -> Floats:
-        """A fader position in 0 … 1 (scalar or `[size]`) as a value on the control's curve."""
+        """The value `[size]` at a fader position, 0 … 1 (scalar or `[size]`), on the curve."""
         at = np.clip(np.broadcast_to(np.asarray(position, np.float64), (self.size,)), 0.0, 1.0)
         low, high = np.asarray(self.minimum), np.asarray(self.maximum)
         exponential = self.curve == "exponential"
@@ -144,7 +144,7 @@ class Control:
         return self.clamp(value.astype(np.float32))[0]
 
     def to_unit(self, values: Floats) -> Floats:
-        """The fader position of `values` `[size]`: inverse of `from_unit` (up to rounding)."""
+        """The fader position, 0 … 1, of `values` `[size]`: inverse of `from_unit`."""
         value, _ = self.clamp(np.asarray(values, np.float32))
         low, high = np.asarray(self.minimum), np.asarray(self.maximum)
         if self.curve == "exponential":
@@ -154,12 +154,19 @@ class Control:
         return np.asarray(np.clip(at, 0.0, 1.0), np.float32)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON-ready dictionary."""
+        """All fields as a JSON-ready dictionary."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Control:
-        """Inverse of `to_dict`. Raises `ConfigError` on unknown, missing or bad fields."""
+        """Build a control from plain data; inverse of `to_dict`.
+
+        Args:
+            data: fields by name; `name` is required.
+
+        Raises:
+            ConfigError: a field is unknown, missing or bad.
+        """
         known = {field.name for field in fields(cls)}
         unknown = sorted(set(data) - known)
         if unknown or "name" not in data:

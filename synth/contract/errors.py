@@ -1,4 +1,4 @@
-"""The error tree. Every error that a user can cause or mend is a `SynthError`.
+"""The error tree. Every error that a user can cause or fix is a `SynthError`.
 
 A message names the value, the allowed range and the next step, in one line. The command line
 prints that line and leaves with `exit_code`; tracebacks appear only with `--debug`.
@@ -6,7 +6,7 @@ prints that line and leaves with `exit_code`; tracebacks appear only with `--deb
 
 
 class SynthError(Exception):
-    """Root of all errors that are meant for a person. `exit_code` is what the command returns."""
+    """Root of all errors that are meant for people. `exit_code` is the command's exit code."""
 
     exit_code = 3
 
@@ -34,13 +34,14 @@ class ProtocolError(SynthError):
 
 
 def error_named(name: str, message: str) -> SynthError:
-    """An error that another process had and told by name and text.
+    """Rebuild an error of another process from its name and text.
 
     Args:
-        name: of the class there, `type(error).__name__`; message: its text.
+        name: of its class, `type(error).__name__`.
+        message: its text.
 
     Returns:
-        An error of that class; a `SynthError` where no class of this tree is called so.
+        An error of that class; a `SynthError` if no class of this tree has the name.
 
     >>> error_named("DeviceError", "no such device"), error_named("KeyError", "'x'")
     (DeviceError('no such device'), SynthError("'x'"))
@@ -51,14 +52,14 @@ def error_named(name: str, message: str) -> SynthError:
 
 
 def one_line(error: BaseException, limit: int = 160) -> str:
-    """What an error says, as one line that fits into a message.
+    """The text of an error as one line that fits into a message.
 
     Args:
-        error: any exception, whose text may hold line breaks and runs of spaces.
+        error: any exception; its text may have line breaks and runs of spaces.
         limit: characters that are kept, at least 1.
 
     Returns:
-        The text with each run of white space as one space, cut at `limit`; of an error without a
+        The text with each run of white space as one space, cut at `limit`; for an error without a
         text, the name of its type.
 
     >>> one_line(ValueError("no  such\\n  layer")), one_line(KeyError())

@@ -1,4 +1,4 @@
-"""Files that are whole or absent: written beside their place, synced, then renamed into it."""
+"""Writes files that are whole or absent: beside their place, synced, then renamed into it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,15 @@ RESERVE_BYTES = 1 << 20
 
 
 def write_bytes(path: Path, content: bytes | memoryview) -> None:
-    """Write `path` so that a kill, a full disk or a power cut leaves the old or the new content.
+    """Write a file so that a kill, a full disk or a power cut leaves the old or the new content.
+
+    Args:
+        path: of the file.
+        content: all of its bytes.
 
     Raises:
-        DataError: no room or no permission; the old file is untouched, no temporary file is left.
+        DataError: no room or no permission; the old file is untouched, and no temporary file is
+            left.
     """
     temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
     try:

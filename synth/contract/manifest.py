@@ -1,7 +1,7 @@
-"""`Manifest`: what an instrument file says of itself.
+"""`Manifest`: an instrument file's description of itself.
 
 It travels inside the file (ONNX: metadata key `synth.manifest`; TorchScript: extra file
-`synth.manifest`) as JSON, so that a file needs no sidecar to be played.
+`synth.manifest`) as JSON, so that the file needs no second one beside it to be played.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ class TensorSpec:
     """A state or random input of a step.
 
     Args:
-        name: graph input; its successor is the graph output `<name>_out` (state only).
-        shape: without the leading axis of voices. -1 stands for `n * hop`-like free axes of noise.
+        name: of the graph input; a state has the graph output `<name>_out` for its next value.
+        shape: without the leading axis of voices; -1 stands for a free axis of noise, such as
+            `n * hop`.
         dtype: "float32" or "int64". All state starts as zeros.
     """
 
@@ -45,17 +46,25 @@ class Manifest:
     """Everything a host must know to play a file.
 
     Args:
-        name: what people call the instrument; family: model family, e.g. "codec".
+        name: of the instrument, for people, 1 to 200 characters.
+        family: model family, such as "codec".
         kind: "effect" (audio in) or "generator" (plays notes, no audio in).
-        sample_rate: Hz the step runs at; hop: samples made by one step.
-        channels_in, channels_out: audio channels; latency: samples at `sample_rate` from a change
-            of the input to the same change of the output, the model's own.
+        sample_rate: Hz, of the audio that a step makes, 4000 … 384000.
+        hop: samples made by one step, 1 … 1048576.
+        channels_in, channels_out: audio channels, up to 64; only a generator may have no input.
+        latency: the model's own, in samples at `sample_rate`, from a change of the input to the
+            same change of the output.
         controls: the movable inputs, in graph order.
-        state: state tensors; random: noise inputs (standard normal), fed by the host.
+        state: state tensors.
+        random: noise inputs (standard normal), fed by the host.
         sounds: names of the sounds that a program change selects (the control of the role
             "sound" is an index into them), may be empty.
         key_range: lowest and highest MIDI key that is in tune, or None.
         provenance: config, data description, licence, library versions, parity figure.
+        format_version: of the manifest, 1 … 2.
+
+    Raises:
+        ModelFileError: a field is out of its range; the message names it.
     """
 
     name: str
@@ -93,7 +102,7 @@ class Manifest:
             value = getattr(self, name)
             _require(
                 isinstance(value, str) and 0 < len(value) <= 200,
-                f"{name} {value!r} is no text of 1 to 200 characters",
+                f"{name} {value!r} is not a text of 1 to 200 characters",
             )
         _require(isinstance(self.provenance, dict), "provenance is not a table")
         low, high = self.key_range or (0, 127)
@@ -104,7 +113,7 @@ class Manifest:
         names = [c.name for c in self.controls] + [s.name for s in (*self.state, *self.random)]
         _require(len(set(names)) == len(names), "two controls or tensors share a name")
         taken = sorted(RESERVED & set(names))
-        _require(not taken, f"{taken[:1]} is a graph input of its own, and no name to give")
+        _require(not taken, f"{taken[:1]} is the name of a graph input and can't be used again")
         roles = [c.role for c in self.controls if c.role]
         _require(len(set(roles)) == len(roles), "two controls share a role")
         for spec in (*self.state, *self.random):
@@ -124,7 +133,7 @@ class Manifest:
         return next((c for c in self.controls if c.role == role), None)
 
     def to_json(self) -> str:
-        """The manifest as one line of JSON, in the format that it was read in."""
+        """The manifest as one line of JSON, in the format of its `format_version`."""
         data = asdict(self)
         if self.format_version == 1:
             for control in data["controls"]:
@@ -133,7 +142,12 @@ class Manifest:
 
     @classmethod
     def from_json(cls, text: str) -> Manifest:
-        """Parse and check. Raises `ModelFileError` that names what is wrong."""
+        """Parse and check JSON of at most 4 MB.
+
+        Raises:
+            ModelFileError: the text isn't a manifest of a known format; the message names the
+                fault.
+        """
         if len(text) > MAX_JSON_BYTES:
             raise ModelFileError(f"manifest of {len(text)} bytes; at most {MAX_JSON_BYTES} allowed")
         try:
@@ -169,17 +183,16 @@ class Manifest:
             raise ModelFileError(f"manifest is damaged: {error}; export the model again") from None
 
 
-# What reading fields of the wrong kind raises.
+# Raised by reading fields of the wrong type.
 _DAMAGE = (ConfigError, TypeError, ValueError, IndexError, KeyError, AttributeError, OverflowError)
 
 
 def _no_number(text: str) -> None:
-    raise ValueError(f"{text} is no number of JSON")
+    raise ValueError(f"{text} is not a number in JSON")
 
 
 def _with_role(data: Mapping[str, Any], version: Any) -> Mapping[str, Any]:
-    """A control's fields; in format 1, where some names had a meaning, with the role they stand
-    for."""
+    """A control's fields, with its role: in format 1, some names of controls stood for a role."""
     if version != 1:
         return data
     if "role" in data:

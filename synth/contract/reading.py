@@ -1,8 +1,8 @@
-"""Recordings as a model takes them: read, mixed to its channels, brought to its rate.
+"""Reads recordings for a model: mixed to its channels and resampled to its rate.
 
-One rule for the whole project: channels first, rate second. Another number of channels goes by way
-of the mean of all channels; rates are changed by soxr at its highest quality ("VHQ", 28 bits),
-which is linear in phase and adds no delay.
+One rule for the whole project: channels first, rate second. If the number of channels changes, each
+becomes the mean of all; rates are changed by soxr at its highest quality ("VHQ", 28 bits), which is
+linear in phase and adds no delay.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ def read_audio_as(path: str | Path, sample_rate: int, channels: int = 1) -> Audi
 
 
 def mixed(audio: Audio, channels: int) -> Audio:
-    """Audio with another number of channels: the mean of all, once for each channel wanted.
+    """Change the number of channels: each new one is the mean of all.
 
     Args:
         audio: float32 `[c, frames]`, c >= 1.
-        channels: wanted, at least 1; audio that has as many comes back untouched.
+        channels: of the result, at least 1; audio that has as many comes back untouched.
 
     Returns:
         Float32 `[channels, frames]`.
@@ -50,12 +50,12 @@ def mixed(audio: Audio, channels: int) -> Audio:
 
 
 def resampled(audio: Audio, rate: int, sample_rate: int) -> Audio:
-    """Audio at another sample rate, band-limited.
+    """Change the sample rate, band-limited.
 
     Args:
         audio: float32 `[channels, frames]` or `[frames]`.
-        rate: Hz, that it has; sample_rate: Hz, that is wanted. Where they are equal, `audio` comes
-            back untouched.
+        rate: Hz, of `audio`.
+        sample_rate: Hz, of the result; if it equals `rate`, `audio` comes back untouched.
 
     Returns:
         Float32, of the same number of dimensions, contiguous.

@@ -1,4 +1,4 @@
-"""Roles of controls: who moves one, so that no host has to go by a control's name.
+"""Roles of controls: they say who moves a control, so that no host has to go by its name.
 
 A control with the role "" is a fader: people, maps and messages move it, nothing else does.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 NOTE, PROGRAM, EXPRESSION, TRANSPORT, NOBODY = "note", "program", "expression", "transport", ""
 
-# Who moves a control of the role, and what the control is.
+# The mover of a control with this role, and the control's meaning.
 ROLES: dict[str, tuple[str, str]] = {
     "": (NOBODY, "a fader"),
     "gate": (NOTE, "1 while a note is held, then 0"),
@@ -28,15 +28,15 @@ ROLES: dict[str, tuple[str, str]] = {
     "seed": (NOBODY, "of a voice's noise, which begins anew with every note and every change"),
 }
 
-# What a note sets at its start and keeps to its end, whatever the control does meanwhile.
+# Roles whose value a note takes at its start and keeps to its end, even if the control moves.
 KEPT_BY_NOTES = frozenset(role for role, (mover, _) in ROLES.items() if mover in (NOTE, PROGRAM))
 
 
 def mover(role: str) -> str:
-    """Who moves a control of this role: one of the five constants of this module."""
+    """The mover of a control with this role: one of the five constants of this module."""
     return ROLES[role][0]
 
 
 def role_of_name(name: str) -> str:
-    """The role of a control in a file of format 1, in which some names had a meaning."""
+    """The role of a control in a file of format 1, in which some names stood for a role."""
     return "transpose" if name == "pitch" else name if name in ROLES else ""

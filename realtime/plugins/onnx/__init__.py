@@ -1,1 +1,1 @@
-"""ONNX instruments: `file` opens and judges one, `plugin` plays it."""
+"""ONNX instruments: `file` reads and checks one, `plugin` plays it."""

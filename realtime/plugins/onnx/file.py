@@ -1,8 +1,8 @@
-"""Opening ONNX instrument files: what is refused, and why a file that passes can be played.
+"""Reads ONNX instrument files, and refuses those that are unsafe or can't be played.
 
-The rules: one file, read as bytes; no external data (a way out of the file's folder), no domain but
-ONNX's own (custom operators are native code), bounded size and node count, a manifest of a known
-format whose tensors are those of the graph, finite weights.
+A file that passes is one file, read as bytes, of bounded size and node count. It has no external
+data (a way out of the file's folder), no operators but ONNX's own (custom ones are native code),
+finite weights, and a manifest of a known format with the same tensors as the graph.
 """
 
 from __future__ import annotations
@@ -25,20 +25,23 @@ _FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DO
 
 
 def read_instrument(path: str | Path) -> tuple[bytes, Manifest]:
-    """Read and judge an instrument file.
+    """Read and check an instrument file.
+
+    Args:
+        path: of the file, at most 512 MB.
 
     Returns:
-        the bytes for a runtime session, and the manifest.
+        The bytes for a runtime session, and the manifest.
 
     Raises:
-        ModelFileError: missing, too large, not ONNX, truncated, unsafe, without manifest, of a
-            newer format, or with a graph that is not what the manifest says.
+        ModelFileError: the file is missing, too large, not ONNX, truncated, unsafe, without a
+            manifest, of a newer format, or its graph doesn't agree with the manifest.
     """
     path = Path(path)
     try:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):
-            raise ModelFileError(f"{path}: no file; give an instrument's .onnx")
+            raise ModelFileError(f"{path}: not a file; give an instrument's .onnx")
         size = found.st_size
         if size > MAX_BYTES:
             raise ModelFileError(f"{path}: {size >> 20} MB; at most {MAX_BYTES >> 20} are opened")
@@ -51,7 +54,7 @@ def read_instrument(path: str | Path) -> tuple[bytes, Manifest]:
     try:
         model = onnx.load_from_string(data)
         manifest = _judge(model)
-    except (DecodeError, ValueError, TypeError):  # names that are no text come as bytes
+    except (DecodeError, ValueError, TypeError):  # names that are not text arrive as bytes
         raise ModelFileError(f"{path}: truncated, or not an ONNX file; export it again") from None
     except ModelFileError as error:
         raise ModelFileError(f"{path}: {error}") from None
@@ -73,7 +76,10 @@ def _judge(model: Any) -> Manifest:
             raise ModelFileError("it uses custom operators; only ONNX's own are run")
         for tensor in _tensors(graph):
             if tensor.external_data or tensor.data_location == onnx.TensorProto.EXTERNAL:
-                raise ModelFileError(f"tensor {tensor.name!r} lies in another file; refused")
+                raise ModelFileError(
+                    f"tensor {tensor.name!r} is in another file, which is refused; export the model"
+                    " as one file"
+                )
             _check_finite(tensor)
     texts = {p.key: p.value for p in model.metadata_props}
     if METADATA_KEY not in texts:
@@ -123,4 +129,6 @@ def _check_interface(graph: Any, manifest: Manifest) -> None:
     found = [i.name for i in graph.input if i.name not in weights]
     if sorted(found) != sorted(inputs) or sorted(o.name for o in graph.output) != sorted(outputs):
         odd = sorted(set(found) ^ set(inputs)) or ["outputs"]
-        raise ModelFileError(f"graph and manifest disagree about {', '.join(odd[:4])}")
+        raise ModelFileError(
+            f"graph and manifest disagree about {', '.join(odd[:4])}; export the model again"
+        )

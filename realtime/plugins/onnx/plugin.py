@@ -17,13 +17,14 @@ from synth.contract import ModelFileError, one_line
 
 
 class OnnxPlugin:
-    """See `realtime.engine.plugin.Plugin`.
+    """A `realtime.engine.plugin.Plugin` that runs an ONNX instrument.
 
-    State lives packed for the rows of the last step, so that as long as the same voices sound, the
-    outputs of one step are the inputs of the next and nothing is copied.
+    The state is kept packed for the rows of the last step: as long as the same voices sound, the
+    outputs of one step are the inputs of the next, and nothing is copied.
 
     Args:
-        path: instrument file; name: OSC name, by default made from the manifest.
+        path: instrument file.
+        name: OSC name, by default made from the manifest.
 
     Raises:
         ModelFileError: the file is refused or doesn't run.
@@ -102,7 +103,8 @@ class OnnxPlugin:
         self._rest, self._packed = {}, {}
 
     def _random(self, rows: Rows, seeds: Array | None) -> dict[str, Array]:
-        """Noise for one step. A row's own begins anew when it was reset, or its seed moves."""
+        """Noise for one step. The noise of a row begins anew when the row is reset or its seed
+        changes."""
         for i, row in enumerate(rows):
             seed = 0.0 if seeds is None else float(seeds[i, 0])
             if seed != self._seeds[row]:

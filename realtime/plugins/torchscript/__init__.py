@@ -1,3 +1,3 @@
-"""TorchScript files: `file` judges one without running it, `nn_tilde` plays effects of the nn~
-world, `generator` the generators that `synth export` wrote.
+"""TorchScript files: `file` checks one without running it, `nn_tilde` plays nn~ effects,
+`generator` plays the generators that `synth export` wrote.
 """

@@ -1,4 +1,4 @@
-"""What can be known of a TorchScript file without running it. No torch."""
+"""Checks a TorchScript file without running it. No torch."""
 
 from __future__ import annotations
 
@@ -15,14 +15,18 @@ MAX_RATIO = 100
 
 
 def check_archive(path: str | Path) -> Manifest | None:
-    """Judge the archive by its directory and read the manifest, if it holds one.
+    """Check the archive's directory and read the manifest, if it holds one.
+
+    Args:
+        path: of the file, at most 2 GB unpacked.
 
     Returns:
         The manifest of a file that synth exported, None for other nn~ files.
 
     Raises:
-        ModelFileError: missing, no TorchScript archive, too big, too many or too tightly packed
-            entries (more than 100:1), or a damaged manifest. The message names the limit.
+        ModelFileError: the file is missing, no TorchScript archive, too big, packed too tightly
+            (more than 100:1), or has too many entries or a damaged manifest. The message names the
+            limit.
     """
     path = Path(path)
     if not path.is_file():
@@ -62,7 +66,9 @@ def _check_sizes(path: Path, entries: list[zipfile.ZipInfo]) -> None:
 
 def _manifest(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Manifest:
     if entry.file_size > MAX_JSON_BYTES:
-        raise ModelFileError(f"{path}: manifest of {entry.file_size} bytes is too big")
+        raise ModelFileError(
+            f"{path}: manifest of {entry.file_size} bytes; at most {MAX_JSON_BYTES} are read"
+        )
     try:
         return Manifest.from_json(archive.read(entry).decode("utf-8"))
     except ModelFileError as error:
@@ -70,5 +76,5 @@ def _manifest(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> M
 
 
 def last_words(error: BaseException) -> str:
-    """The end of a TorchScript error, as one line: torch tells the cause after all its calls."""
+    """The end of a TorchScript error as one line: torch names the cause last, after all calls."""
     return one_line(error, sys.maxsize)[-160:]

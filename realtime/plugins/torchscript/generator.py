@@ -16,11 +16,14 @@ from synth.contract import Manifest, ModelFileError
 
 
 class TorchScriptGenerator:
-    """See `realtime.engine.plugin.Plugin`; a batch row is a voice, as in an ONNX instrument.
+    """A `realtime.engine.plugin.Plugin`; a batch row is a voice, as in an ONNX instrument.
+
+    Loading the file runs it, for it is a program: the caller has made sure that it is trusted.
 
     Args:
-        path: `.ts` file; manifest: the one in it, of a generator; name: OSC name, by default made
-            from the manifest. Somebody vouches for the file: it is a program.
+        path: `.ts` file.
+        manifest: the file's own, of a generator.
+        name: OSC name, by default made from the manifest.
 
     Raises:
         ModelFileError: it doesn't load, or has no `step`.

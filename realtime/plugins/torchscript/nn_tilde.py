@@ -1,7 +1,7 @@
-"""TorchScript effects of the nn~ world (RAVE among them) as plugins.
+"""TorchScript effects made for nn~ (RAVE among them) as plugins.
 
-TorchScript is a program that runs from the moment it is loaded, so a file is opened only where
-somebody says that it is trusted. Torch is imported when the first file is opened.
+A TorchScript file is a program that runs from the moment it is loaded, so a file is opened only if
+the user says that it is trusted. Torch is imported when the first file is opened.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ _RATE_IN_NAME = re.compile(r"_r(\d{4,6})(?!\d)")
 
 
 class TorchScriptPlugin:
-    """See `realtime.engine.plugin.Plugin`; the method `forward` of an nn~ file, one module per row.
+    """A `realtime.engine.plugin.Plugin` that runs `forward` of an nn~ file, one module per row.
 
-    The modules share their parameters, so that a further row costs little memory. Settings of the
-    module with numeric values are the controls. Torch is told to use one thread, for the whole
-    process.
+    The modules share their parameters, so that a further row costs little memory. The module's
+    numeric settings are the controls. Torch is limited to one thread, for the whole process.
 
     Args:
-        path: `.ts` file; name: OSC name, by default made from the manifest or the file's name.
-        trust: somebody vouches for the file: it is a program and may do anything.
+        path: `.ts` file.
+        name: OSC name, by default made from the manifest or the file's name.
+        trust: whether the user trusts the file: it is a program and may do anything.
 
     Attributes:
         refused: how often the module answered a setting with an error code.
@@ -82,7 +82,8 @@ class TorchScriptPlugin:
             self._modules.append(self._twin())
             self._set.append({c.name: c.default for c in manifest.controls})
         controls = {c.name: c.default_array[None] for c in manifest.controls}
-        # What a sound, however soft, changes is the state; the silence after it lets it die away.
+        # The buffers that a sound, however soft, changes are the state; the silence after it lets
+        # the state die away.
         shape = (WARM_UP_RUNS, 1, manifest.channels_in, manifest.hop)
         sound = np.random.default_rng(0).normal(0, 1e-3, shape).astype(np.float32)
         sound[WARM_UP_RUNS // 2 :] = 0
@@ -122,7 +123,7 @@ class TorchScriptPlugin:
         self._modules, self._start = [], {}
 
     def _forward(self, row: int, audio: Array) -> Array:
-        """As nn~ does it: the last sample of each group goes in, each value that comes is held."""
+        """Run `forward` as nn~ does: the last sample of each group goes in, outputs are held."""
         x = self._torch.from_numpy(np.ascontiguousarray(audio[None], np.float32))
         y = self._modules[row](x[:, :, self._in_ratio - 1 :: self._in_ratio])
         y = y.repeat_interleave(self._out_ratio, dim=2) if self._out_ratio > 1 else y
@@ -132,7 +133,7 @@ class TorchScriptPlugin:
         return y[0].numpy()  # type: ignore[no-any-return]
 
     def _apply(self, row: int, values: Mapping[str, Array]) -> None:
-        """Hand on the settings that have changed."""
+        """Pass the settings that have changed on to a row's module."""
         for name, value in values.items():
             wanted = tuple(value.tolist())
             if self._set[row].get(name) == wanted:
@@ -143,7 +144,7 @@ class TorchScriptPlugin:
                 self.refused += 1
 
     def _changed(self, before: Mapping[str, Any]) -> dict[str, Any]:
-        """Those buffers of the first row that are no longer what they were."""
+        """The former values of the first row's buffers that have changed since `before`."""
         after = dict(self._modules[0].named_buffers())
         return {k: v for k, v in before.items() if not _same(v, after.get(k))}
 
@@ -158,7 +159,7 @@ class TorchScriptPlugin:
         return module.eval()
 
     def _twin(self) -> Any:
-        """A fresh module for another row. (A copy of one that has played can't be made.)"""
+        """A fresh module for another row. (A module that has played can't be copied.)"""
         twin = self._load()
         for own, shared in zip(twin.parameters(), self._modules[0].parameters(), strict=True):
             own.data = shared.data
@@ -177,7 +178,7 @@ class TorchScriptPlugin:
             try:
                 found.append(_control(name, ids, [float(v) for v in get()]))
             except (ConfigError, TypeError, ValueError, RuntimeError):
-                continue  # a name or value that no fader can have; the sound needs none
+                continue  # no fader can have this name or value, and the sound needs none
             self._types[name] = ids
         return found
 
@@ -216,7 +217,8 @@ def _attributes(module: Any) -> list[str]:
 
 
 def _control(name: str, types: list[int], default: list[float]) -> Control:
-    """A control of unknown range: wide enough to be of use, the default inside."""
+    """A control for a setting of unknown range: wide enough to be useful, with room on either side
+    of the default."""
     span = [
         (0.0, 1.0) if t == _BOOL else (0.0, 127.0) if t == _INT else (-10.0, 10.0) for t in types
     ]

@@ -353,7 +353,7 @@ def written_log(tmp_path: Path, **changes: Any) -> Path:
         ({"instruments": [{}]}, "", "not the log"),
         ({"instruments": [{"path": "/no/such.onnx", "sha256": ""}]}, "", "INSTRUMENT --session"),
         ({}, "nonsense\n", r"take\.jsonl:2: "),
-        ({}, '{"sample": 0, "address": "/panic", "args": [NaN]}\n', "no finite number"),
+        ({}, '{"sample": 0, "address": "/panic", "args": [NaN]}\n', "not a finite number"),
         ({}, '{"sample": -1, "address": "/panic", "args": []}\n', "sample is -1"),
         ({}, '{"sample": 5, "lost": 10}\n', "from sample 5 on"),
     ],

@@ -35,8 +35,8 @@ from export.onnx.instrument_graph import make_session, trace
 from realtime.engine.strip import Strip
 from realtime.plugins.rack import load_rack
 from synth.models.inr import INR, INRConfig
-from synth.models.inr.heads import HeadReader
-from synth.models.inr.instrument import INRInstrument
+from synth.models.inr.live.heads import HeadReader
+from synth.models.inr.live.instrument import INRInstrument
 
 RATE, DEVICE_RATE, ROUNDS = 16_000, 48_000, 6
 HOPS, VOICES = (64, 128, 256, 512), (1, 4, 8)

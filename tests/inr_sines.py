@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from synth.models.inr import INR, INRConfig
-from synth.models.inr.instrument import INRInstrument
+from synth.models.inr.live.instrument import INRInstrument
 from synth.nn import State
 
 # Small tensors gain nothing from a second thread, and lose much where cores are shared.

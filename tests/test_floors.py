@@ -47,6 +47,13 @@ def test_modules_that_play_load_no_torch() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_no_room_holds_more_than_sixteen_modules() -> None:
+    for wing in ("synth", "training", "export", "realtime"):
+        for room in {file.parent for file in (ROOT / wing).rglob("*.py")}:
+            modules = [f.name for f in room.glob("*.py") if f.name != "__init__.py"]
+            assert len(modules) <= 16, f"{room.relative_to(ROOT)}: {len(modules)} modules"
+
+
 @pytest.mark.parametrize("command", ["", *PLAYING])
 def test_help_of_what_plays_loads_no_torch(command: str) -> None:
     done = run(

@@ -17,8 +17,8 @@ from export.onnx.instrument_graph import export_onnx
 from export.onnx.int8 import integer_weights
 from synth.contract import ConfigError, Manifest
 from synth.models.inr import INR
-from synth.models.inr.instrument import INRInstrument
-from synth.models.inr.playhead import ONE
+from synth.models.inr.live.instrument import INRInstrument
+from synth.models.inr.live.playhead import ONE
 from synth.models.package import Package
 
 # A number that lies between two steps of int8 may be rounded up here and down there.

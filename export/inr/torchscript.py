@@ -22,8 +22,8 @@ from export.threads import one_thread
 from export.torchscript.archive import archive, load, script, traced
 from export.torchscript.nn_module import BOOL, INT, accessors, axis_labels, ramp, type_id
 from synth.contract import Control, Manifest
-from synth.models.inr.instrument import LATENT_AT, SHAPE, INRInstrument
-from synth.models.inr.playhead import fixed
+from synth.models.inr.live.instrument import LATENT_AT, SHAPE, INRInstrument
+from synth.models.inr.live.playhead import fixed
 from synth.models.instrument import Instrument, number
 
 CHUNK = 64  # samples over which nn~'s latent moves from one value to the next

@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from realtime.engine.flush_to_zero import flush_to_zero
 from realtime.engine.glides import Found, Glides
-from realtime.engine.guard import Guard
 from realtime.engine.player import Note
 from realtime.engine.plugin import Array, Plugin
 from realtime.engine.settings import EngineSettings
+from realtime.engine.signal.flush_to_zero import flush_to_zero
+from realtime.engine.signal.guard import Guard
 from realtime.engine.strip import Strip
 from realtime.engine.transport import Transport
 from realtime.engine.voices import CHANNELS

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from realtime.engine.plugin import Array
-from realtime.engine.ramp import Ramp
+from realtime.engine.signal.ramp import Ramp
 from realtime.namespace.parts import PART_CONTROLS
 from synth.contract import Control
 

@@ -12,13 +12,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from realtime.engine.controls import ControlState
-from realtime.engine.dc_block import DcBlock
 from realtime.engine.expression import Expression
-from realtime.engine.mixer import VoiceMixer
 from realtime.engine.part import Part
 from realtime.engine.player import Note, Player
 from realtime.engine.plugin import Array, Plugin, Rows
-from realtime.engine.resampler import StreamResampler
+from realtime.engine.signal.dc_block import DcBlock
+from realtime.engine.signal.mixer import VoiceMixer
+from realtime.engine.signal.resampler import StreamResampler
 from realtime.engine.transport import BeatSync, Transport
 from realtime.engine.voices import CHANNELS, Voices
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from realtime.engine.engine import Engine
-from realtime.engine.flush_to_zero import flush_to_zero
 from realtime.engine.plugin import Array
 from realtime.engine.settings import EngineSettings
+from realtime.engine.signal.flush_to_zero import flush_to_zero
 from realtime.namespace.address import Address
 from realtime.namespace.event import NOW, Event
 from realtime.plugins.bundled import instrument_path

@@ -19,7 +19,7 @@ from synth.models.package import pack
 from training.run.checkpoint import BEST, Checkpoint, save_checkpoint
 from training.run.files import save_tensors
 from training.run.plan import AnyPlan, data_summary
-from training.run.progress import Averages, Bar, Journal
+from training.run.progress import Averages, Bar, MetricsFile
 from training.run.review import Review
 from training.run.stopping import StopWish
 from training.run.task import Task
@@ -55,7 +55,7 @@ class Keeper(L.Callback):
         self._figures: dict[str, float] = {}
         self._averages = Averages()
         self._bar: Bar | None = None
-        self._journal: Journal | None = None
+        self._journal: MetricsFile | None = None
         self._optimizer: torch.optim.Optimizer | None = None
 
     def on_train_start(self, trainer: L.Trainer, task: L.LightningModule) -> None:
@@ -72,7 +72,7 @@ class Keeper(L.Callback):
             self._review.begin(before, self._plain_copy)
             columns = (*self._task.columns, "learning_rate", *self._review.columns)
             loggers = self._review.loggers()
-            self._journal = Journal(self._out, columns, self._start, loggers)
+            self._journal = MetricsFile(self._out, columns, self._start, loggers)
             total = self._plan.training.steps
             self._bar = Bar(self._start, total, self._console, self._console.quiet)
 

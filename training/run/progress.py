@@ -34,7 +34,7 @@ class Logger(Protocol):
         """End the log."""
 
 
-class Journal:
+class MetricsFile:
     """Rows of figures by step, in `metrics.csv`, TensorBoard and other loggers.
 
     Args:

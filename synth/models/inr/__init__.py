@@ -8,9 +8,7 @@
 - `wavegan`: `WaveGANDecoder`, all samples at once.
 - `encoder`: `ConvEncoder`, from a sound to its latent.
 - `model`: `INR`, a decoder and the latents of its sounds; `unheard`: latents of other sounds.
-- `instrument`: `INRInstrument`, the model played: `controls`, `timbres` (sounds over the keyboard),
-  `playhead` (positions and loops), `envelope`, `heads` (rows of points), `lowpass` and `live` (the
-  network folded for it).
+- `live/`: the model as something that plays.
 """
 
 from synth.models.inr.architectures import ARCHITECTURES, Architecture

@@ -33,7 +33,7 @@ from realtime.plugins.rack import build_engine, load_rack
 from realtime.session.offline import engine_namespace, render_events
 from synth.contract import ConfigError, ModelFileError
 from synth.models.inr import ARCHITECTURES, INR
-from synth.models.inr.instrument import INRInstrument
+from synth.models.inr.live.instrument import INRInstrument
 from synth.models.package import pack
 
 TIMBRES = ("reed", "reed", "bell", "bell")
@@ -63,9 +63,6 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)
-
-
-# -- the files ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("architecture", ["pi-gan_sine_last", "pi-gan_concat_all"])
@@ -177,9 +174,6 @@ def test_a_fixed_grid_is_refused_with_the_reason(tmp_path: Path) -> None:
         export_model(path)
 
 
-# -- in the engine -----------------------------------------------------------------------------
-
-
 def engine_of(path: Path, trust: bool = False, voices: int = 4) -> Engine:
     settings = EngineSettings(
         sample_rate=48_000, channels=1, voices=voices, instruments=(str(path),), trust=trust
@@ -287,9 +281,6 @@ def test_rendering_is_the_same_twice(exported: Path, tmp_path: Path) -> None:
         files.append(tmp_path / f"{i}.wav")
         soundfile.write(files[i], audio.T, 48_000)
     assert files[0].read_bytes() == files[1].read_bytes()
-
-
-# -- nn~ ---------------------------------------------------------------------------------------
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import torch
 from inr_sines import LEVEL, RATE, Player, sines
 from torch import Tensor
 
-from synth.models.inr.instrument import INRInstrument
+from synth.models.inr.live.instrument import INRInstrument
 
 
 def two() -> INRInstrument:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from synth.contract import ConfigError
 from synth.models.inr import ARCHITECTURES
-from synth.models.inr.instrument import INRInstrument
+from synth.models.inr.live.instrument import INRInstrument
 
 ATTACK = 32  # samples after which 1 ms of attack is over, at 16 kHz
 KEYS = (48.0, 60.0, 72.0)
@@ -31,9 +31,6 @@ def pair(a: float = 500.0, b: float = 800.0) -> INRInstrument:
 
 def steepest(sound: Tensor) -> float:
     return float(sound.diff().abs().max())
-
-
-# -- what is read ------------------------------------------------------------------------------
 
 
 def test_a_note_at_its_own_key_is_the_sound() -> None:
@@ -130,9 +127,6 @@ def test_the_outermost_sound_goes_no_further_out() -> None:
 def test_one_sound_alone_has_no_axes() -> None:
     instrument = INRInstrument(sines([400.0]))
     assert all(c.name != "latent" for c in instrument.controls)
-
-
-# -- where it is read --------------------------------------------------------------------------
 
 
 def test_negative_speed_plays_backwards() -> None:
@@ -303,9 +297,6 @@ def test_without_a_loop_the_sound_ends_in_silence() -> None:
     assert steepest(sound) < 2 * math.pi * 500 / RATE * LEVEL * 1.1
 
 
-# -- levels ------------------------------------------------------------------------------------
-
-
 def test_envelope_takes_the_times_it_is_given() -> None:
     """Attack in a straight line, decay to the sustain level, release by 60 dB, on a slow sine."""
     instrument = INRInstrument(sines([4000.0]))
@@ -343,9 +334,6 @@ def test_gain_is_in_decibel_and_glides() -> None:
     player.set(gain=0.0)
     sound = player.play(1)[0]
     assert steepest(sound) < LEVEL * (2 * math.pi * 500 / RATE + 1 / len(sound)) * 1.05
-
-
-# -- blocks ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("ends", [(0.3, 0.42), (0.1, 0.95)])

@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from synth.models.inr import playhead
-from synth.models.inr.playhead import FORWARD, OFF, ONE, PING_PONG, Window
+from synth.models.inr.live import playhead
+from synth.models.inr.live.playhead import FORWARD, OFF, ONE, PING_PONG, Window
 
 LENGTH, RATE = 16_000, 16_000
 

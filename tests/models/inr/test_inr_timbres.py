@@ -8,15 +8,15 @@ import pytest
 import torch
 
 from synth.models.inr import INRConfig
-from synth.models.inr.lowpass import (
+from synth.models.inr.live.lowpass import (
     decimate,
     halo,
     kernel_table,
     kernels,
     points_per_sample,
 )
-from synth.models.inr.playhead import ONE
-from synth.models.inr.timbres import timbres_of
+from synth.models.inr.live.playhead import ONE
+from synth.models.inr.live.timbres import timbres_of
 
 
 def test_keys_play_the_nearest_sound() -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from realtime.engine.flush_to_zero import flush_to_zero
 from realtime.engine.settings import EngineSettings
+from realtime.engine.signal.flush_to_zero import flush_to_zero
 from realtime.namespace.event import NOW, Event
 from realtime.plugins.onnx.plugin import OnnxPlugin
 from realtime.plugins.rack import build_engine

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from realtime.engine.guard import CEILING, Guard
+from realtime.engine.signal.guard import CEILING, Guard
 from realtime.engine.strip import DcBlock
 
 RATE = 48_000

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soxr
 
-from realtime.engine.resampler import StreamResampler
+from realtime.engine.signal.resampler import StreamResampler
 
 PAIRS = [(24_000, 48_000), (24_000, 44_100), (48_000, 24_000), (44_100, 48_000), (16_000, 96_000)]
 

@@ -17,15 +17,15 @@ import torch
 from torch import Tensor
 
 from synth.contract import ConfigError, require_within
-from synth.models.inr import playhead
-from synth.models.inr.controls import controls_of
-from synth.models.inr.envelope import envelope
-from synth.models.inr.heads import HeadReader, Heads, spread
-from synth.models.inr.live import LiveNetwork
+from synth.models.inr.live import playhead
+from synth.models.inr.live.controls import controls_of
+from synth.models.inr.live.envelope import envelope
+from synth.models.inr.live.heads import HeadReader, Heads, spread
+from synth.models.inr.live.network import LiveNetwork
+from synth.models.inr.live.playhead import ONE, QUARTERS, Window
+from synth.models.inr.live.timbres import KEYS, timbres_of
 from synth.models.inr.model import INR
 from synth.models.inr.network import CoordinateNetwork
-from synth.models.inr.playhead import ONE, QUARTERS, Window
-from synth.models.inr.timbres import KEYS, timbres_of
 from synth.models.instrument import Instrument
 from synth.models.latent_axes import LatentAxes, principal_axes
 from synth.nn import State

@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from realtime.engine.plugin import Array
-from realtime.engine.ramp import Ramp
+from realtime.engine.signal.ramp import Ramp
 
 KNEE = 0.7
 CEILING = 10 ** (-1 / 20)  # -1 dBFS

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from synth.models.inr.playhead import ONE, QUARTERS
+from synth.models.inr.live.playhead import ONE, QUARTERS
 
 REACH = 8  # output samples that the filter looks to either side
 CUTOFF = 0.46  # of the output's sample rate

@@ -11,9 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from synth.models.inr import playhead
-from synth.models.inr.live import LiveNetwork
-from synth.models.inr.lowpass import (
+from synth.models.inr.live import playhead
+from synth.models.inr.live.lowpass import (
     decimate,
     halo,
     kernel_table,
@@ -21,7 +20,8 @@ from synth.models.inr.lowpass import (
     most_parts,
     points_per_sample,
 )
-from synth.models.inr.playhead import ONE, Window
+from synth.models.inr.live.network import LiveNetwork
+from synth.models.inr.live.playhead import ONE, Window
 
 
 class Heads(NamedTuple):

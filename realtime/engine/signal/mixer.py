@@ -15,8 +15,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from realtime.engine.dc_block import DcBlock
 from realtime.engine.plugin import Array, Rows
+from realtime.engine.signal.dc_block import DcBlock
 
 
 class VoiceMixer:

@@ -12,14 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import soxr
 import torch
 from torch import Tensor
 
 from export.codec.pitch_deviation import measure_cents
-from export.recordings import to_channels
 from synth.contract import ConfigError, DataError, read_audio
+from synth.contract.reading import mixed, resampled
 from synth.models.codec import Codec
 from synth.models.codec.sampler import SoundBank
 
@@ -85,12 +83,10 @@ def encode_files(model: Codec, files: Sequence[Path], max_seconds: float) -> lis
     for file in files:
         audio, rate = read_audio(file, allow_silence=False)
         audio = audio[:, : int(max_seconds * rate)]
-        audio = to_channels(audio, model.config.audio_channels)
-        if rate != model.config.sample_rate:
-            audio = soxr.resample(audio.T, rate, model.config.sample_rate, quality="VHQ").T
+        audio = resampled(mixed(audio, model.config.audio_channels), rate, model.config.sample_rate)
         sound, key = parse_name(file.stem)
         with torch.inference_mode():
-            latents = model.encode(torch.from_numpy(np.ascontiguousarray(audio))[None])[0].t()
+            latents = model.encode(torch.from_numpy(audio)[None])[0].t()
         if len(latents) < 2:
             raise DataError(f"{file}: shorter than two latent frames ({2 * model.hop} samples)")
         cents = 0.0 if key is None else measure_cents(audio, model.config.sample_rate, key) or 0.0

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soxr
 import torch
 from torch import Tensor
 
 from synth.contract import DataError, read_audio
+from synth.contract.reading import mixed, resampled
 from synth.dsp.features import extract
 from synth.models.samplernn import SampleRNN, SampleRNNConfig
 from synth.models.samplernn.instrument import KEYS, PrimeBank
@@ -54,10 +54,9 @@ def read_material(model: SampleRNN, files: Sequence[Path], max_seconds: float) -
     pieces, classes = [], []
     for file in files:
         audio, rate = read_audio(file, allow_silence=True)
-        mono = audio[:, : int(max_seconds * rate)].mean(0)
-        if rate != config.sample_rate:
-            mono = soxr.resample(mono, rate, config.sample_rate, quality="VHQ")
-        mono = mono[: len(mono) // config.hop * config.hop].astype(np.float32)
+        audio = mixed(audio[:, : int(max_seconds * rate)], 1)
+        mono = resampled(audio, rate, config.sample_rate)[0]
+        mono = mono[: len(mono) // config.hop * config.hop]
         pieces.append(mono)
         own = np.array([label == file.parent.name for label in config.labels], np.float32)
         classes.append(np.tile(own, (len(mono) // config.hop, 1)))

@@ -22,7 +22,6 @@ from export.codec.sound_bank import (
     find_loop,
     parse_name,
 )
-from export.recordings import to_channels
 from synth.contract import ConfigError, DataError
 
 HOP_S = 0.02  # 50 latent frames a second: a loop lasts at least 12
@@ -190,11 +189,3 @@ def test_useless_recordings_are_named(tmp_path: Path, audio: np.ndarray, problem
     with pytest.raises(DataError, match=problem) as caught:
         encode_files(small_codec(), [path], 10.0)
     assert str(path) in str(caught.value)
-
-
-def test_channels_are_mixed_copied_or_cut() -> None:
-    stereo = np.array([[1.0, 0.0], [0.0, 0.5]], np.float32)
-    assert to_channels(stereo, 1).tolist() == [[0.5, 0.25]]
-    assert np.array_equal(to_channels(stereo, 2), stereo)
-    assert to_channels(stereo[:1], 2).tolist() == [[1.0, 0.0], [1.0, 0.0]]
-    assert to_channels(np.ones((5, 2), np.float32), 2).shape == (2, 2)

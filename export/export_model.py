@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ def export_model(
     format: str = "onnx",
     out: str | Path | None = None,
     name: str | None = None,
+    on_notice: Callable[[str], None] = lambda text: None,
     **options: Any,
 ) -> list[Exported]:
     """Export a trained model.
@@ -51,6 +52,8 @@ def export_model(
         format: "onnx", "torchscript" or, for each that the form has, "all".
         out: folder, by default that of the model; created if missing.
         name: of the instrument and its files, by default that of the run's folder.
+        on_notice: called with a sentence that a person should read, such as which recording is
+            left out.
         options: settings of the form, by the names of its options; None: the default.
 
     Raises:
@@ -70,7 +73,10 @@ def export_model(
     _make_folder(folder)
     with one_thread():
         made = (
-            (folder / f"{name}{SUFFIXES[f]}", *chosen.formats[f]()(package, name, settled))
+            (
+                folder / f"{name}{SUFFIXES[f]}",
+                *chosen.formats[f]()(package, name, settled, on_notice),
+            )
             for f in formats
         )
         return [_write(*file) for file in made]

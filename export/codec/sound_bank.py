@@ -8,7 +8,7 @@ file without a pitch is a sound of its own, played as recorded at key 60 and tra
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 
 from export.codec.pitch_deviation import measure_cents
-from synth.contract import ConfigError, DataError, read_audio
-from synth.contract.reading import mixed, resampled
+from export.material import read_usable
+from synth.contract import ConfigError, DataError
+from synth.contract.recordings import read_recording
 from synth.models.codec import Codec
 from synth.models.codec.sampler import SoundBank
 
@@ -68,32 +69,40 @@ def parse_name(stem: str) -> tuple[str, int | None]:
     return (match["sound"], key) if 0 <= key <= 127 else (stem, None)
 
 
-def encode_files(model: Codec, files: Sequence[Path], max_seconds: float) -> list[Entry]:
+def encode_files(
+    model: Codec,
+    files: Sequence[Path],
+    max_seconds: float,
+    on_notice: Callable[[str], None] | None = None,
+) -> list[Entry]:
     """Encode recordings.
 
     Args:
         model: trained, in eval mode.
         files: recordings, at any rate and with any number of channels.
         max_seconds: how much of each is used, above 0.
+        on_notice: called with a sentence for each recording that is left out: one that training
+            would leave out, or that is shorter than two latent frames.
 
     Raises:
-        DataError: a file can't be used, is silent, or is shorter than two latent frames.
+        DataError: none can be used.
     """
-    entries = []
-    for file in files:
-        audio, rate = read_audio(file, allow_silence=False)
-        audio = audio[:, : int(max_seconds * rate)]
-        audio = resampled(mixed(audio, model.config.audio_channels), rate, model.config.sample_rate)
-        sound, key = parse_name(file.stem)
-        with torch.inference_mode():
-            latents = model.encode(torch.from_numpy(audio)[None])[0].t()
-        if len(latents) < 2:
-            raise DataError(f"{file}: shorter than two latent frames ({2 * model.hop} samples)")
-        cents = 0.0 if key is None else measure_cents(audio, model.config.sample_rate, key) or 0.0
-        # A recording in tune is played untouched.
-        cents = cents if abs(cents) > IN_TUNE_CENTS else 0.0
-        entries.append(Entry(sound, key, latents.contiguous(), cents))
-    return entries
+    return read_usable(files, lambda file: _encode(model, file, max_seconds), on_notice)
+
+
+def _encode(model: Codec, file: Path, max_seconds: float) -> Entry:
+    """Encode one recording. Raises `DataError` where it can't be used."""
+    config = model.config
+    audio = read_recording(file, config.sample_rate, config.audio_channels, seconds=max_seconds)
+    with torch.inference_mode():
+        latents = model.encode(torch.from_numpy(audio)[None])[0].t()
+    if len(latents) < 2:
+        raise DataError(f"{file}: shorter than two latent frames ({2 * model.hop} samples)")
+    sound, key = parse_name(file.stem)
+    cents = 0.0 if key is None else measure_cents(audio, config.sample_rate, key) or 0.0
+    # A recording in tune is played untouched.
+    cents = cents if abs(cents) > IN_TUNE_CENTS else 0.0
+    return Entry(sound, key, latents.contiguous(), cents)
 
 
 def build_bank(entries: Sequence[Entry], hop_s: float) -> SoundBank:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
@@ -26,7 +26,7 @@ HEARD_SOUNDS, HEARD_POINTS = 16, 2048
 
 
 def generator_onnx(
-    package: Package, name: str, options: Mapping[str, Any]
+    package: Package, name: str, options: Mapping[str, Any], on_notice: Callable[[str], None]
 ) -> tuple[bytes, Manifest]:
     """The ONNX file of a coordinate network that plays notes, and the manifest in it.
 
@@ -35,6 +35,7 @@ def generator_onnx(
         name: of the instrument.
         options: `sample_rate` of the output in Hz, None: that of the training; `weights`, "fp32" or
             "int8", of which the manifest says how far the sounds are from fp32 (`snr_db`).
+        on_notice: nothing is said.
 
     Raises:
         ConfigError: the architecture can't be played, or not in int8.
@@ -52,12 +53,12 @@ def generator_onnx(
 
 
 def generator_torchscript(
-    package: Package, name: str, options: Mapping[str, Any]
+    package: Package, name: str, options: Mapping[str, Any], on_notice: Callable[[str], None]
 ) -> tuple[bytes, Manifest]:
     """The same as TorchScript, always in fp32: for nn~ and for hosts that play notes.
 
     Args:
-        package, name: as for `generator_onnx`.
+        package, name, on_notice: as for `generator_onnx`.
         options: `sample_rate`.
 
     Raises:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -36,7 +36,7 @@ HELD_OUT = 0.9  # from where on training holds one recording out
 
 
 def generator_onnx(
-    package: Package, name: str, options: Mapping[str, Any]
+    package: Package, name: str, options: Mapping[str, Any], on_notice: Callable[[str], None]
 ) -> tuple[bytes, Manifest]:
     """The ONNX file of a SampleRNN that plays notes, and the manifest in it.
 
@@ -45,6 +45,7 @@ def generator_onnx(
         name: of the instrument.
         options: `sounds`, recordings that notes start from; `max_seconds` of each; `weights`,
             "fp32" or "int8".
+        on_notice: called with a sentence for each recording that is left out.
 
     Raises:
         DataError: the recordings can't be used.
@@ -52,13 +53,19 @@ def generator_onnx(
     """
     files = find_audio(options["sounds"])
     model = cast(SampleRNN, package.model)
-    live, facts = live_instrument(model, files, options["max_seconds"], options["weights"])
+    live, facts = live_instrument(
+        model, files, options["max_seconds"], options["weights"], on_notice
+    )
     told = {**package.provenance, **facts}
     return export_live(live, describe(live, name, package.family, told))
 
 
 def live_instrument(
-    model: SampleRNN, files: Sequence[Path], max_seconds: float, weights: str
+    model: SampleRNN,
+    files: Sequence[Path],
+    max_seconds: float,
+    weights: str,
+    on_notice: Callable[[str], None] | None = None,
 ) -> tuple[SampleRNNInstrument, dict[str, Any]]:
     """The instrument of a model, and what its manifest says of its weights.
 
@@ -67,11 +74,12 @@ def live_instrument(
         files: recordings that notes start from.
         max_seconds: how much of each is read.
         weights: "fp32" or "int8".
+        on_notice: called with a sentence for each recording that is left out.
 
     Raises:
         DataError: the recordings can't be used.
     """
-    material = read_material(model, files, max_seconds)
+    material = read_material(model, files, max_seconds, on_notice)
     instrument = SampleRNNInstrument(model, build_primes(model, material)).eval()
     facts: dict[str, Any] = {"weights": weights}
     if weights == "int8":

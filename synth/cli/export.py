@@ -32,6 +32,6 @@ def export(model: str, **settings: Any) -> None:
     """Make MODEL (a model.pt) playable: one self-describing file, proved equal to the model."""
     from export.export_model import export_model
 
-    for file in export_model(model, **settings):
+    for file in export_model(model, on_notice=lambda text: click.echo(text, err=True), **settings):
         parity = file.manifest.provenance.get("parity", 0.0)
         click.echo(f"{file.path}  {file.size / 1e6:.2f} MB, differs from the model by {parity:.1e}")

@@ -189,3 +189,22 @@ def test_useless_recordings_are_named(tmp_path: Path, audio: np.ndarray, problem
     with pytest.raises(DataError, match=problem) as caught:
         encode_files(small_codec(), [path], 10.0)
     assert str(path) in str(caught.value)
+
+
+def test_useless_recordings_are_left_out_and_told(tmp_path: Path) -> None:
+    """One damaged, one silent and one short file don't end the export of a good one."""
+    good, bad = tmp_path / "good_C4.wav", tmp_path / "bad_C4.wav"
+    soundfile.write(good, tone(60, 0.5, 24_000), 24_000)
+    bad.write_bytes(b"RIFF and no more")
+    silent, short = tmp_path / "silent_C4.wav", tmp_path / "short_C4.wav"
+    soundfile.write(silent, np.zeros(24_000), 24_000)
+    soundfile.write(short, tone(60, 0.001, 24_000), 24_000)
+    told: list[str] = []
+    (entry_made,) = encode_files(small_codec(), [bad, good, short, silent], 10.0, told.append)
+    assert entry_made.sound == "good"
+    assert [line.split(": ")[:2] for line in told] == [
+        ["left out", str(path)] for path in (bad, short, silent)
+    ]
+    with pytest.raises(DataError, match=r"none of 2 .*bad_C4.*silent_C4\.wav: silent"):
+        encode_files(small_codec(), [bad, silent], 10.0, told.append)
+    assert len(told) == 3

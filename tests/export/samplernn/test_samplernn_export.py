@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+import soundfile
 import torch
 from live_rig import (
     PLAIN,
@@ -389,3 +390,20 @@ def test_what_cannot_be_exported_is_refused(tmp_path: Path) -> None:
         export_model(path, format="torchscript", sounds=write_scale(tmp_path))
     with pytest.raises(DataError, match="longer --sounds"):
         export_model(path, sounds=write_scale(tmp_path), max_seconds=0.5)
+
+
+def test_what_training_leaves_out_the_prime_bank_leaves_out(tmp_path: Path) -> None:
+    """A file that can't be read and a silent one change nothing, and are told."""
+    scale, model = write_scale(tmp_path), small_model()
+    bad, silent = tmp_path / "bad.wav", tmp_path / "silent.wav"
+    bad.write_bytes(b"no audio")
+    soundfile.write(silent, np.zeros(RATE), RATE)
+    told: list[str] = []
+    material = read_material(model, [bad, scale, silent], 600.0, told.append)
+    assert torch.equal(material.codes, read_material(model, [scale], 600.0).codes)
+    assert [line.split(": ")[:2] for line in told] == [
+        ["left out", str(bad)],
+        ["left out", str(silent)],
+    ]
+    with pytest.raises(DataError, match=r"none of 2 .*bad\.wav.*silent\.wav: silent"):
+        read_material(model, [bad, silent], 600.0)

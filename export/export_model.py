@@ -33,6 +33,19 @@ class Exported:
     size: int
     manifest: Manifest
 
+    @property
+    def difference(self) -> str:
+        """How far the file is from the trained model, in words."""
+        told = self.manifest.provenance
+        if "codes_differing" in told:
+            bits = told["bits_per_sample"]
+            return (
+                f"draws another sample than the model in {100 * told['codes_differing']:.1f} % of"
+                f" all places, {bits['int8'] - bits['fp32']:+.4f} bits per sample"
+            )
+        noise = f", {told['snr_db']:g} dB below its sound" if "snr_db" in told else ""
+        return f"differs from the model by {told.get('parity', 0.0):.1e}{noise}"
+
 
 def export_model(
     model: str | Path,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -46,10 +47,11 @@ def generator_onnx(
     if options["weights"] != "int8":
         return export_onnx(instrument, manifest)
     _require_sines(cast(INR, package.model))
+    exact = copy.deepcopy(instrument)
     snr_db = round_to_int8(instrument)
     told = {**manifest.provenance, "weights": "int8", "snr_db": round(snr_db, 1)}
     manifest = replace(manifest, provenance=told)
-    return export_onnx(instrument, manifest, rewrite=as_integers, limit=INT8_LIMIT)
+    return export_onnx(instrument, manifest, rewrite=as_integers, limit=INT8_LIMIT, exact=exact)
 
 
 def generator_torchscript(

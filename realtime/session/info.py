@@ -63,7 +63,7 @@ def format_description(info: dict[str, Any]) -> str:
     for data in info["controls"]:
         lines.append("    " + _control_line(Control.from_dict(data)))
     provenance = info["provenance"]
-    for key in ("licence", "parity"):
+    for key in ("licence", "parity", "codes_differing"):
         if provenance.get(key) not in (None, ""):
             lines.append(f"  {key}: {provenance[key]}")
     return "\n".join(lines)

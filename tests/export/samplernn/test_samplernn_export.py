@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 from collections.abc import Callable
@@ -28,6 +29,7 @@ from export.samplernn import instrument_file as samplernn_module
 from export.samplernn.instrument_file import export_live
 from export.samplernn.live_graph import live_graph
 from export.samplernn.prime_bank import even_places, excerpts, hear, read_material
+from export.samplernn.proof import proof
 from realtime.engine.settings import EngineSettings
 from realtime.namespace.event import Event
 from realtime.plugins.onnx.file import read_instrument
@@ -276,7 +278,10 @@ def test_int8_is_smaller_proved_and_says_what_it_costs(
     bits = small["bits_per_sample"]
     assert bits["int8"] == pytest.approx(bits["fp32"], rel=0.05)
     assert bits["int8"] != bits["fp32"]
-    assert small["parity"] < 0.05
+    assert small["graph_parity"] < 0.05
+    assert 0.0 < small["codes_differing"] < 1.0
+    assert "codes_differing" not in files["fp32"].manifest.provenance
+    assert f"in {100 * small['codes_differing']:.1f} % of" in files["int8"].difference
     assert files["fp32"].manifest.provenance["parity"] < 1e-4
     assert "path" not in small["data"]
     player = Player(files["int8"].path)
@@ -407,3 +412,17 @@ def test_what_training_leaves_out_the_prime_bank_leaves_out(tmp_path: Path) -> N
     ]
     with pytest.raises(DataError, match=r"none of 2 .*bad\.wav.*silent\.wav: silent"):
         read_material(model, [bad, silent], 600.0)
+
+
+def test_the_share_of_other_codes_is_counted(tmp_path: Path) -> None:
+    """None against the model itself, all against one whose levels are others."""
+    instrument = small_instrument(tmp_path)
+    graph = live_graph(instrument).SerializeToString()
+    same = proof(instrument, graph, 4, exact=instrument)
+    assert same.codes_differing == 0.0
+    assert same.exact_difference < 1e-4
+    other = copy.deepcopy(instrument)
+    other.levels += 0.01
+    moved = proof(instrument, graph, 4, exact=other)
+    assert moved.codes_differing == 1.0
+    assert moved.difference == same.difference

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from export.codec.sound_bank import build_bank, encode_files
+from export.codec.sound_bank import build_bank, encode_files, loops_of
 from export.codec.torchscript import export_torchscript
 from export.manifest import describe
 from export.onnx.instrument_graph import export_onnx
@@ -78,7 +78,8 @@ def sampler_onnx(
             " --max-seconds or give fewer --sounds"
         )
     sampler = CodecSampler(_copy(package), package.latent, bank)
-    return export_onnx(sampler, describe(sampler, name, package.family, package.provenance))
+    told = {**package.provenance, "sounds": loops_of(bank)}
+    return export_onnx(sampler, describe(sampler, name, package.family, told))
 
 
 def _copy(package: Package) -> Codec:

@@ -59,6 +59,7 @@ def format_description(info: dict[str, Any]) -> str:
         lines.append(f"  in tune from key {info['key_range'][0]} to {info['key_range'][1]}")
     if info["sounds"]:
         lines.append(f"  sounds: {', '.join(f'{i} {n}' for i, n in enumerate(info['sounds']))}")
+    lines += _sustain_lines(info["provenance"].get("sounds"))
     lines.append("  controls:")
     for data in info["controls"]:
         lines.append("    " + _control_line(Control.from_dict(data)))
@@ -67,6 +68,17 @@ def format_description(info: dict[str, Any]) -> str:
         if provenance.get(key) not in (None, ""):
             lines.append(f"  {key}: {provenance[key]}")
     return "\n".join(lines)
+
+
+def _sustain_lines(sounds: Any) -> list[str]:
+    """Which sounds of a sampler sustain and which decay; nothing where the file doesn't say."""
+    if not isinstance(sounds, dict) or not all(isinstance(s, dict) for s in sounds.values()):
+        return []
+    told = {word: [n for n, s in sounds.items() if bool(s.get("loops")) is loops]
+            for word, loops in (("sustain", True), ("decay", False))}  # fmt: skip
+    return [
+        "  " + "; ".join(f"{word}: {', '.join(names)}" for word, names in told.items() if names)
+    ]
 
 
 def _control_line(control: Control) -> str:

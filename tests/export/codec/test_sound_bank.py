@@ -20,6 +20,7 @@ from export.codec.sound_bank import (
     build_bank,
     encode_files,
     find_loop,
+    loops_of,
     parse_name,
 )
 from synth.contract import ConfigError, DataError
@@ -84,7 +85,27 @@ def test_a_decaying_sound_is_not_looped(fall: float, frames: int) -> None:
     """A level that falls over the sound by `fall` nepers and more is no sustain."""
     level = torch.exp(-2 * fall * torch.arange(frames) / frames)[:, None]
     wave = torch.sin(torch.arange(frames)[:, None] * torch.tensor([[0.5, 1.1, 1.7]]))
-    assert find_loop(level * wave, HOP_S) == (0, 0)
+    bank = build_bank([Entry("bell", 60, level * wave)], HOP_S)
+    assert (int(bank.loop_start[0]), int(bank.loop_end[0])) == (0, 0)
+    assert loops_of(bank) == {"bell": {"loops": False}}
+
+
+def test_recordings_of_one_sound_loop_all_or_none() -> None:
+    """Of a piano whose low keys ring longer than a loop's border asks for, none loops; of a reed
+    with one key that swells down and one that is short, all do."""
+
+    def falling(sound: str, key: int, share: float, frames: int = 200) -> Entry:
+        level = share ** (0.5 * torch.arange(frames) / (0.45 * frames))[:, None]
+        wave = torch.sin(torch.arange(frames)[:, None] * torch.tensor([[0.5, 1.1, 1.7]]))
+        return Entry(sound, key, level * wave)
+
+    piano = [falling("piano", 60 + i, share) for i, share in enumerate((0.5, 0.05, 0.4, 0.01))]
+    reed = [falling("reed", 60 + i, share) for i, share in enumerate((0.9, 0.15, 1.0))]
+    short = falling("reed", 66, 1.0, frames=16)
+    bank = build_bank([*piano, *reed, short], HOP_S)
+    assert (bank.loop_end > bank.loop_start).tolist() == [False] * 4 + [True] * 4
+    assert bool((bank.loop_end <= bank.length).all())
+    assert loops_of(bank) == {"piano": {"loops": False}, "reed": {"loops": True}}
 
 
 @examined

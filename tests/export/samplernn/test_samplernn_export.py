@@ -426,3 +426,19 @@ def test_the_share_of_other_codes_is_counted(tmp_path: Path) -> None:
     moved = proof(instrument, graph, 4, exact=other)
     assert moved.codes_differing == 1.0
     assert moved.difference == same.difference
+
+
+def test_what_is_softer_than_the_material_is_made_so_by_the_gain(tmp_path: Path) -> None:
+    """Below one deviation under the mean (-15 dB here) the level follows velocity exactly, and the
+    model is asked for the same; above it, the model is asked for the level."""
+    path = write_live(tmp_path, STEERED)
+    sounds = []
+    for velocity in (1.0, 0.8, 0.5, 0.25):
+        player = Player(path)
+        player.controls["velocity"][:] = velocity
+        sounds.append(player.play(noise_for(player)))
+    usual = 20 * math.log10((0.5 / 0.8) ** 2)
+    assert usual < -5.0  # from -10 dB, the mean
+    assert np.abs(sounds[2] - 4.0 * sounds[3]).max() < 1e-4
+    assert sounds[3].std() > 1e-3
+    assert not np.allclose(sounds[0], sounds[1], atol=0.01)

@@ -23,7 +23,7 @@ from export.samplernn.prime_bank import (
     read_material,
 )
 from export.samplernn.proof import PROOF_HOPS, Proof, proof
-from export.samplernn.tuning_range import keys_in_tune
+from export.samplernn.tuning_range import find_tuning
 from synth.contract import Manifest, ModelFileError, find_audio
 from synth.models.package import Package
 from synth.models.samplernn import SampleRNN
@@ -111,7 +111,9 @@ def export_live(
         the bytes of the file and the manifest in it, with `provenance["parity"]`, the largest
         difference of sound and state in hops that agree, and `provenance["parted_hops"]`. With
         `exact`, the first of them is `graph_parity`, and `parity` and `codes_differing` tell how
-        far the file is from the instrument before it was rounded (see `Proof`).
+        far the file is from the instrument before it was rounded (see `Proof`). Where the model
+        knows pitch, `tuning_cents` and `keys_within_10_cents` tell how exactly `key_range` is
+        played (see `Tuning`).
 
     Raises:
         ModelFileError: the file plays something else.
@@ -129,7 +131,10 @@ def export_live(
     provenance = {**manifest.provenance, **_figures(found, exact is not None)}
     keys = instrument.key_range
     if keys is not None:
-        keys = keys_in_tune(instrument, make_session(data), *keys)
+        tuning = find_tuning(instrument, make_session(data), *keys)
+        keys = tuning.keys
+        exact_keys = tuning.exact_keys and list(tuning.exact_keys)
+        provenance |= {"tuning_cents": tuning.cents, "keys_within_10_cents": exact_keys}
     manifest = replace(manifest, provenance=provenance, key_range=keys)
     return with_manifest(graph, manifest), manifest
 

@@ -56,7 +56,9 @@ def format_description(info: dict[str, Any]) -> str:
         f" {info['channels_in']} in, {info['channels_out']} out, latency {info['latency']}",
     ]
     if info["key_range"]:
-        lines.append(f"  in tune from key {info['key_range'][0]} to {info['key_range'][1]}")
+        cents = info["provenance"].get("tuning_cents")
+        within = f", within {cents:g} cents" if isinstance(cents, int | float) else ""
+        lines.append(f"  in tune from key {info['key_range'][0]} to {info['key_range'][1]}{within}")
     if info["sounds"]:
         lines.append(f"  sounds: {', '.join(f'{i} {n}' for i, n in enumerate(info['sounds']))}")
     lines += _sustain_lines(info["provenance"].get("sounds"))
@@ -74,11 +76,10 @@ def _sustain_lines(sounds: Any) -> list[str]:
     """Which sounds of a sampler sustain and which decay; nothing where the file doesn't say."""
     if not isinstance(sounds, dict) or not all(isinstance(s, dict) for s in sounds.values()):
         return []
-    told = {word: [n for n, s in sounds.items() if bool(s.get("loops")) is loops]
-            for word, loops in (("sustain", True), ("decay", False))}  # fmt: skip
-    return [
-        "  " + "; ".join(f"{word}: {', '.join(names)}" for word, names in told.items() if names)
-    ]
+    sustain = [name for name, sound in sounds.items() if sound.get("loops")]
+    decay = [name for name in sounds if name not in sustain]
+    told = [f"{word}: {', '.join(n)}" for word, n in (("sustain", sustain), ("decay", decay)) if n]
+    return ["  " + "; ".join(told)] if told else []
 
 
 def _control_line(control: Control) -> str:

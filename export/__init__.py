@@ -14,5 +14,5 @@ Shared by the families:
 - `parity`: the proof that a file plays what its model does.
 - `manifest`: everything that a file says of itself.
 - `checkpoint`: reading `model.pt` and checkpoints, data only.
-- `recordings`, `threads`: channels of audio files; one thread for small tensors.
+- `material`: recordings that can be used. `threads`: one thread for small tensors.
 """

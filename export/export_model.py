@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,19 @@ class Exported:
     size: int
     manifest: Manifest
 
+    @property
+    def difference(self) -> str:
+        """How far the file is from the trained model, in words."""
+        told = self.manifest.provenance
+        if "codes_differing" in told:
+            bits = told["bits_per_sample"]
+            return (
+                f"draws another sample than the model in {100 * told['codes_differing']:.1f} % of"
+                f" all places, {bits['int8'] - bits['fp32']:+.4f} bits per sample"
+            )
+        noise = f", {told['snr_db']:g} dB below its sound" if "snr_db" in told else ""
+        return f"differs from the model by {told.get('parity', 0.0):.1e}{noise}"
+
 
 def export_model(
     model: str | Path,
@@ -41,6 +54,7 @@ def export_model(
     format: str = "onnx",
     out: str | Path | None = None,
     name: str | None = None,
+    on_notice: Callable[[str], None] = lambda text: None,
     **options: Any,
 ) -> list[Exported]:
     """Export a trained model.
@@ -51,6 +65,8 @@ def export_model(
         format: "onnx", "torchscript" or, for each that the form has, "all".
         out: folder, by default that of the model; created if missing.
         name: of the instrument and its files, by default that of the run's folder.
+        on_notice: called with a sentence that a person should read, such as which recording is
+            left out.
         options: settings of the form, by the names of its options; None: the default.
 
     Raises:
@@ -70,7 +86,10 @@ def export_model(
     _make_folder(folder)
     with one_thread():
         made = (
-            (folder / f"{name}{SUFFIXES[f]}", *chosen.formats[f]()(package, name, settled))
+            (
+                folder / f"{name}{SUFFIXES[f]}",
+                *chosen.formats[f]()(package, name, settled, on_notice),
+            )
             for f in formats
         )
         return [_write(*file) for file in made]

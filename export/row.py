@@ -23,7 +23,12 @@ class Maker(Protocol):
     """Makes one file of a trained model, and proves that it plays what the model does."""
 
     def __call__(
-        self, package: Package, name: str, options: Mapping[str, Any], /
+        self,
+        package: Package,
+        name: str,
+        options: Mapping[str, Any],
+        on_notice: Callable[[str], None],
+        /,
     ) -> tuple[bytes, Manifest]:
         """The content of the file and the manifest in it.
 
@@ -31,6 +36,7 @@ class Maker(Protocol):
             package: the trained model; it is not changed.
             name: of the instrument.
             options: the value of every option of the form, by name.
+            on_notice: called with a sentence that a person should read.
         """
 
 

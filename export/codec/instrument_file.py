@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from export.codec.sound_bank import build_bank, encode_files
+from export.codec.sound_bank import build_bank, encode_files, loops_of
 from export.codec.torchscript import export_torchscript
 from export.manifest import describe
 from export.onnx.instrument_graph import export_onnx
@@ -20,13 +20,15 @@ MAX_BANK_BYTES = 512 << 20
 BYTES_PER_VALUE = 2  # a bank is kept in half precision
 
 
-def effect_onnx(package: Package, name: str, options: Mapping[str, Any]) -> tuple[bytes, Manifest]:
+def effect_onnx(
+    package: Package, name: str, options: Mapping[str, Any], on_notice: Callable[[str], None]
+) -> tuple[bytes, Manifest]:
     """The ONNX file of a codec that changes audio, and the manifest in it.
 
     Args:
         package: of the family codec; it is not changed.
         name: of the instrument.
-        options: none.
+        options: none; on_notice: nothing is said.
 
     Raises:
         ModelFileError: the file plays something else.
@@ -36,12 +38,12 @@ def effect_onnx(package: Package, name: str, options: Mapping[str, Any]) -> tupl
 
 
 def effect_torchscript(
-    package: Package, name: str, options: Mapping[str, Any]
+    package: Package, name: str, options: Mapping[str, Any], on_notice: Callable[[str], None]
 ) -> tuple[bytes, Manifest]:
     """The same as TorchScript, for nn~.
 
     Args:
-        package, name, options: as for `effect_onnx`.
+        package, name, options, on_notice: as for `effect_onnx`.
 
     Raises:
         ModelFileError: the file plays something else.
@@ -49,13 +51,16 @@ def effect_torchscript(
     return export_torchscript(package, name)
 
 
-def sampler_onnx(package: Package, name: str, options: Mapping[str, Any]) -> tuple[bytes, Manifest]:
+def sampler_onnx(
+    package: Package, name: str, options: Mapping[str, Any], on_notice: Callable[[str], None]
+) -> tuple[bytes, Manifest]:
     """The ONNX file of a codec that plays recordings, and the manifest in it.
 
     Args:
         package: of the family codec; it is not changed.
         name: of the instrument.
         options: `sounds`, recordings (file or folder); `max_seconds` of each.
+        on_notice: called with a sentence for each recording that is left out.
 
     Raises:
         DataError: the recordings can't be used.
@@ -63,7 +68,8 @@ def sampler_onnx(package: Package, name: str, options: Mapping[str, Any]) -> tup
         ModelFileError: the file plays something else.
     """
     codec = cast(Codec, package.model)
-    entries = encode_files(codec, find_audio(options["sounds"]), options["max_seconds"])
+    files = find_audio(options["sounds"])
+    entries = encode_files(codec, files, options["max_seconds"], on_notice)
     bank = build_bank(entries, codec.hop / codec.config.sample_rate)
     size = BYTES_PER_VALUE * bank.latents.numel()
     if size > MAX_BANK_BYTES:
@@ -72,7 +78,8 @@ def sampler_onnx(package: Package, name: str, options: Mapping[str, Any]) -> tup
             " --max-seconds or give fewer --sounds"
         )
     sampler = CodecSampler(_copy(package), package.latent, bank)
-    return export_onnx(sampler, describe(sampler, name, package.family, package.provenance))
+    told = {**package.provenance, "sounds": loops_of(bank)}
+    return export_onnx(sampler, describe(sampler, name, package.family, told))
 
 
 def _copy(package: Package) -> Codec:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
@@ -27,7 +28,7 @@ HEARD_SOUNDS, HEARD_POINTS = 16, 2048
 
 
 def generator_onnx(
-    package: Package, name: str, options: Mapping[str, Any]
+    package: Package, name: str, options: Mapping[str, Any], on_notice: Callable[[str], None]
 ) -> tuple[bytes, Manifest]:
     """The ONNX file of a coordinate network that plays notes, and the manifest in it.
 
@@ -38,6 +39,7 @@ def generator_onnx(
             or None; `sample_rate` of the output in Hz, None: that of the training; `weights`,
             "fp32" or "int8", of which the manifest says how far the sounds are from fp32
             (`snr_db`).
+        on_notice: nothing is said.
 
     Raises:
         ConfigError: the architecture can't be played, or not in int8.
@@ -49,19 +51,20 @@ def generator_onnx(
     if options["weights"] != "int8":
         return export_onnx(instrument, manifest)
     _require_sines(cast(INR, package.model))
+    exact = copy.deepcopy(instrument)
     snr_db = round_to_int8(instrument)
     told = {**manifest.provenance, "weights": "int8", "snr_db": round(snr_db, 1)}
     manifest = replace(manifest, provenance=told)
-    return export_onnx(instrument, manifest, rewrite=as_integers, limit=INT8_LIMIT)
+    return export_onnx(instrument, manifest, rewrite=as_integers, limit=INT8_LIMIT, exact=exact)
 
 
 def generator_torchscript(
-    package: Package, name: str, options: Mapping[str, Any]
+    package: Package, name: str, options: Mapping[str, Any], on_notice: Callable[[str], None]
 ) -> tuple[bytes, Manifest]:
     """The same as TorchScript, always in fp32: for nn~ and for hosts that play notes.
 
     Args:
-        package, name: as for `generator_onnx`.
+        package, name, on_notice: as for `generator_onnx`.
         options: `sounds` and `sample_rate`.
 
     Raises:

@@ -47,6 +47,7 @@ def export_onnx(
     *,
     rewrite: Callable[[Any], None] | None = None,
     limit: float = PARITY_LIMIT,
+    exact: Instrument | None = None,
 ) -> tuple[bytes, Manifest]:
     """Trace an instrument, compare the graph with it, and embed the manifest.
 
@@ -55,10 +56,12 @@ def export_onnx(
         manifest: as `export.manifest.describe` makes it.
         rewrite: changes the traced graph in place before it is compared.
         limit: how far apart graph and torch step may be.
+        exact: the instrument before its weights were rounded, where they were.
 
     Returns:
         the bytes of the file and the manifest in it, with `provenance["parity"]`, the largest
-        difference to the torch step on the whole clip.
+        difference to the torch step on the whole clip. With `exact`, that is the difference to its
+        step, and `provenance["graph_parity"]` the one to the rounded instrument's.
 
     Raises:
         ModelFileError: the file plays something else (parity above the limit).
@@ -67,9 +70,13 @@ def export_onnx(
     graph = trace(instrument)
     if rewrite is not None:
         rewrite(graph)
-    difference = parity(instrument, graph.SerializeToString())
+    data = graph.SerializeToString()
+    difference = parity(instrument, data)
     require_parity(difference, "exported graph", limit)
-    provenance = {**manifest.provenance, "parity": float(difference)}
+    figures = {"parity": difference}
+    if exact is not None:
+        figures = {"parity": parity(exact.eval(), data), "graph_parity": difference}
+    provenance = {**manifest.provenance, **figures}
     manifest = replace(manifest, provenance=provenance)
     return with_manifest(graph, manifest), manifest
 

@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import soxr
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from export.recordings import to_channels
 from synth.contract import (
     ConfigError,
     DataError,
@@ -23,6 +21,7 @@ from synth.contract import (
     require_within,
     write_audio,
 )
+from synth.contract.reading import mixed, resampled
 from synth.models.package import Package
 from synth.models.samplernn import Drawing, Generator, SampleRNN, SampleRNNConfig, Stream
 from synth.models.samplernn.steering import at_frames
@@ -210,12 +209,10 @@ def _recording(
     first = round(offset * rate)
     if first >= audio.shape[1]:
         raise DataError(f"{path}: ends before {offset} s; it has {audio.shape[1] / rate:.2f} s")
-    audio = to_channels(audio, 1)[0, first : first + round(seconds * rate)]
-    if rate != config.sample_rate:
-        if on_notice:
-            on_notice(f"{path}: {rate} Hz, resampled to the model's {config.sample_rate} Hz")
-        audio = soxr.resample(audio, rate, config.sample_rate, quality="VHQ")
-    return np.ascontiguousarray(audio)
+    if rate != config.sample_rate and on_notice:
+        on_notice(f"{path}: {rate} Hz, resampled to the model's {config.sample_rate} Hz")
+    mono = mixed(audio[:, first : first + round(seconds * rate)], 1)
+    return np.ascontiguousarray(resampled(mono, rate, config.sample_rate)[0])
 
 
 def _samples(request: Request, config: SampleRNNConfig, steering: Sound | None) -> int:

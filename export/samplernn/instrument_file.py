@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import copy
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -21,8 +22,8 @@ from export.samplernn.prime_bank import (
     hear,
     read_material,
 )
-from export.samplernn.proof import PROOF_HOPS, proof
-from export.samplernn.tuning_range import keys_in_tune
+from export.samplernn.proof import PROOF_HOPS, Proof, proof
+from export.samplernn.tuning_range import find_tuning
 from synth.contract import Manifest, ModelFileError, find_audio
 from synth.models.package import Package
 from synth.models.samplernn import SampleRNN
@@ -36,7 +37,7 @@ HELD_OUT = 0.9  # from where on training holds one recording out
 
 
 def generator_onnx(
-    package: Package, name: str, options: Mapping[str, Any]
+    package: Package, name: str, options: Mapping[str, Any], on_notice: Callable[[str], None]
 ) -> tuple[bytes, Manifest]:
     """The ONNX file of a SampleRNN that plays notes, and the manifest in it.
 
@@ -45,6 +46,7 @@ def generator_onnx(
         name: of the instrument.
         options: `sounds`, recordings that notes start from; `max_seconds` of each; `weights`,
             "fp32" or "int8".
+        on_notice: called with a sentence for each recording that is left out.
 
     Raises:
         DataError: the recordings can't be used.
@@ -52,14 +54,20 @@ def generator_onnx(
     """
     files = find_audio(options["sounds"])
     model = cast(SampleRNN, package.model)
-    live, facts = live_instrument(model, files, options["max_seconds"], options["weights"])
+    live, exact, facts = live_instrument(
+        model, files, options["max_seconds"], options["weights"], on_notice
+    )
     told = {**package.provenance, **facts}
-    return export_live(live, describe(live, name, package.family, told))
+    return export_live(live, describe(live, name, package.family, told), exact)
 
 
 def live_instrument(
-    model: SampleRNN, files: Sequence[Path], max_seconds: float, weights: str
-) -> tuple[SampleRNNInstrument, dict[str, Any]]:
+    model: SampleRNN,
+    files: Sequence[Path],
+    max_seconds: float,
+    weights: str,
+    on_notice: Callable[[str], None] | None = None,
+) -> tuple[SampleRNNInstrument, SampleRNNInstrument | None, dict[str, Any]]:
     """The instrument of a model, and what its manifest says of its weights.
 
     Args:
@@ -67,50 +75,80 @@ def live_instrument(
         files: recordings that notes start from.
         max_seconds: how much of each is read.
         weights: "fp32" or "int8".
+        on_notice: called with a sentence for each recording that is left out.
+
+    Returns:
+        the instrument; the same with its weights not yet rounded, None where they are not; what the
+        manifest says of its weights.
 
     Raises:
         DataError: the recordings can't be used.
     """
-    material = read_material(model, files, max_seconds)
+    material = read_material(model, files, max_seconds, on_notice)
     instrument = SampleRNNInstrument(model, build_primes(model, material)).eval()
     facts: dict[str, Any] = {"weights": weights}
+    exact = None
     if weights == "int8":
+        exact = copy.deepcopy(instrument)
         facts["bits_per_sample"] = {"fp32": _bits(model, instrument, material)}
         make_int8(instrument.live, lambda: _bits(model, instrument, material, (0.0, HELD_OUT)))
         facts["bits_per_sample"]["int8"] = _bits(model, instrument, material)
-    return instrument, facts
+    return instrument, exact, facts
 
 
-def export_live(instrument: SampleRNNInstrument, manifest: Manifest) -> tuple[bytes, Manifest]:
+def export_live(
+    instrument: SampleRNNInstrument, manifest: Manifest, exact: SampleRNNInstrument | None = None
+) -> tuple[bytes, Manifest]:
     """Build the graph, prove it, find the keys that it plays in tune, and embed the manifest.
 
     Args:
         instrument: in eval mode.
         manifest: as `export.manifest.describe` makes it; `provenance["weights"]` says how close
             the graph must come.
+        exact: the instrument before its weights were rounded, where they were.
 
     Returns:
         the bytes of the file and the manifest in it, with `provenance["parity"]`, the largest
-        difference of sound and state in hops that agree, and `provenance["parted_hops"]`.
+        difference of sound and state in hops that agree, and `provenance["parted_hops"]`. With
+        `exact`, the first of them is `graph_parity`, and `parity` and `codes_differing` tell how
+        far the file is from the instrument before it was rounded (see `Proof`). Where the model
+        knows pitch, `tuning_cents` and `keys_within_10_cents` tell how exactly `key_range` is
+        played (see `Tuning`).
 
     Raises:
         ModelFileError: the file plays something else.
     """
     graph = live_graph(instrument)
     data = graph.SerializeToString()
-    difference, parted = proof(instrument, data)
+    found = proof(instrument, data, exact=exact)
     limit = INT8_LIMIT if manifest.provenance.get("weights") == "int8" else PARITY_LIMIT
-    if not difference <= limit or parted > FLIPPED * PROOF_HOPS:
+    if not found.difference <= limit or found.parted > FLIPPED * PROOF_HOPS:
         raise ModelFileError(
-            f"the exported graph differs from the model by {difference:.2g} (at most {limit:g} is"
-            f" allowed) and parts from it in {parted} of {PROOF_HOPS} hops; nothing was written"
+            f"the exported graph differs from the model by {found.difference:.2g} (at most"
+            f" {limit:g} is allowed) and parts from it in {found.parted} of {PROOF_HOPS} hops;"
+            " nothing was written"
         )
-    provenance = {**manifest.provenance, "parity": difference, "parted_hops": parted}
+    provenance = {**manifest.provenance, **_figures(found, exact is not None)}
     keys = instrument.key_range
     if keys is not None:
-        keys = keys_in_tune(instrument, make_session(data), *keys)
+        tuning = find_tuning(instrument, make_session(data), *keys)
+        keys = tuning.keys
+        exact_keys = tuning.exact_keys and list(tuning.exact_keys)
+        provenance |= {"tuning_cents": tuning.cents, "keys_within_10_cents": exact_keys}
     manifest = replace(manifest, provenance=provenance, key_range=keys)
     return with_manifest(graph, manifest), manifest
+
+
+def _figures(found: Proof, rounded: bool) -> dict[str, Any]:
+    """What the manifest says of a proof."""
+    if not rounded:
+        return {"parity": found.difference, "parted_hops": found.parted}
+    return {
+        "parity": found.exact_difference,
+        "codes_differing": round(found.codes_differing, 4),
+        "graph_parity": found.difference,
+        "parted_hops": found.parted,
+    }
 
 
 def _bits(

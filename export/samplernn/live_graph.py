@@ -77,7 +77,8 @@ class _LiveGraph:
         return self.instrument.config.frame_sizes[::-1]
 
     def _end_needs(self) -> set[str]:
-        return {"gate", "attack", "release", "gain", "velocity", "reprime", "envelope", "started"}
+        needs = {"gate", "attack", "release", "gain", "velocity", "loudness"}
+        return needs | {"reprime", "envelope", "started"}
 
     def _model(self, main: Body) -> Any:
         value = helper.make_tensor_value_info

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soxr
 import torch
 from torch import Tensor
 
-from synth.contract import DataError, read_audio
+from export.material import read_usable
+from synth.contract import DataError
+from synth.contract.recordings import read_recording
 from synth.dsp.features import extract
 from synth.models.samplernn import SampleRNN, SampleRNNConfig
 from synth.models.samplernn.instrument import KEYS, PrimeBank
@@ -39,41 +40,53 @@ class Material:
     size: np.ndarray
 
 
-def read_material(model: SampleRNN, files: Sequence[Path], max_seconds: float) -> Material:
+def read_material(
+    model: SampleRNN,
+    files: Sequence[Path],
+    max_seconds: float,
+    on_notice: Callable[[str], None] | None = None,
+) -> Material:
     """Read recordings as the model hears them.
 
     Args:
         model: trained, in eval mode.
         files: recordings, at any rate and with any number of channels.
         max_seconds: how much of each is used, above 0.
+        on_notice: called with a sentence for each recording that is left out: one that training
+            would leave out, or that is shorter than a frame of the top tier.
 
     Raises:
-        DataError: a file can't be used, or all are too short to start a model with.
+        DataError: no file can be used, or all are too short to start a model with.
     """
     config = model.config
-    pieces, classes = [], []
-    for file in files:
-        audio, rate = read_audio(file, allow_silence=True)
-        mono = audio[:, : int(max_seconds * rate)].mean(0)
-        if rate != config.sample_rate:
-            mono = soxr.resample(mono, rate, config.sample_rate, quality="VHQ")
-        mono = mono[: len(mono) // config.hop * config.hop].astype(np.float32)
-        pieces.append(mono)
-        own = np.array([label == file.parent.name for label in config.labels], np.float32)
-        classes.append(np.tile(own, (len(mono) // config.hop, 1)))
-    sound = np.concatenate(pieces)
+    read = read_usable(files, lambda file: _read(config, file, max_seconds), on_notice)
+    sound = np.concatenate([mono for mono, _ in read])
     needed = config.context + _heard(config)
     if len(sound) < 2 * needed:
         raise DataError(
             f"the recordings have {len(sound) / config.sample_rate:.2f} s; notes need"
             f" {2 * needed / config.sample_rate:.2f} to start from, give longer --sounds"
         )
-    steering = np.concatenate(classes)
+    steering = np.concatenate([classes for _, classes in read])
     if config.features:
         steering = np.concatenate([_features(config, sound), steering], 1)
     codes = model.encode(torch.from_numpy(sound))
     size = np.abs(sound).reshape(-1, config.hop).max(1)
     return Material(codes, steering, size)
+
+
+def _read(config: SampleRNNConfig, file: Path, max_seconds: float) -> tuple[np.ndarray, np.ndarray]:
+    """Samples of one recording in whole frames, and the classes of those frames.
+
+    Raises:
+        DataError: it can't be used.
+    """
+    mono = read_recording(file, config.sample_rate, 1, seconds=max_seconds)[0]
+    frames = len(mono) // config.hop
+    if not frames:
+        raise DataError(f"{file}: shorter than a frame of the model ({config.hop} samples)")
+    own = np.array([label == file.parent.name for label in config.labels], np.float32)
+    return mono[: frames * config.hop], np.tile(own, (frames, 1))
 
 
 def build_primes(model: SampleRNN, material: Material, places: int = PLACES) -> PrimeBank:

@@ -58,17 +58,30 @@ def format_description(info: dict[str, Any]) -> str:
         f" {info['channels_in']} in, {info['channels_out']} out, latency {info['latency']}",
     ]
     if info["key_range"]:
-        lines.append(f"  in tune from key {info['key_range'][0]} to {info['key_range'][1]}")
+        cents = info["provenance"].get("tuning_cents")
+        within = f", within {cents:g} cents" if isinstance(cents, int | float) else ""
+        lines.append(f"  in tune from key {info['key_range'][0]} to {info['key_range'][1]}{within}")
     if info["sounds"]:
         lines.append(f"  sounds: {', '.join(f'{i} {n}' for i, n in enumerate(info['sounds']))}")
+    lines += _sustain_lines(info["provenance"].get("sounds"))
     lines += [f"  OSC: /{info['osc_name']}/<control>", "  controls:"]
     for data in info["controls"]:
         lines.append("    " + _control_line(Control.from_dict(data)))
     provenance = info["provenance"]
-    for key in ("licence", "parity"):
+    for key in ("licence", "parity", "codes_differing"):
         if provenance.get(key) not in (None, ""):
             lines.append(f"  {key}: {provenance[key]}")
     return "\n".join(lines)
+
+
+def _sustain_lines(sounds: Any) -> list[str]:
+    """Which sounds of a sampler sustain and which decay; nothing where the file doesn't say."""
+    if not isinstance(sounds, dict) or not all(isinstance(s, dict) for s in sounds.values()):
+        return []
+    sustain = [name for name, sound in sounds.items() if sound.get("loops")]
+    decay = [name for name in sounds if name not in sustain]
+    told = [f"{word}: {', '.join(n)}" for word, n in (("sustain", sustain), ("decay", decay)) if n]
+    return ["  " + "; ".join(told)] if told else []
 
 
 def _control_line(control: Control) -> str:

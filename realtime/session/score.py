@@ -62,8 +62,6 @@ def read_midi(
         DataError: missing, no MIDI file, of type 2, too large, or silent; names the file.
     """
     file = _load(path)
-    for remark in file.remarks:
-        say(f"{path}: {remark}")
     decoder = MidiDecoder(mapping or ControlMap(), members)
     events = [Event(0, "/transport/start")]
     for seconds, message in _timed_messages(file, path):
@@ -79,6 +77,8 @@ def read_midi(
             said = decoder.decode(message, seconds)
             events.extend(event._replace(time=time) for event in said)
     _judge_sound(path, file, events)
+    for remark in file.remarks:
+        say(f"{path}: {remark}")
     hanging = _hanging(events)
     if hanging:
         say(f"{path}: {hanging} notes have no end in it; they end where the file does")

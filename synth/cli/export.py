@@ -37,6 +37,5 @@ def export(model: str, **settings: Any) -> None:
     """
     from export.export_model import export_model
 
-    for file in export_model(model, **settings):
-        parity = file.manifest.provenance.get("parity", 0.0)
-        click.echo(f"{file.path}  {file.size / 1e6:.2f} MB, differs from the model by {parity:.1e}")
+    for file in export_model(model, on_notice=lambda text: click.echo(text, err=True), **settings):
+        click.echo(f"{file.path}  {file.size / 1e6:.2f} MB, {file.difference}")

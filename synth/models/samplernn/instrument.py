@@ -8,6 +8,7 @@ compute by the same functions, and every export proves that the graph plays what
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -27,6 +28,9 @@ from synth.nn import State
 SHORTEST_HOP = 128  # samples: what one run costs besides its samples is spread over so many
 FALL_60_DB = 6.9078  # ln(1000): time constants in a fall by 60 dB
 USUAL_VELOCITY = 0.8
+# Standard deviations below the mean loudness of the training data down to which a model is asked
+# for it. What is softer is rare there (the rims of notes), and a model answers it with any level.
+SOFTEST = 1.0
 KEYS = 128
 NOISE = "noise"
 
@@ -73,6 +77,7 @@ class SampleRNNInstrument(Instrument):
         self.controls = controls_of(config, model.feature_mean, model.feature_std)
         self.sounds = config.labels
         self.key_range = _key_range(model)
+        self.softest = _softest(model)
         self.register_buffer("levels", folded.model.decode(torch.arange(config.quantization)))
         self.register_buffer("place", bank.place.clone())
         self.tier_keys = [key for key in bank.state if key != "history"]
@@ -177,6 +182,10 @@ class SampleRNNInstrument(Instrument):
         level = 10.0 ** (given["gain"] / 20.0)
         if "loudness" not in self.config.features:
             level = level * given["velocity"].square()
+        else:
+            # What is softer than the model is asked to be, the gain makes so.
+            asked = _asked_loudness(given)
+            level = level * 10.0 ** ((asked - asked.clamp_min(self.softest)) / 20.0)
         audio = self.levels[codes] * gain * level
         return {
             "audio": audio[:, None],
@@ -220,8 +229,7 @@ class SampleRNNInstrument(Instrument):
             if name == "pitch":
                 value = value + given["key"] + given["bend"]
             elif name == "loudness":
-                ratio = (given["velocity"] / USUAL_VELOCITY).clamp_min(0.01)
-                value = value + 40.0 * torch.log10(ratio)
+                value = _asked_loudness(given).clamp_min(self.softest)
             columns.append(value)
         if len(config.labels) > 1:
             columns.append((given["sound"] == torch.arange(len(config.labels))).float())
@@ -240,6 +248,20 @@ class SampleRNNInstrument(Instrument):
         count = torch.arange(samples, device=level.device) + 1
         gain = target + (level - target) * torch.exp(decay * count)
         return gain, gain[:, -1:]
+
+
+def _asked_loudness(given: Mapping[str, Tensor]) -> Tensor:
+    """Loudness in dBFS that a note asks for, `[voices, 1]`: it goes with the square of velocity."""
+    ratio = (given["velocity"] / USUAL_VELOCITY).clamp_min(0.01)
+    return given["loudness"] + 40.0 * torch.log10(ratio)
+
+
+def _softest(model: SampleRNN) -> float:
+    """Loudness in dBFS below which the model isn't asked for it; -inf where it knows none."""
+    if "loudness" not in model.config.features:
+        return -math.inf
+    at = model.config.features.index("loudness")
+    return float(model.feature_mean[at] - SOFTEST * model.feature_std[at])
 
 
 def _key_range(model: SampleRNN) -> tuple[int, int] | None:

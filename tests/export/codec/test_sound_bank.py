@@ -13,8 +13,14 @@ from builders import SMALL, small_codec, tone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from export.codec.sound_bank import LOOP_SEARCH, Entry, build_bank, encode_files, find_loop
-from export.recordings import to_channels
+from export.codec.sound_bank import (
+    LOOP_SEARCH,
+    Entry,
+    build_bank,
+    encode_files,
+    find_loop,
+    loops_of,
+)
 from synth.contract import ConfigError, DataError
 
 HOP_S = 0.02  # 50 latent frames a second: a loop lasts at least 12
@@ -45,7 +51,27 @@ def test_a_decaying_sound_is_not_looped(fall: float, frames: int) -> None:
     """A level that falls over the sound by `fall` nepers and more is no sustain."""
     level = torch.exp(-2 * fall * torch.arange(frames) / frames)[:, None]
     wave = torch.sin(torch.arange(frames)[:, None] * torch.tensor([[0.5, 1.1, 1.7]]))
-    assert find_loop(level * wave, HOP_S) == (0, 0)
+    bank = build_bank([Entry("bell", 60, level * wave)], HOP_S)
+    assert (int(bank.loop_start[0]), int(bank.loop_end[0])) == (0, 0)
+    assert loops_of(bank) == {"bell": {"loops": False}}
+
+
+def test_recordings_of_one_sound_loop_all_or_none() -> None:
+    """Of a piano whose low keys ring longer than a loop's border asks for, none loops; of a reed
+    with one key that swells down and one that is short, all do."""
+
+    def falling(sound: str, key: int, share: float, frames: int = 200) -> Entry:
+        level = share ** (0.5 * torch.arange(frames) / (0.45 * frames))[:, None]
+        wave = torch.sin(torch.arange(frames)[:, None] * torch.tensor([[0.5, 1.1, 1.7]]))
+        return Entry(sound, key, level * wave)
+
+    piano = [falling("piano", 60 + i, share) for i, share in enumerate((0.5, 0.05, 0.4, 0.01))]
+    reed = [falling("reed", 60 + i, share) for i, share in enumerate((0.9, 0.15, 1.0))]
+    short = falling("reed", 66, 1.0, frames=16)
+    bank = build_bank([*piano, *reed, short], HOP_S)
+    assert (bank.loop_end > bank.loop_start).tolist() == [False] * 4 + [True] * 4
+    assert bool((bank.loop_end <= bank.length).all())
+    assert loops_of(bank) == {"piano": {"loops": False}, "reed": {"loops": True}}
 
 
 @examined
@@ -160,9 +186,20 @@ def test_useless_recordings_are_named(tmp_path: Path, audio: np.ndarray, problem
     assert str(path) in str(caught.value)
 
 
-def test_channels_are_mixed_copied_or_cut() -> None:
-    stereo = np.array([[1.0, 0.0], [0.0, 0.5]], np.float32)
-    assert to_channels(stereo, 1).tolist() == [[0.5, 0.25]]
-    assert np.array_equal(to_channels(stereo, 2), stereo)
-    assert to_channels(stereo[:1], 2).tolist() == [[1.0, 0.0], [1.0, 0.0]]
-    assert to_channels(np.ones((5, 2), np.float32), 2).shape == (2, 2)
+def test_useless_recordings_are_left_out_and_told(tmp_path: Path) -> None:
+    """One damaged, one silent and one short file don't end the export of a good one."""
+    good, bad = tmp_path / "good_C4.wav", tmp_path / "bad_C4.wav"
+    soundfile.write(good, tone(60, 0.5, 24_000), 24_000)
+    bad.write_bytes(b"RIFF and no more")
+    silent, short = tmp_path / "silent_C4.wav", tmp_path / "short_C4.wav"
+    soundfile.write(silent, np.zeros(24_000), 24_000)
+    soundfile.write(short, tone(60, 0.001, 24_000), 24_000)
+    told: list[str] = []
+    (entry_made,) = encode_files(small_codec(), [bad, good, short, silent], 10.0, told.append)
+    assert entry_made.sound == "good"
+    assert [line.split(": ")[:2] for line in told] == [
+        ["left out", str(path)] for path in (bad, short, silent)
+    ]
+    with pytest.raises(DataError, match=r"none of 2 .*bad_C4.*silent_C4\.wav: silent"):
+        encode_files(small_codec(), [bad, silent], 10.0, told.append)
+    assert len(told) == 3

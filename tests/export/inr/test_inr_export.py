@@ -20,7 +20,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from export.export_model import export_model
 from export.inr.torchscript import CHUNK, export_script, stepper
 from export.manifest import describe
-from export.onnx.instrument_graph import export_onnx
+from export.onnx.instrument_graph import export_onnx, parity
 from export.parity import largest_difference
 from export.torchscript.archive import load
 from realtime.engine.engine import Engine
@@ -109,8 +109,12 @@ def test_int8_is_close_and_says_how_close(tmp_path: Path) -> None:
     model = small_inr(width=64, depth=3, first_omega_0=1760.0, hidden_omega_0=245.0)
     path = write_model(tmp_path / "run", model)
     (made,) = export_model(path, weights="int8")
-    stated = made.manifest.provenance["snr_db"]
+    provenance = made.manifest.provenance
+    stated = provenance["snr_db"]
     assert stated > 30
+    assert provenance["parity"] == parity(INRInstrument(model).eval(), made.path.read_bytes())
+    assert provenance["graph_parity"] < provenance["parity"] < 0.1
+    assert f"by {provenance['parity']:.1e}, {stated:g} dB below" in made.difference
     graph = onnx.load(made.path)
     operators = [node.op_type for node in graph.graph.node]
     assert operators.count("QuantizeLinear") == 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+import soundfile
 import torch
 from live_rig import (
     PLAIN,
@@ -27,6 +29,7 @@ from export.samplernn import instrument_file as samplernn_module
 from export.samplernn.instrument_file import export_live
 from export.samplernn.live_graph import live_graph
 from export.samplernn.prime_bank import even_places, excerpts, hear, read_material
+from export.samplernn.proof import proof
 from realtime.engine.settings import EngineSettings
 from realtime.namespace.event import Event
 from realtime.plugins.onnx.file import read_instrument
@@ -275,7 +278,10 @@ def test_int8_is_smaller_proved_and_says_what_it_costs(
     bits = small["bits_per_sample"]
     assert bits["int8"] == pytest.approx(bits["fp32"], rel=0.05)
     assert bits["int8"] != bits["fp32"]
-    assert small["parity"] < 0.05
+    assert small["graph_parity"] < 0.05
+    assert 0.0 < small["codes_differing"] < 1.0
+    assert "codes_differing" not in files["fp32"].manifest.provenance
+    assert f"in {100 * small['codes_differing']:.1f} % of" in files["int8"].difference
     assert files["fp32"].manifest.provenance["parity"] < 1e-4
     assert "path" not in small["data"]
     player = Player(files["int8"].path)
@@ -389,3 +395,50 @@ def test_what_cannot_be_exported_is_refused(tmp_path: Path) -> None:
         export_model(path, format="torchscript", sounds=write_scale(tmp_path))
     with pytest.raises(DataError, match="longer --sounds"):
         export_model(path, sounds=write_scale(tmp_path), max_seconds=0.5)
+
+
+def test_what_training_leaves_out_the_prime_bank_leaves_out(tmp_path: Path) -> None:
+    """A file that can't be read and a silent one change nothing, and are told."""
+    scale, model = write_scale(tmp_path), small_model()
+    bad, silent = tmp_path / "bad.wav", tmp_path / "silent.wav"
+    bad.write_bytes(b"no audio")
+    soundfile.write(silent, np.zeros(RATE), RATE)
+    told: list[str] = []
+    material = read_material(model, [bad, scale, silent], 600.0, told.append)
+    assert torch.equal(material.codes, read_material(model, [scale], 600.0).codes)
+    assert [line.split(": ")[:2] for line in told] == [
+        ["left out", str(bad)],
+        ["left out", str(silent)],
+    ]
+    with pytest.raises(DataError, match=r"none of 2 .*bad\.wav.*silent\.wav: silent"):
+        read_material(model, [bad, silent], 600.0)
+
+
+def test_the_share_of_other_codes_is_counted(tmp_path: Path) -> None:
+    """None against the model itself, all against one whose levels are others."""
+    instrument = small_instrument(tmp_path)
+    graph = live_graph(instrument).SerializeToString()
+    same = proof(instrument, graph, 4, exact=instrument)
+    assert same.codes_differing == 0.0
+    assert same.exact_difference < 1e-4
+    other = copy.deepcopy(instrument)
+    other.levels += 0.01
+    moved = proof(instrument, graph, 4, exact=other)
+    assert moved.codes_differing == 1.0
+    assert moved.difference == same.difference
+
+
+def test_what_is_softer_than_the_material_is_made_so_by_the_gain(tmp_path: Path) -> None:
+    """Below one deviation under the mean (-15 dB here) the level follows velocity exactly, and the
+    model is asked for the same; above it, the model is asked for the level."""
+    path = write_live(tmp_path, STEERED)
+    sounds = []
+    for velocity in (1.0, 0.8, 0.5, 0.25):
+        player = Player(path)
+        player.controls["velocity"][:] = velocity
+        sounds.append(player.play(noise_for(player)))
+    usual = 20 * math.log10((0.5 / 0.8) ** 2)
+    assert usual < -5.0  # from -10 dB, the mean
+    assert np.abs(sounds[2] - 4.0 * sounds[3]).max() < 1e-4
+    assert sounds[3].std() > 1e-3
+    assert not np.allclose(sounds[0], sounds[1], atol=0.01)

@@ -6,6 +6,7 @@ model hears it: mixed to the model's channels, at the model's rate.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,7 +92,7 @@ def recording_blocks(
 def _read_blocks(path: str | Path, limit: int | None) -> Iterator[Audio]:
     """The samples of a file as `[frames, channels]`, at most `limit` frames."""
     try:
-        with soundfile.SoundFile(str(path)) as file:
+        with soundfile.SoundFile(os.fsencode(path)) as file:
             left = file.frames if limit is None else min(limit, file.frames)
             while left > 0:
                 frames = file.read(min(BLOCK, left), dtype="float32", always_2d=True)

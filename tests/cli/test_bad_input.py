@@ -132,7 +132,7 @@ INSTRUMENTS: dict[str, tuple[Callable[[], bytes], str]] = {
     "hop": (lambda: manifest_with(hop=0), "hop"),
     "controls": (lambda: manifest_with(controls=[{"name": "UP"}]), "control name 'UP'"),
     "no controls": (lambda: manifest_with(controls=[]), "disagree"),
-    "outside data": (outside_data, "lies in another file"),
+    "outside data": (outside_data, "is in another file"),
     "custom operator": (custom_operator, "com.example"),
     "nan": (nan_weights, "not finite"),
     "renamed input": (renamed_input, "disagree about door|truncated|refuses"),

@@ -225,7 +225,7 @@ def test_no_plugin_can_have_the_first_word_of_an_event_or_a_question() -> None:
 
 def test_signatures_give_type_tags() -> None:
     assert signature_of("/snapshot/recall").types == "sf"
-    assert signature_of("/learn").types == "sff"
+    assert signature_of("/learn").types == "sffs"
     assert signature_of("/status").types == "I"
     assert signature_of("/dumpOSC").types == "i"
     assert signature_of(named("/pad/<name>/store", "plane")) is COMMANDS["/pad/<name>/store"]

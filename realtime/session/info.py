@@ -1,4 +1,4 @@
-"""What `synth info` and `synth devices` show."""
+"""`synth info` and `synth devices`: describing an instrument, listing devices and ports."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from synth.contract import Control, DeviceError, ModelFileError
 
 
 def describe_file(path: str | Path | None) -> dict[str, Any]:
-    """The manifest of an instrument file (by default the bundled one), JSON-ready, with its size.
+    """The manifest of an instrument file and the file's size, JSON-ready.
+
+    Args:
+        path: file or name of a bundled instrument; None for the default one.
 
     Raises:
         ModelFileError: the file is refused.
@@ -87,7 +90,7 @@ def _size(shape: tuple[int, ...]) -> int:
 
 
 def list_everything() -> dict[str, Any]:
-    """Audio devices, MIDI inputs and outputs; `problems` says what could not be asked."""
+    """Audio devices, MIDI inputs and outputs; `problems` says what could not be listed."""
     found: dict[str, Any] = {"audio": [], "midi": [], "midi_out": [], "problems": []}
     try:
         found["audio"] = [d.to_dict() for d in list_devices()]

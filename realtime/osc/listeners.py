@@ -47,7 +47,7 @@ class Clients:
         return client in self._notified
 
     def notify(self, client: Client, wanted: bool) -> None:
-        """Turn notifications of a client on or off. If there are too many clients, the oldest one is
+        """Turn notifications of a client on or off. If there are too many clients, the oldest is
         dropped: it may have died without a word."""
         with self._lock:
             self._notified.pop(client, None)

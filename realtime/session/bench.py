@@ -71,7 +71,7 @@ def measured_latency(settings: EngineSettings, tries: int = 16) -> int:
     """Frames from a cause to its effect on the output, the longest of several tries.
 
     For an effect, the time from an impulse at the input to its peak at the output. For a generator,
-    the time from a note to the first difference from an engine that plays no note.
+    the time from a note to the first sound.
 
     Args:
         settings: of the engine; tries: how often to measure, each time at another instant.

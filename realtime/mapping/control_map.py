@@ -213,7 +213,11 @@ class ControlMap:
 
     def moved(self, source: Source, position: float, time: int = NOW) -> tuple[Event, ...]:
         """See `realtime.namespace.sources.Mover`. Endless encoders move nothing here: only `Mapper`
-        knows the present value of the control, from which they count."""
+        knows the present value of the control, from which they count.
+
+        Args:
+            source, position, time: see `Mover.moved`.
+        """
         bound = self.bound_to(source)
         return tuple(binding.event(position, time) for binding in bound if not binding.relative)
 
@@ -228,7 +232,11 @@ class ControlMap:
 
 def changed_settings(before: ControlMap, after: ControlMap) -> list[Event]:
     """The events to play when one map replaces another: the settings of the new one, and zeros for
-    modulations (by pressure, timbre or the beat) that only the old one had set."""
+    modulations (by pressure, timbre or the beat) that only the old one had set.
+
+    Args:
+        before: the old map; after: the new one.
+    """
     kept = {event.target for event in after.settings}
     ends = [
         Event(NOW, event.target, (0.0,))
@@ -246,6 +254,9 @@ def default_mapping(namespace: Namespace) -> ControlMap:
     move the next ones over their whole range. Of a vector, the first 8 elements are bound. Latent
     axes come first and transposition last; controls that notes or the transport set are left out.
     The same controls are the axes of the pad `plane`, which has no points yet.
+
+    Args:
+        namespace: addresses of the rack.
     """
     order = sorted(namespace.controls.items(), key=lambda item: _RANK.get(item[1].role, 1))
     addresses = []

@@ -106,6 +106,9 @@ def mapping_from(data: Mapping[str, Any], namespace: Namespace) -> ControlMap:
 def write_mapping(path: Path, mapping: ControlMap, namespace: Namespace) -> None:
     """Write a map for `read_mapping`; if that fails, the old file stays as it was.
 
+    Args:
+        path: the file; mapping: the map; namespace: see `read_mapping`.
+
     Raises:
         DataError: it can't be written.
     """
@@ -114,7 +117,11 @@ def write_mapping(path: Path, mapping: ControlMap, namespace: Namespace) -> None
 
 
 def plain_data(mapping: ControlMap, namespace: Namespace) -> dict[str, Any]:
-    """A map as the content of its YAML file: the inverse of `mapping_from`."""
+    """A map as the content of its YAML file: the inverse of `mapping_from`.
+
+    Args:
+        mapping: the map; namespace: see `read_mapping`.
+    """
     data: dict[str, Any] = {"channel": mapping.channel, "bend_range": mapping.bend_range}
     if mapping.mpe:
         data["mpe"] = mapping.mpe

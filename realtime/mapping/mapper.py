@@ -86,7 +86,11 @@ class Mapper:
             self._sent: dict[Binding, float] = {}
 
     def moved(self, source: Source, position: float, time: int = NOW) -> tuple[Event, ...]:
-        """See `Mover`; while a control is being learnt, it is bound to the source first."""
+        """See `Mover`; while a control is being learnt, it is bound to the source first.
+
+        Args:
+            source, position, time: see `Mover.moved`.
+        """
         with self._lock:
             learnt = self._learner.offer(source, position)
             if learnt is not None:
@@ -269,7 +273,11 @@ class Mapper:
             self._learner.arm(None)
 
     def forget(self, target: str) -> int:
-        """Remove the bindings of a control, see `learn.without`; returns how many there were."""
+        """Remove the bindings of a control; returns how many there were.
+
+        Args:
+            target: see `learn.without`.
+        """
         with self._lock:
             mapping, count = without(self._mapping, target)
             self.replace(mapping)

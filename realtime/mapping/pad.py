@@ -158,7 +158,11 @@ def to_shares(controls: Sequence[Control], values: Sequence[float]) -> tuple[flo
 
 
 def from_shares(controls: Sequence[Control], shares: Sequence[float]) -> tuple[float, ...]:
-    """Inverse of `to_shares`, up to rounding."""
+    """The inverse of `to_shares`, up to rounding.
+
+    Args:
+        controls: of one element each; shares: one for each control, 0 … 1.
+    """
     return tuple(float(c.from_unit(s)[0]) for c, s in zip(controls, shares, strict=True))
 
 

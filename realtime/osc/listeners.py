@@ -77,7 +77,11 @@ class Clients:
 
     def refused(self, place: tuple[Any, ...], now: float) -> bool:
         """Note that a port refused a datagram at `now`, s; returns whether it has refused for 2 s,
-        long enough for a program that is being restarted to open it."""
+        long enough for a program that is being restarted to open it.
+
+        Args:
+            place: host and port, see `place`; now: s of the monotonic clock.
+        """
         since = self._refused.setdefault(place, now)
         if len(self._refused) > MAX_REPLY_PORTS:
             self._refused.popitem(last=False)
@@ -87,7 +91,7 @@ class Clients:
         return True
 
     def at(self, place: tuple[Any, ...], clients: Iterable[Client]) -> list[Client]:
-        """Those of `clients`, and of the notified clients, whose datagrams go to a place."""
+        """The clients, among `clients` and the notified ones, whose datagrams go to a place."""
         known = {*clients, *self.notified}
         return [c for c in known if isinstance(c, tuple) and self.place(c) == place]
 
@@ -159,12 +163,12 @@ class Streams:
         self.remove(client)
 
     def heard(self, client: Client, now: float) -> None:
-        """Renew the streams of a client from which a packet came."""
+        """Renew the streams of a client from which a packet came at `now`, s."""
         if client in self._heard:
             self._heard[client] = now
 
     def expire(self, now: float) -> list[Client]:
-        """End the streams of clients that have been silent for too long; returns those clients."""
+        """End the streams of clients that are silent for too long at `now`, s; returns them."""
         silent = [
             client
             for client, heard in self._heard.items()
@@ -194,11 +198,11 @@ class Streams:
         return [address for owner, address in self._periods if owner == client]
 
     def wait(self, now: float) -> float:
-        """Seconds until something is due; infinite if nothing ever is."""
+        """Seconds from `now`, s, until a value is due; infinite if there are no streams."""
         return max(0.0, self._due[0][0] - now) if self._due else float("inf")
 
     def due(self, now: float) -> list[tuple[Client, str]]:
-        """The values to send now. A late stream skips what it missed: a burst helps nobody."""
+        """The values to send at `now`, s. A late stream skips what it missed, without a burst."""
         ready = []
         while self._due and self._due[0][0] <= now:
             moment, _, key = heapq.heappop(self._due)

@@ -194,7 +194,11 @@ class OscServer:
 
     def notify(self, address: str, args: Sequence[OscArg]) -> None:
         """Send a message to all clients that asked for it by `/notify 1`; from any thread. A dead
-        client raises no error."""
+        client raises no error.
+
+        Args:
+            address, args: of the message.
+        """
         clients = self.clients.notified
         if clients:
             packet = encode_message(address, args)

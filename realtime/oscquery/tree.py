@@ -153,6 +153,9 @@ class Tree:
     def attribute(self, path: str, name: str) -> Node:
         """One attribute of a node, as an object with that one member.
 
+        Args:
+            path: of the node; name: of the attribute, in capitals.
+
         Raises:
             UnknownPathError: there is no such node.
             UnknownAttributeError: there is no such attribute anywhere.

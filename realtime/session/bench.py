@@ -172,7 +172,11 @@ def _figures(times: np.ndarray[Any, Any], each_s: float) -> dict[str, float]:
 
 
 def format_report(report: dict[str, Any]) -> str:
-    """The figures as text for a terminal."""
+    """The figures as text for a terminal.
+
+    Args:
+        report: from `measure`.
+    """
     lines = [f"{report['instrument']} on {report['machine']}, loaded in {report['load_s']} s"]
     head = f"{'p50 ms':>9}{'p99 ms':>9}{'max ms':>9}{'load':>8}{'x real time':>13}"
     for title, key in (("steps", "voices"), ("blocks", "block")):

@@ -1,4 +1,4 @@
-"""What is installed, what is missing, and the command that mends it: `examine()`.
+"""`examine`: lists what is installed, what is missing, and the command that mends it.
 
 Each native library (PortAudio, rtmidi, onnxruntime) and the scheduler is tried in a process of its
 own, `python -m realtime.session.doctor PROBE`, so that one that hangs or crashes is a finding and
@@ -183,7 +183,11 @@ def answer_of(process: subprocess.Popen[str], timeout_s: float = PROBE_TIMEOUT_S
 
 
 def probe(name: str) -> int:
-    """Run one probe and print a line of JSON: `{"found": …}` or `{"error": …}`."""
+    """Run one probe and print a line of JSON: `{"found": …}` or `{"error": …}`.
+
+    Args:
+        name: of the probe, a key of `PROBES`.
+    """
     try:
         line = {"found": PROBES[name]()}
     except (SynthError, ImportError, OSError) as error:

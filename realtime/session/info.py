@@ -51,7 +51,11 @@ def describe_file(path: str | Path | None) -> dict[str, Any]:
 
 
 def format_description(info: dict[str, Any]) -> str:
-    """The description as text for a terminal."""
+    """The description as text for a terminal.
+
+    Args:
+        info: from `describe_file`.
+    """
     hop_ms = 1000 * info["hop"] / info["sample_rate"]
     lines = [
         f"{info['name']}  ({info['family']} {info['kind']}, {info['bytes'] / 1e6:.2f} MB,"
@@ -105,7 +109,11 @@ def list_everything() -> dict[str, Any]:
 
 
 def format_devices(found: dict[str, Any]) -> str:
-    """The lists as text for a terminal."""
+    """The lists as text for a terminal.
+
+    Args:
+        found: from `list_everything`.
+    """
     lines = ["audio devices:"]
     for device in found["audio"]:
         marks = " (default output)" if device["default_output"] else ""

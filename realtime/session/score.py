@@ -192,7 +192,7 @@ def _meaning(event: Event) -> tuple[str, tuple[int, float]]:
 
 
 def _hanging(events: Iterable[Event]) -> int:
-    """How many keys are down after all events."""
+    """The number of keys that are still down after all events."""
     down: Counter[tuple[int, float]] = Counter()
     for event in events:
         base, note = _meaning(event)

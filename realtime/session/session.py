@@ -183,11 +183,7 @@ class Session:
         self.take_all((event,), source)
 
     def take_all(self, events: Sequence[Event], source: str = "") -> None:
-        """Pass on events that belong together: those for now take effect at the same sample.
-
-        Args:
-            events: in the order in which they happen; source: see `take`.
-        """
+        """Pass on events in their order; those for now take effect at the same sample."""
         self.taken += len(events)
         self.events.extend(events)
         if self.desk is not None:
@@ -212,7 +208,7 @@ class Session:
         return moved
 
     def sound_of(self, plugin: str) -> str:
-        """The name of the sound that an instrument plays, or "" where it has no names."""
+        """The name of the sound that an instrument plays, or "" if its sounds have no names."""
         namespace = self.namespace()
         for address in namespace.with_role(plugin, "sound"):
             value = self.values.get(address)
@@ -220,11 +216,7 @@ class Session:
         return ""
 
     def perform(self, score: Sequence[Event], sample_rate: int) -> None:
-        """Play a score from now on, beside live input; returns at once.
-
-        Args:
-            score: sorted events with times in samples from 0; sample_rate: Hz of those samples.
-        """
+        """Play sorted events, timed in samples of `sample_rate` Hz from now on; returns at once."""
         threading.Thread(
             target=self._perform, args=(score, sample_rate), name="score", daemon=True
         ).start()
@@ -288,10 +280,7 @@ class Session:
         }
 
     def watch(self, seconds: float) -> None:
-        """Wait, and meanwhile look after the MIDI port and report changes of phase to subscribers.
-
-        Args:
-            seconds: to wait, at least 0.
+        """Wait for `seconds`, look after the MIDI port and tell clients of changes of phase.
 
         Raises:
             SynthError: the engine gave up; this is the cause.
@@ -439,14 +428,7 @@ def _has_output(driver: DriverSettings) -> bool:
 
 
 def demo_instead(settings: SessionSettings, reason: NoOutputError, out: Path) -> str:
-    """Render the demo score to a file on a machine that can't play it.
-
-    Args:
-        settings: of the session; reason: the error to explain; out: WAV or FLAC file to write.
-
-    Returns:
-        The text to print.
-    """
+    """Render the demo score to the file `out`; returns a text that explains `reason` and this."""
     from realtime.session.offline import render_files
 
     started = time.perf_counter()

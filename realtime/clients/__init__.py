@@ -1,5 +1,5 @@
 """Patches and scripts for other programs, made for one instrument.
 
-- `write`: what `synth clients` does; `surface`: the faders and buttons that a client has.
+- `write`: `synth clients`; `surface`: the faders and buttons of a client.
 - `max`, `puredata`, `python`, `supercollider`, `touchdesigner`: one program each.
 """

@@ -8,8 +8,8 @@ from typing import Any
 
 from realtime.clients.surface import Fader, Surface, number
 
-REPLY_PORT = 9011  # udpsend can't hear: answers are asked for on this port
-ROW, COLUMN, ROWS, TOP = 28, 560, 20, 350  # pixels, and faders in a column
+REPLY_PORT = 9011  # answers go to this port, because udpsend can't receive
+ROW, COLUMN, ROWS, TOP = 28, 560, 20, 350  # pixels; ROWS: faders in a column
 
 
 class _Patcher:
@@ -20,7 +20,7 @@ class _Patcher:
         self._lines: list[dict[str, Any]] = []
 
     def add(self, text: str, x: int, y: int, inlets: int = 1, outlets: int = 1, **more: Any) -> str:
-        """An object box (or, by `maxclass`, another one); returns its id."""
+        """Add an object box (or, with `maxclass`, another kind of box); returns its id."""
         name = f"obj-{len(self._boxes) + 1}"
         width = more.pop("width", 9 + 7 * len(text))
         box = {"id": name, "maxclass": "newobj", "numinlets": inlets, "numoutlets": outlets}
@@ -31,22 +31,22 @@ class _Patcher:
         return name
 
     def message(self, text: str, x: int, y: int) -> str:
-        """A message box."""
+        """Add a message box; returns its id."""
         return self.add(text, x, y, 2, 1, maxclass="message")
 
     def connect(self, source: str, target: str, outlet: int = 0, inlet: int = 0) -> None:
-        """A cord."""
+        """Add a cord."""
         self._lines.append(
             {"patchline": {"source": [source, outlet], "destination": [target, inlet]}}
         )
 
     def chain(self, *boxes: str) -> None:
-        """Cords from the first outlet of each to the first inlet of the next."""
+        """Add cords from the first outlet of each to the first inlet of the next."""
         for source, target in itertools.pairwise(boxes):
             self.connect(source, target)
 
     def text(self, width: int, height: int) -> str:
-        """The file."""
+        """The text of the file."""
         patcher = {
             "fileversion": 1,
             "appversion": {"major": 8, "minor": 5, "revision": 0, "architecture": "x64",
@@ -60,7 +60,7 @@ class _Patcher:
 
 
 def max_patch(surface: Surface) -> str:
-    """The patch of a surface."""
+    """The text of a patch with the faders and buttons of a surface."""
     patch = _Patcher()
     _comment(patch, f"{surface.name}: start synth play first", 20, 10)
     send = patch.add(f"udpsend {surface.host} {surface.port}", 20, 290, outlets=0)
@@ -90,7 +90,7 @@ def _add_keys(patch: _Patcher, send: str) -> None:
 
 
 def _add_answers(patch: _Patcher, send: str) -> None:
-    """Answers go to a port of this patch's own, asked for when it is opened."""
+    """Add a port for answers, which the patch asks for when it is opened."""
     ask = patch.message(f"/replyport {REPLY_PORT}", 20, 230)
     patch.chain(patch.add("loadbang", 20, 205, outlets=1), ask, send)
     patch.connect(patch.message("/status", 150, 230), send)
@@ -101,7 +101,7 @@ def _add_answers(patch: _Patcher, send: str) -> None:
 
 
 def _add_fader(patch: _Patcher, fader: Fader, x: int, y: int, start: str, send: str) -> None:
-    """A slider, scaled to the range of the control and set to its default when the patch opens;
+    """Add a slider, scaled to the range of the control and set to its default when the patch opens;
     `set` sends nothing."""
     _comment(patch, fader.name, x, y)
     slider = patch.add(
@@ -121,7 +121,7 @@ def _add_fader(patch: _Patcher, fader: Fader, x: int, y: int, start: str, send: 
 
 
 def _point(value: float) -> str:
-    """Max tells whole numbers from others by the point."""
+    """A number with a decimal point, without which Max takes it for a whole number."""
     text = number(value)
     return text if "." in text else text + "."
 

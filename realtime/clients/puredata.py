@@ -10,8 +10,8 @@ from realtime.namespace.address import parts_of
 ROW = 26  # pixels
 COLUMN = 420
 ROWS = 18
-TOP = 420  # where the faders begin
-WIDTH = 128  # of a fader
+TOP = 420  # pixels above the faders
+WIDTH = 128  # of a fader, pixels
 COLOURS = "#fcfcfc #000000 #000000"
 
 
@@ -23,17 +23,17 @@ class _Patch:
         self._cords: list[str] = []
 
     def add(self, kind: str, x: int, y: int, text: str) -> int:
-        """A box of the kind obj, msg or text; returns its number for `connect`."""
+        """Add a box of the kind obj, msg or text; returns its number for `connect`."""
         escaped = text.replace(",", " \\,").replace(";", " \\;").replace("$", "\\$")
         self._boxes.append(f"#X {kind} {x} {y} {escaped};")
         return len(self._boxes) - 2
 
     def connect(self, source: int, target: int, outlet: int = 0, inlet: int = 0) -> None:
-        """A cord."""
+        """Add a cord."""
         self._cords.append(f"#X connect {source} {outlet} {target} {inlet};")
 
     def chain(self, *boxes: int) -> None:
-        """Cords from the first outlet of each to the first inlet of the next."""
+        """Add cords from the first outlet of each to the first inlet of the next."""
         for source, target in itertools.pairwise(boxes):
             self.connect(source, target)
 
@@ -42,10 +42,10 @@ class _Patch:
 
 
 def puredata_patch(surface: Surface) -> str:
-    """The patch of a surface.
+    """The text of a patch with the faders and buttons of a surface.
 
-    Beside its faders it hears `synth-port` (a port), `synth-play` and `synth-status` (a bang each),
-    so that other patches can use it.
+    Other patches can use it by sending to `synth-port` (a port number), `synth-play` and
+    `synth-status` (a bang each).
     """
     rows = min(len(surface.faders), ROWS)
     columns = -(-len(surface.faders) // ROWS)
@@ -65,7 +65,7 @@ def puredata_patch(surface: Surface) -> str:
 
 
 def _add_wire(patch: _Patch, surface: Surface) -> int:
-    """Connection and answers; returns the box that takes OSC as lists of bytes."""
+    """Add the connection and its answers; returns the box that takes OSC as lists of bytes."""
     prepend = patch.add("obj", 30, 345, "list prepend send")
     trim = patch.add("obj", 170, 345, "list trim")
     socket = patch.add("obj", 250, 345, "netsend -u -b")
@@ -92,7 +92,7 @@ def _add_wire(patch: _Patch, surface: Surface) -> int:
 
 
 def _add_phrase(patch: _Patch, surface: Surface, send: int) -> None:
-    """Three notes while a control moves."""
+    """Add a phrase: three notes while a control moves."""
     low, high = surface.mover.sweep
     button = patch.add("obj", 30, 50, f"bng 25 250 50 0 empty empty play 32 12 0 12 {COLOURS}")
     order = patch.add("obj", 30, 85, "t b b b b")
@@ -115,7 +115,7 @@ def _add_phrase(patch: _Patch, surface: Surface, send: int) -> None:
 
 
 def _add_fader(patch: _Patch, fader: Fader, x: int, y: int, start: int, send: int) -> None:
-    """A slider, which is set to the control's default when the patch opens; `set` sends nothing."""
+    """Add a slider, set to the control's default when the patch opens; `set` sends nothing."""
     limits = f"{number(fader.minimum)} {number(fader.maximum)}"
     name = f"{fader.name}_{limits.replace(' ', '_')}"
     share = (fader.default - fader.minimum) / (fader.maximum - fader.minimum)

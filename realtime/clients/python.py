@@ -119,7 +119,7 @@ if __name__ == "__main__":
 
 
 def python_script(surface: Surface) -> str:
-    """The script of a surface."""
+    """The text of a script with the faders and buttons of a surface."""
     mover = surface.mover
     low, high = mover.sweep
     controls = "\n".join(line for fader in surface.faders for line in _entry(fader))
@@ -130,7 +130,7 @@ def python_script(surface: Surface) -> str:
 
 
 def _entry(fader: Fader) -> list[str]:
-    """What a control does, and its row in the table."""
+    """The lines of a control in the script: its description, and its row in the table."""
     text = textwrap.wrap(fader.text, 90, initial_indent="    # ", subsequent_indent="    # ")
     limits = f"{number(fader.minimum)}, {number(fader.maximum)}, {number(fader.default)}"
     return [*text, f'    ("{fader.address}", {limits}),']

@@ -1,4 +1,4 @@
-"""A SuperCollider script that plays an instrument over OSC; the language alone is enough."""
+"""A SuperCollider script that plays an instrument over OSC; it needs sclang alone."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ OSCdef(\\synthStatus, {{ |msg| ("status: " ++ msg[1..]).postln }}, '/status.repl
 
 
 def supercollider_script(surface: Surface) -> str:
-    """The script of a surface."""
+    """The text of a script with the faders and buttons of a surface."""
     low, high = surface.mover.sweep
     controls = ",\n".join(
         f'    ["{f.address}", {number(f.minimum)}, {number(f.maximum)}, {number(f.default)},'

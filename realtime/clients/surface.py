@@ -14,8 +14,8 @@ class Fader:
     """One number that can be set.
 
     Args:
-        address: where it is sent; minimum, maximum, default: its range.
-        whole: whether only whole numbers make sense; text: what it does.
+        address: the number is sent to it; minimum, maximum, default: in the control's unit.
+        whole: whether only whole numbers are valid; text: its description.
     """
 
     address: str
@@ -27,9 +27,9 @@ class Fader:
 
     @property
     def name(self) -> str:
-        """The last part of the address, of an element with its control: `latent/0`."""
+        """The last part of the address; for an element, with its control: `latent/0`."""
         address = Address.match(self.address)
-        if address is None:  # a global one
+        if address is None:  # a global address
             return split_last(self.address)[1]
         name = split_last(address.whole)[1]
         return name if address.element is None else element_of(name, address.element)
@@ -41,8 +41,8 @@ class Fader:
 
     @property
     def sweep(self) -> tuple[float, float]:
-        """A stretch of the range to move over and be heard: from the default, 30 % upwards, or as
-        far downwards where there is no room."""
+        """Two ends of a movement that can be heard: the default, and 30 % of the range above it (or
+        below it, if there is no room above)."""
         step = SWEEP * (self.maximum - self.minimum)
         far = self.default + step if self.default + step <= self.maximum else self.default - step
         return float(self.default), float(round(far, 6))
@@ -50,10 +50,10 @@ class Fader:
 
 @dataclass(frozen=True)
 class Surface:
-    """What a client shows.
+    """The contents of a client.
 
     Args:
-        name: of the instrument; host, port: where it takes OSC.
+        name: of the instrument; host, port: where it receives OSC.
         faders: at least one; buttons: addresses that need no number.
     """
 

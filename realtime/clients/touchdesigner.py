@@ -106,7 +106,7 @@ build(parent() if "parent" in globals() else op("/project1"))
 
 
 def touchdesigner_script(surface: Surface) -> str:
-    """The script of a surface."""
+    """The text of a script with the faders and buttons of a surface."""
     names = [_parameter(f.label, i) for i, f in enumerate(surface.faders)]
     controls = "\n".join(
         f'    ("{name}", "{f.address}", {number(f.minimum)}, {number(f.maximum)},'
@@ -126,7 +126,7 @@ def touchdesigner_script(surface: Surface) -> str:
 
 
 def _parameter(label: str, index: int) -> str:
-    """A name as TouchDesigner wants it: one capital first, then small letters and digits; no two
-    are alike because the number of the control is in it."""
+    """A valid name in TouchDesigner: a capital, then small letters and digits. The control's number
+    makes it unique."""
     letters = "".join(c for c in label.lower() if c.isalnum() and c.isascii())
     return f"{letters[:1].upper()}{letters[1:24]}x{index}" if letters[:1].isalpha() else f"C{index}"

@@ -1,7 +1,7 @@
-"""Ready-made clients: what the OSCQuery tree lists becomes a patch or a script of another program.
+"""Ready-made clients: patches and scripts for other programs, made from the OSCQuery tree.
 
 A client is text made from a `Surface`, so that it always has the controls, ranges and addresses of
-its instrument. `write_clients` is what `synth clients` does.
+its instrument. `write_clients` does the work of `synth clients`.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from realtime.plugins.osc_name import osc_name
 from synth.contract import Control, DataError
 from synth.contract.roles import EXPRESSION, NOTE, TRANSPORT
 
-MAX_ELEMENTS = 16  # of a vector get a fader each; the others are set by address
+MAX_ELEMENTS = 16  # of a vector that get a fader each; the others can be set by address
 MAX_FADERS = 64
-MAX_STEPS = 1_000  # of a fader for whole numbers; above, it is a number to be typed
-# Every note sets its controls, and the transport its own again and again: a fader would fight with
-# them. Bend, pressure and timbre of the notes are added to where their controls stand. Who moves a
-# control stands among the tags of its node.
+MAX_STEPS = 1_000  # of a fader for whole numbers; above, the number has to be typed
+# Controls that every note or the transport sets again and again get no fader: it would fight with
+# them. (Bend, pressure and timbre of notes are added to the values of their controls, which do get
+# a fader.) The tags of a control's node say what moves it.
 PLAYED = {NOTE, TRANSPORT}
 GENERATORS: Mapping[str, Callable[[Surface], str]] = {
     "python/play.py": python_script,
@@ -52,9 +52,10 @@ def write_clients(
 
     Args:
         instrument: file, name of a bundled one, or None for the default.
-        host, port: where OSC is taken, written into the clients.
-        trust: whether a TorchScript file without manifest may be opened. It is a program, and has
-            to run before its controls are known.
+        out: the folder, made if it doesn't exist.
+        host, port: where the session receives OSC, written into the clients.
+        trust: whether a TorchScript file without manifest may be opened. Such a file is a program
+            that has to run before its controls are known.
 
     Raises:
         ModelFileError: the instrument can't be opened.
@@ -78,11 +79,13 @@ def write_clients(
 
 
 def _look_into(path: Path, trust: bool) -> tuple[str, tuple[Control, ...]]:
-    """Name and controls of an instrument, from its manifest where it has one."""
+    """Name and controls of an instrument, from its manifest if it has one."""
     manifest = read_manifest(path)
     if manifest is not None:
         return osc_name(manifest), manifest.controls
-    from realtime.plugins.rack import load_rack  # the runtimes, which no other file needs here
+    from realtime.plugins.rack import (
+        load_rack,
+    )  # loads the runtimes, rarely needed here
 
     (plugin,) = load_rack([str(path)], trust=trust)
     plugin.close()
@@ -93,15 +96,15 @@ def surface_of(tree: Node, name: str, host: str, port: int) -> Surface:
     """The faders and buttons of a whole OSCQuery tree.
 
     Args:
-        tree: its root, as from `GET /`; name: of the instrument that plays.
+        tree: its root, as from `GET /`; name: of the instrument; host, port: see `write_clients`.
     """
     faders = [f for f in _faders(tree) if _is_fader(f)]
     return Surface(name, host, port, tuple(faders[:MAX_FADERS]), tuple(_buttons(tree)))
 
 
 def _faders(node: Node) -> Iterator[Fader]:
-    """Scalars as they are, vectors by their first elements, instruments before global values, and
-    in an instrument last what a keyboard's wheels and pressure move as well."""
+    """A fader for each scalar and for the first elements of each vector: instruments before global
+    values and, within an instrument, controls that wheels and pressure also move at the end."""
     for child in sorted(node.get("CONTENTS", {}).values(), key=_rank):
         if PLAYED.intersection(child.get("TAGS", ())):
             continue
@@ -136,7 +139,7 @@ def _fader(node: Node) -> Fader:
 def _buttons(node: Node) -> Iterator[str]:
     for child in node.get("CONTENTS", {}).values():
         if "channel" in child.get("TAGS", ()):
-            continue  # what is said without a channel does for all of them
+            continue  # the address without a channel is enough
         if child.get("TYPE") == "I" and child["ACCESS"] == 2:
             yield child["FULL_PATH"]
         else:

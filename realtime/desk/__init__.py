@@ -1,5 +1,5 @@
-"""What is asked of a playing session in words.
+"""Commands that a playing session answers.
 
 - `desk`: `Desk` answers commands: learn, map, store, recall, record.
-- `snapshots`: where all controls stood, on disk; `folders`: where what people make is kept.
+- `snapshots`: values of all controls, on disk; `folders`: places of snapshots, maps, recordings.
 """

@@ -1,7 +1,7 @@
-"""`Desk`: what is asked of a playing session in words: learn, map, store, recall, record.
+"""`Desk`: commands that a playing session answers: learn, map, store, recall, record.
 
 Each command is an OSC address (docs/osc.md), answered with `/done`, a reply, or `/fail`. Names that
-come over the network stay inside the folders of the session.
+come over the network can't leave the session's folders.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from realtime.record.log import input_path, log_path
 from synth.contract import ConfigError, DataError, ProtocolError
 
 MAP_SUFFIX = ".yaml"
-LOOK_S = 0.5  # between two looks at the map's file
+LOOK_S = 0.5  # seconds between two looks at the map's file
 MAX_LIST = 8_000  # bytes of a list of names
 
 
 @dataclass(frozen=True)
 class Places:
-    """Where a session keeps things.
+    """The folders and the map file of a session.
 
     Args:
         snapshots, recordings, mappings: folders.
@@ -51,8 +51,12 @@ class Places:
 
     @classmethod
     def usual(cls, mapping: str | None = None, snapshots: str = "", recordings: str = "") -> Places:
-        """In the user's data folder, unless others are named; a map that is no file is one of those
-        that were saved there."""
+        """Folders in the user's data folder, unless others are given.
+
+        Args:
+            mapping: the map's file, or the name of a map saved in the data folder, or None.
+            snapshots, recordings: folders; "" for those in the data folder.
+        """
         base = data_folder()
         file = None if mapping is None else Path(mapping)
         if file is not None and not file.exists() and not file.suffix:
@@ -70,9 +74,11 @@ class Desk:
 
     Args:
         namespace: the addresses of the engine; instrument: its name, for folders and files.
-        places: see there; values: where everything stands.
-        take: plays events; record: records to a file, or (None) ends that; tell: notifies clients.
-        changed: called when there are other macros or pads than before.
+        places: folders and map file; values: the present values of controls.
+        take: called with events to play.
+        record: called with the file to record to, or with None to stop.
+        tell: called with the address and arguments of a notification for clients.
+        changed: called when macros or pads came or went.
 
     Raises:
         ConfigError: the map can't be read.
@@ -97,7 +103,7 @@ class Desk:
         self._saving = threading.Lock()
         self._looked, self._stamp = time.monotonic(), _stamp(places.mapping)
         self._seen = self._stamp
-        self.problem = ""  # of the map's file, while the last good one is in use
+        self.problem = ""  # with the map's file, while the last good map is in use
         self.snapshots = Snapshots(places.snapshots / instrument, namespace)
         self.mapper = Mapper(self._read(), namespace, values, self._learnt)
 
@@ -110,7 +116,7 @@ class Desk:
         )
 
     def register(self, commands: Commands) -> None:
-        """Answer to OSC from here on."""
+        """Add the desk's commands to those that the OSC server answers."""
         self._commands = commands
         commands.foreign = self._foreign
         table: Mapping[str, Callable[[Args], Answer]] = {
@@ -133,9 +139,11 @@ class Desk:
         self._register_pads()
 
     def look(self) -> None:
-        """Read the map's file again if it was changed; a broken one leaves the last good one in
-        use, is told to clients (`/fail /mapping reason`) and kept in `problem`. Meant to be called
-        again and again; looks twice a second."""
+        """Read the map's file again if it has changed; looks at most twice a second.
+
+        If the file is broken, the last good map stays in use, clients get the error
+        (`/fail /mapping reason`), and `problem` keeps it.
+        """
         path = self._places.mapping
         if path is None or time.monotonic() - self._looked < LOOK_S:
             return
@@ -143,7 +151,7 @@ class Desk:
             self._looked = time.monotonic()
             stamp, seen = _stamp(path), self._seen
             self._seen = stamp
-            # Seen twice, so that a file is not read while it is being written.
+            # Wait for the same stamp twice, so that no file is read while it is being written.
             if stamp is None or stamp != seen or stamp == self._stamp:
                 return
             self._stamp = stamp
@@ -269,11 +277,14 @@ class Desk:
 
 
 def check_free(path: Path) -> None:
-    """Judge the name of a recording before anything is played.
+    """Check the name of a recording before anything is played.
+
+    Args:
+        path: the file to record to.
 
     Raises:
         ConfigError: the suffix is neither .wav nor .flac.
-        DataError: there is no such folder, or a file of that name.
+        DataError: the folder doesn't exist, or the file exists already.
     """
     check_suffix(path)
     if not path.parent.is_dir():
@@ -287,7 +298,7 @@ def _stamp(path: Path | None) -> tuple[int, int] | None:
     try:
         about = path.stat() if path is not None else None
     except OSError:
-        return None  # it is being replaced, or gone: what was read stays
+        return None  # the file is being replaced, or gone: keep the present map
     return (about.st_mtime_ns, about.st_size) if about is not None else None
 
 
@@ -304,7 +315,7 @@ def _pad_command(
 
 
 def _names(address: str, names: Sequence[str], args: Args) -> Answer:
-    """As many names as fit into a packet, from the one with the number that is asked for."""
+    """An answer with as many names as fit into a packet, from the requested index on."""
     first = max(0, int(_number(args[0]))) if args else 0
     fitting, room = [], MAX_LIST
     for name in names[first:]:

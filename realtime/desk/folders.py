@@ -1,4 +1,4 @@
-"""Where what people make is kept: snapshots, maps, recordings; and which names may be given."""
+"""Folders for snapshots, maps and recordings, and the check of names for them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DEVICES = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|\Z)", re.IGNO
 
 
 def data_folder() -> Path:
-    """The user's folder for data of this program, by the platform's rules; it may not exist yet.
+    """The user's data folder of this program, by the platform's rules; it may not exist yet.
 
     Linux and others: $XDG_DATA_HOME or ~/.local/share (XDG base directories 0.8); macOS:
     ~/Library/Application Support; Windows: %APPDATA%.
@@ -32,7 +32,7 @@ def data_folder() -> Path:
 
 
 def _home() -> Path:
-    """The user's home; a user without one (a service, a container) keeps things for a while."""
+    """The user's home; a temporary folder for a user without one (a service, a container)."""
     try:
         return Path.home()
     except RuntimeError:
@@ -40,11 +40,14 @@ def _home() -> Path:
 
 
 def checked_name(name: object) -> str:
-    """A name that came over the network, as a file's: it can't leave its folder.
+    """A name from the network, checked so that a file with this name can't leave its folder.
+
+    Args:
+        name: 1 to 64 letters, digits, spaces, "_", "-" and "."; begins with a letter or digit, and
+            doesn't end with a space or ".".
 
     Raises:
-        ProtocolError: anything but 1 to 64 letters, digits, spaces, "_", "-" and "." in the middle,
-            or a device's name.
+        ProtocolError: the name is anything else, or the name of a device.
     """
     if not isinstance(name, str) or not _NAME.match(name) or ".." in name or _DEVICES.match(name):
         raise ProtocolError(
@@ -55,7 +58,10 @@ def checked_name(name: object) -> str:
 
 
 def made_folder(folder: Path) -> Path:
-    """The folder, made if it is not there.
+    """The same folder, made if it doesn't exist.
+
+    Args:
+        folder: its path; parents are made, too.
 
     Raises:
         DataError: it can't be made.
@@ -68,7 +74,7 @@ def made_folder(folder: Path) -> Path:
 
 
 def names_in(folder: Path, suffix: str) -> list[str]:
-    """Names of the files with this suffix, sorted; at most 4096."""
+    """Sorted names, without suffix, of a folder's files with a suffix; at most 4096."""
     try:
         found = [p.name.removesuffix(suffix) for p in folder.iterdir() if p.suffix == suffix]
     except OSError:

@@ -1,6 +1,6 @@
-"""Snapshots: where all controls stood, by name, on disk; recalled at once, in a glide, or blended.
+"""Snapshots: named values of all controls, on disk; recalled at once, in a glide, or blended.
 
-A snapshot is a JSON file with a checksum: one that was damaged is refused by its name.
+A snapshot is a JSON file with a checksum, so that a damaged one is refused.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Snapshots:
     """The snapshots of one instrument.
 
     Args:
-        folder: where they lie; made when the first one is stored.
-        namespace: of the rack: whose controls are kept, without those that notes move.
+        folder: for their files; made when the first one is stored.
+        namespace: of the rack; its controls are stored, except those that notes move.
     """
 
     def __init__(self, folder: Path, namespace: Namespace) -> None:
@@ -48,11 +48,14 @@ class Snapshots:
         self._cache: dict[str, tuple[tuple[int, int], State]] = {}
 
     def names(self) -> list[str]:
-        """What is stored, sorted."""
+        """The sorted names of all snapshots."""
         return names_in(self.folder, SUFFIX)
 
     def store(self, name: str, values: State) -> None:
-        """Keep where the controls stand; what had the name before is replaced.
+        """Store the values of the controls; a snapshot of the same name is replaced.
+
+        Args:
+            name: see `checked_name`; values: by address, in the controls' units.
 
         Raises:
             ProtocolError: the name can't be used.
@@ -66,7 +69,10 @@ class Snapshots:
         write_bytes(path, json.dumps(head, indent=1).encode())
 
     def load(self, name: str) -> State:
-        """Where the controls stood; what this rack has not, or has otherwise, is left out.
+        """The stored values by address, without those that don't fit a control of this rack.
+
+        Args:
+            name: of the snapshot.
 
         Raises:
             ProtocolError: the name can't be used.
@@ -98,8 +104,11 @@ class Snapshots:
         return state
 
     def recall(self, name: str, seconds: float = 0.0) -> list[Event]:
-        """The events that bring all controls back; continuous ones glide there in `seconds`, whole
-        numbers switch.
+        """The events that bring all controls back.
+
+        Args:
+            name: of the snapshot; seconds: time of the glide of continuous controls, at least 0;
+                whole numbers switch at once.
 
         Raises:
             ProtocolError, DataError: see `load`.
@@ -110,8 +119,12 @@ class Snapshots:
         ]
 
     def morph(self, first: str, second: str, share: float) -> list[Event]:
-        """The events for a place between two snapshots, 0 … 1: continuous controls by their curves,
-        whole numbers from one half on as in the second.
+        """The events for a blend of two snapshots.
+
+        Args:
+            first, second: their names.
+            share: of the second, 0 … 1. Continuous controls are blended by their curves; whole
+                numbers are those of the second from one half on.
 
         Raises:
             ProtocolError, DataError: see `load`.

@@ -1,7 +1,7 @@
 """`ControlMap`: which knob, key, fader or macro moves which control, and how.
 
-Read from YAML by `realtime.mapping.file`, or made to fit an instrument; alive in
-`realtime.mapping.mapper`, which knows pick-up and learning.
+Read from YAML by `realtime.mapping.file`, or made to fit an instrument by `default_mapping`. A
+session uses it through `realtime.mapping.mapper`, which adds pick-up and learning.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ MAX_BEND_RANGE = 96.0
 MAX_SMOOTHING_MS = 60_000.0
 MAX_BINDINGS = 4_096
 CURVES = ("linear", "exponential", "volume")
-# Controllers for an instrument's own controls, in the order in which they are given away: mod
-# wheel, sound controllers (brightness first), general purpose, and the undefined ones that knob
-# boxes send. Free of meanings like volume, pan, expression, banks and pedals.
+# Controllers for an instrument's own controls, in the order in which they are assigned: mod wheel,
+# sound controllers (brightness first), general purpose, and the undefined ones that knob boxes
+# send. None of them already means volume, pan, expression, a bank or a pedal.
 CONTROLLERS = (1, 74, 71, 73, 72, 75, 76, 77, 78, 79, 70, *range(16, 20), *range(20, 32))
 AXES_BY_DEFAULT = 8  # of a vector control
 DEFAULT_PAD = "plane"
-_RANK = {"latent": 0, "transpose": 2}  # of roles in the order of the default map; others: 1
+_RANK = {"latent": 0, "transpose": 2}  # order of roles in the default map; others: 1
 
 
 class MappingError(ConfigError):
-    """A mistake in a map. `where` is the way to it: keys and indices."""
+    """A mistake in a map. `where` is the path to it in the file: keys and indices."""
 
     def __init__(self, where: tuple[str | int, ...], text: str) -> None:
         super().__init__(text)
@@ -54,16 +54,17 @@ class Binding:
     """One source that moves one control.
 
     Args:
-        source: what is moved; target: address of a control of one element, or of one element.
-        low, high: the control's values where the source stands at its ends; low may be above high.
-        curve: between them: "linear", "exponential" (ratios) or "volume" (high dB + 40 log10 of the
-            position, not below low: General MIDI level 1 developer guidelines).
+        source: the knob, key, fader or macro; target: address of a control with one element, or of
+            one element of a vector.
+        low, high: the control's values at the two ends of the source; low may be above high.
+        curve: from low to high: "linear", "exponential" (equal ratios) or "volume" (high dB +
+            40 log10 of the position, at least low: General MIDI level 1 developer guidelines).
         whole: whether the control takes whole numbers only.
         pickup: whether the source has to meet the control's value before it moves it.
-        smoothing_ms: time in which the control glides to where the source says.
-        span: what an OSC source sends at its ends.
-        relative: how the source, an endless encoder, says its steps, see `mapping.relative`; "" for
-            sources that say where they stand.
+        smoothing_ms: time of the glide to each new value, 0 … 60 000 ms.
+        span: the numbers that an OSC source sends at its two ends; they differ.
+        relative: the encoding in which an endless encoder sends its steps, see `mapping.relative`;
+            "" for sources that send their position.
     """
 
     source: Source
@@ -78,7 +79,11 @@ class Binding:
     relative: str = ""
 
     def value(self, position: float) -> float:
-        """The control's value for a position; both ends are exact."""
+        """The control's value for a position; exact at both ends.
+
+        Args:
+            position: of the source, in the numbers of `span`; beyond an end counts as the end.
+        """
         first, last = self.span
         share = (position - first) / (last - first)
         if share <= 0:
@@ -94,7 +99,11 @@ class Binding:
         return float(round(value)) if self.whole else value
 
     def share(self, value: float) -> float:
-        """Where the source would stand for a value of the control, 0 … 1: inverse of `value`."""
+        """The position of the source, 0 … 1, that gives a value: the inverse of `value`.
+
+        Args:
+            value: of the control, in its unit; outside low … high counts as the nearer end.
+        """
         if self.low == self.high:
             return 0.0
         if self.curve == "volume":
@@ -106,11 +115,11 @@ class Binding:
         return min(max(share, 0.0), 1.0)
 
     def turned(self, value: float, position: float) -> float:
-        """Where an endless encoder brings the control from a value of it: whole numbers go by ones,
-        others by 127 steps over the range.
+        """The control's new value after an endless encoder was turned: whole numbers change by 1 a
+        step, others by 1/127 of the range.
 
         Args:
-            value: of the control now; position: value / 127 of the message.
+            value: of the control now, in its unit; position: value of the message / 127, 0 … 1.
         """
         steps = steps_of(self.relative, round(127 * position))
         if self.whole:
@@ -120,7 +129,11 @@ class Binding:
         return self.value(first + (last - first) * (self.share(value) + steps / STEPS))
 
     def event(self, position: float, time: int = NOW) -> Event:
-        """What follows from a position of the source."""
+        """The event that sets the control for a position of the source.
+
+        Args:
+            position: as for `value`; time: sample of the engine's clock, or `NOW`.
+        """
         return glide(self.target, self.smoothing_ms / 1000, (self.value(position),), time)
 
 
@@ -129,7 +142,7 @@ class Macro:
     """A control of the map itself, `/macro/<name>`, that moves others by bindings.
 
     Args:
-        name: as of a control; default: where it stands at first, 0 … 1.
+        name: valid as a control's name; default: its value at the start, 0 … 1.
     """
 
     name: str
@@ -137,20 +150,21 @@ class Macro:
 
     @property
     def control(self) -> Control:
-        """As the namespace shows it."""
+        """The macro as a control of the namespace."""
         return replace(MAP_CONTROLS["macro"], name=self.name, default=(self.default,))
 
 
 @dataclass(frozen=True)
 class ControlMap:
-    """All that is bound, besides the playing of notes: a stateless `Mover` of `namespace.sources`.
+    """All bindings beside the playing of notes: a stateless `Mover` of `namespace.sources`.
 
     Args:
-        bindings: at most 4096; bend_range: semitones up and down at the ends of the pitch wheel, 0
-            … 96; channel: the MIDI channel that is listened to, 1 … 16, or None for all.
-        macros, pads: of the map.
-        settings: events that happen when the map is taken; mpe: channels of a lower MPE zone that
-            is there from the start, 0 … 15.
+        bindings: at most 4096.
+        bend_range: semitones up and down at the ends of the pitch wheel, 0 … 96.
+        channel: the only MIDI channel to listen to, 1 … 16, or None for all.
+        macros, pads: controls that the map adds to the namespace.
+        settings: events to play when the map comes into use.
+        mpe: member channels of a lower MPE zone that exists from the start, 0 … 15; 0: no zone.
 
     Raises:
         MappingError: a number is out of its range.
@@ -190,7 +204,7 @@ class ControlMap:
         return {source: tuple(bindings) for source, bindings in made.items()}
 
     def bound_to(self, source: Source) -> tuple[Binding, ...]:
-        """What a source moves: as bound on its channel, and on any."""
+        """The bindings of a source: those for its channel, then those for any channel."""
         table = self.table
         found = table.get(source, ())
         if source.channel != ANY_CHANNEL:
@@ -198,8 +212,12 @@ class ControlMap:
         return found
 
     def moved(self, source: Source, position: float, time: int = NOW) -> tuple[Event, ...]:
-        """See `realtime.namespace.sources.Mover`. Endless encoders move nothing here, because
-        nobody knows where their controls stand; `Mapper` does."""
+        """See `realtime.namespace.sources.Mover`. Endless encoders move nothing here: only `Mapper`
+        knows the present value of the control, from which they count.
+
+        Args:
+            source, position, time: see `Mover.moved`.
+        """
         bound = self.bound_to(source)
         return tuple(binding.event(position, time) for binding in bound if not binding.relative)
 
@@ -213,8 +231,12 @@ class ControlMap:
 
 
 def changed_settings(before: ControlMap, after: ControlMap) -> list[Event]:
-    """What happens when a map takes the place of another one: its settings, and an end of what only
-    the other one let follow pressure, timbre or the beat."""
+    """The events to play when one map replaces another: the settings of the new one, and zeros for
+    modulations (by pressure, timbre or the beat) that only the old one had set.
+
+    Args:
+        before: the old map; after: the new one.
+    """
     kept = {event.target for event in after.settings}
     ends = [
         Event(NOW, event.target, (0.0,))
@@ -225,14 +247,16 @@ def changed_settings(before: ControlMap, after: ControlMap) -> list[Event]:
 
 
 def default_mapping(namespace: Namespace) -> ControlMap:
-    """A mapping for instruments that nobody has written one for.
+    """The map of an instrument for which nobody has written one.
 
-    CC 7 and 11 stay what they are, volume and expression of their channels. The mod wheel (CC 1)
-    moves the first control from its default to its maximum, because a wheel rests at 0; the other
-    `CONTROLLERS` move the next ones over their whole range. Vectors give their first 8 elements.
-    Latent axes come before all else and transposition comes last; what notes or the transport set
-    by themselves is left out. The same controls are the axes of the pad `plane`, which has no
-    points yet.
+    CC 7 and 11 remain volume and expression of their channels. The mod wheel (CC 1) moves the first
+    control from its default to its maximum, because a wheel rests at 0; the other `CONTROLLERS`
+    move the next ones over their whole range. Of a vector, the first 8 elements are bound. Latent
+    axes come first and transposition last; controls that notes or the transport set are left out.
+    The same controls are the axes of the pad `plane`, which has no points yet.
+
+    Args:
+        namespace: addresses of the rack.
     """
     order = sorted(namespace.controls.items(), key=lambda item: _RANK.get(item[1].role, 1))
     addresses = []
@@ -267,11 +291,14 @@ def bind(
     span: tuple[float, float] = (0.0, 1.0),
     relative: str = "",
 ) -> Binding:
-    """A binding that fits a control.
+    """A checked binding, by default over the whole range of the control and by its own curve.
 
     Args:
-        low, high: None for the ends of the control's range; curve: "" for its own.
-        relative: see `Binding`; where: the way to what is judged here, for errors.
+        source: see `Binding`; target: address of a control in the `namespace`.
+        where: path to the binding in its file, for errors.
+        low, high: in the control's unit and range; None for its minimum and maximum.
+        curve: see `Binding`; "" for the control's own.
+        pickup, smoothing_ms, span, relative: see `Binding`.
 
     Raises:
         MappingError: nothing has the address, it has several elements, or an end is out of range.
@@ -306,12 +333,12 @@ def bind(
 
 
 def is_int(value: Any, low: int, high: int) -> bool:
-    """Whether it is a whole number in the range, and no truth value."""
+    """Whether a value is a whole number from low to high; True and False are not."""
     return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
 def is_number(value: Any) -> bool:
-    """Whether it is a finite number, and no truth value."""
+    """Whether a value is a finite number; True and False are not."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 

@@ -1,6 +1,6 @@
-"""Maps of controls as YAML files: read with the line of every mistake named, written whole.
+"""Maps as YAML files: a mistake is reported with its line, and a file is never half written.
 
-docs/midi.md says how they are written.
+docs/midi.md describes the format.
 """
 
 from __future__ import annotations
@@ -53,7 +53,10 @@ Where = tuple[str | int, ...]
 def read_mapping(path: str | Path, namespace: Namespace) -> ControlMap:
     """A map from a YAML file.
 
-    What the file binds is all there is: nothing of `default_mapping` is added.
+    Only the bindings of the file hold: nothing of `default_mapping` is added.
+
+    Args:
+        path: the file; namespace: addresses of the rack, without macros and pads.
 
     Raises:
         ConfigError: the file can't be read, a key is unknown, an address is not in the
@@ -68,7 +71,14 @@ def read_mapping(path: str | Path, namespace: Namespace) -> ControlMap:
 
 
 def mapping_from(data: Mapping[str, Any], namespace: Namespace) -> ControlMap:
-    """A map from the plain data of a file. Raises `MappingError`."""
+    """A map from the parsed content of a file.
+
+    Args:
+        data: top-level keys of the file; namespace: see `read_mapping`.
+
+    Raises:
+        MappingError: as `read_mapping`; tells the path to the mistake.
+    """
     _refuse_unknown(data, _KEYS, ())
     macros = _macros(data.get("macros") or {})
     pads = _pads(data.get("pads") or {}, namespace)
@@ -94,7 +104,10 @@ def mapping_from(data: Mapping[str, Any], namespace: Namespace) -> ControlMap:
 
 
 def write_mapping(path: Path, mapping: ControlMap, namespace: Namespace) -> None:
-    """Write a map that `read_mapping` reads back; the file is whole or as before.
+    """Write a map for `read_mapping`; if that fails, the old file stays as it was.
+
+    Args:
+        path: the file; mapping: the map; namespace: see `read_mapping`.
 
     Raises:
         DataError: it can't be written.
@@ -104,7 +117,11 @@ def write_mapping(path: Path, mapping: ControlMap, namespace: Namespace) -> None
 
 
 def plain_data(mapping: ControlMap, namespace: Namespace) -> dict[str, Any]:
-    """A map as the plain data of a file."""
+    """A map as the content of its YAML file: the inverse of `mapping_from`.
+
+    Args:
+        mapping: the map; namespace: see `read_mapping`.
+    """
     data: dict[str, Any] = {"channel": mapping.channel, "bend_range": mapping.bend_range}
     if mapping.mpe:
         data["mpe"] = mapping.mpe
@@ -192,7 +209,14 @@ def _check_relative(source: Source, entry: Mapping[str, Any], where: Where) -> N
 
 
 def parse_source(text: Any, where: Where = ()) -> Source:
-    """A source as it is written: `cc 74`, `pressure`, `osc /1/fader1`. Raises `MappingError`."""
+    """A source from its text: `cc 74`, `pressure`, `osc /1/fader1`.
+
+    Args:
+        text: the value in the file; where: path to it, for errors.
+
+    Raises:
+        MappingError: the text names no source, or its number is out of range.
+    """
     kind, _, rest = str(text).partition(" ")
     rest = rest.strip()
     if kind == "pressure" and not rest:
@@ -350,7 +374,7 @@ def _plain_pad(pad: Pad, namespace: Namespace) -> dict[str, Any]:
 
 
 def _field(where: Where) -> str:
-    """The way to a field as people write it, with a colon; "" where the text names it."""
+    """The path to a field in words, with a colon; "" where the message names the field itself."""
     if len(where) < 2:
         return ""
     first, second = where[0], where[1]
@@ -362,7 +386,7 @@ def _field(where: Where) -> str:
 
 
 def _line(path: Path, where: Where) -> int:
-    """The line, from 1, of the deepest part of the way that the file has."""
+    """The line, from 1, of the deepest part of the path that the file contains."""
     node = yaml.compose(path.read_text(encoding="utf-8"), yaml.SafeLoader)
     line = 1
     for part in where:

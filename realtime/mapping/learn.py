@@ -1,4 +1,4 @@
-"""`Learner`: waits for the next thing that moves, and binds it to a control."""
+"""`Learner`: waits for the next source that moves, and binds it to a control."""
 
 from __future__ import annotations
 
@@ -16,11 +16,14 @@ _MIDI_MAXIMUM = 127.0
 
 @dataclass
 class Learner:
-    """At most one control waits. `binding` is bound to what moves next, with its source left open.
+    """Gives a binding the next source that moves.
 
-    A controller of 14 bits shows as one of 7 bits first, and right after it as its lower half:
-    then what was learnt is made one of 14. An endless encoder whose encoding is not known is
-    learnt as soon as it was turned both ways.
+    The first message of a 14-bit controller looks like one of a 7-bit controller; if the lower half
+    follows at once, the learnt binding is changed to 14 bits. An endless encoder of unknown
+    encoding is learnt once it was turned both ways.
+
+    Args:
+        binding: waits for its source, which is still open; None while nothing is to be learnt.
     """
 
     binding: Binding | None = None
@@ -28,12 +31,16 @@ class Learner:
     _turned: dict[Source, Recognition] = field(default_factory=dict)
 
     def arm(self, binding: Binding | None) -> None:
-        """Wait for a source, or for none any more."""
+        """Wait for the source of a binding; with None, stop waiting."""
         self.binding, self._learnt = binding, None
         self._turned.clear()
 
     def offer(self, source: Source, position: float) -> Binding | None:
-        """What is learnt from a movement, if anything."""
+        """The binding that a movement completes, or None.
+
+        Args:
+            source: what moved; position: see `Mover.moved`.
+        """
         if self.binding is None:
             return self._widened(source)
         if source.kind == "cc14" or (source.kind == "cc" and source.number in _NOT_LEARNT):
@@ -76,7 +83,7 @@ class Learner:
 
 
 def with_learnt(mapping: ControlMap, binding: Binding) -> ControlMap:
-    """A map in which the binding's control has this source alone, and the source this control."""
+    """The map with a binding added, and all others of its control or of its source removed."""
     source = binding.source
     stale = {source, source._replace(channel=0)}
     if source.kind == "cc14" and isinstance(source.number, int):
@@ -87,6 +94,13 @@ def with_learnt(mapping: ControlMap, binding: Binding) -> ControlMap:
 
 
 def without(mapping: ControlMap, target: str) -> tuple[ControlMap, int]:
-    """A map in which nothing moves a control, or any element of it; and how many did."""
+    """The map without the bindings of a control.
+
+    Args:
+        mapping: the map; target: address of a control (with all its elements) or of one element.
+
+    Returns:
+        The map, and how many bindings were removed.
+    """
     kept = tuple(b for b in mapping.bindings if not is_within(b.target, target))
     return replace(mapping, bindings=kept), len(mapping.bindings) - len(kept)

@@ -1,8 +1,8 @@
-"""`Mapper`: a map at work: pick-up, learning, macros and pads.
+"""`Mapper`: a map in use, with pick-up, learning, macros and pads.
 
-It stands between those who move something and the engine: decoders ask it what a movement means
-(`moved`), and the session what an event entails (`outcome`), for macros and pads are controls of
-its own.
+It stands between the inputs and the engine. Decoders ask it which events a movement causes
+(`moved`); the session asks it which further events an event causes (`outcome`), because macros and
+pads are controls that only the mapper knows.
 """
 
 from __future__ import annotations
@@ -27,16 +27,17 @@ from realtime.protocol.osc_decode import OscArg
 from synth.contract import ProtocolError
 
 MAX_DEPTH = 4  # of macros that move macros
-CLOSE = 1.5 / 127  # a step of a controller of 7 bits, and a half
+CLOSE = 1.5 / 127  # one and a half steps of a 7-bit controller
 MAX_OSC_NUMBERS = 8
 
 
 class Mapper:
-    """See `realtime.namespace.sources.Mover`. Safe in any thread.
+    """The `Mover` of a session (see `realtime.namespace.sources`). Safe in any thread.
 
     Args:
-        mapping: what is bound; namespace: the addresses of the engine; values: where controls
-            stand, for pick-up and pads; without, everything moves at once.
+        mapping: the map to begin with; namespace: the addresses of the engine.
+        values: the present values of controls, for pick-up and pads; without them, every source
+            moves its control at once.
         learnt: called with each binding that was learnt; must not block.
     """
 
@@ -52,17 +53,17 @@ class Mapper:
         self._told = learnt
         self._learner = Learner()
         self._places: dict[str, tuple[float, float]] = {}
-        self._stands: dict[str, float] = {}  # of controls, where no values are known
+        self._stands: dict[str, float] = {}  # value by control, if `values` is None
         self.replace(mapping)
 
     @property
     def mapping(self) -> ControlMap:
-        """What is bound now."""
+        """The map that is in use."""
         return self._mapping
 
     @property
     def namespace(self) -> Namespace:
-        """The rack's addresses, macros and pads."""
+        """The addresses of the rack and of the map's macros and pads."""
         return self._extended
 
     @property
@@ -76,7 +77,7 @@ class Mapper:
         return self._mapping.channel
 
     def replace(self, mapping: ControlMap) -> None:
-        """Take another map; nothing moves by that."""
+        """Use another map; no control moves by that."""
         with self._lock:
             self._mapping = mapping
             self._extended = self._namespace.extended(mapping.own_controls)
@@ -85,7 +86,11 @@ class Mapper:
             self._sent: dict[Binding, float] = {}
 
     def moved(self, source: Source, position: float, time: int = NOW) -> tuple[Event, ...]:
-        """See `Mover`; while a control is being learnt, it is bound to the source first."""
+        """See `Mover`; while a control is being learnt, it is bound to the source first.
+
+        Args:
+            source, position, time: see `Mover.moved`.
+        """
         with self._lock:
             learnt = self._learner.offer(source, position)
             if learnt is not None:
@@ -108,8 +113,15 @@ class Mapper:
     def foreign(
         self, address: str, args: Sequence[OscArg], time: int = NOW
     ) -> tuple[Event, ...] | None:
-        """What an OSC message to an unknown address means: its numbers are sources `osc <address>`,
-        `osc <address>#1` and so on. None where nothing is bound to any, nor learnt."""
+        """The events of an OSC message to an address outside the namespace, or None if none of its
+        numbers is bound or learnt.
+
+        Args:
+            address: its first number is the source `osc <address>`, the next ones are
+                `osc <address>#1` and so on.
+            args: only finite numbers among the first 8 count.
+            time: sample of the engine's clock, or `NOW`.
+        """
         taken = False
         events: list[Event] = []
         for i, arg in enumerate(args[:MAX_OSC_NUMBERS]):
@@ -121,7 +133,7 @@ class Mapper:
         return tuple(events) if taken else None
 
     def _turned(self, binding: Binding, position: float, time: int) -> Event:
-        """What an endless encoder does, from where its control stands now."""
+        """The event of an endless encoder, counted from the present value of its control."""
         target = binding.target
         value = self._values.get(target) if self._values is not None else None
         if not value and target not in self._stands:
@@ -132,7 +144,7 @@ class Mapper:
         return glide(target, binding.smoothing_ms / 1000, (moved,), time)
 
     def _picked_up(self, binding: Binding, position: float) -> bool:
-        """Whether a source may move its control: since the last time nobody else has moved it, or
+        """Whether a source may move its control: nothing else has moved it since the source did, or
         the source meets or passes its value now."""
         value = self._values.get(binding.target) if self._values is not None else None
         if not value:
@@ -147,7 +159,7 @@ class Mapper:
         return passed or abs(share - there) <= CLOSE
 
     def outcome(self, event: Event) -> list[Event]:
-        """An event and all that follows from it, in order; `is_own` ones are not for the engine."""
+        """An event and all that it causes, in order; `is_own` ones are not for the engine."""
         if not is_own(event):
             return [event]
         with self._lock:
@@ -192,11 +204,13 @@ class Mapper:
         return events
 
     def store_point(self, name: str, place: tuple[float, float] | None = None) -> int:
-        """Keep where the axes of a pad stand now at a place of it, or at where it is; how many
-        points it has then.
+        """Store the present values of a pad's axes as a point; returns the number of its points.
+
+        Args:
+            name: of the pad; place: x and y of the point, 0 … 1; None for the pad's position.
 
         Raises:
-            ProtocolError: there is no such pad; ConfigError: it has 256 points.
+            ProtocolError: there is no such pad; ConfigError: it has 256 points already.
         """
         with self._lock:
             pad = self._pad(name)
@@ -209,7 +223,10 @@ class Mapper:
             return self._change_pad(pad.stored(Point(x, y, tuple(shares))))
 
     def clear_points(self, name: str, place: tuple[float, float] | None = None) -> int:
-        """Forget all points of a pad, or the one nearest to a place; how many are left.
+        """Delete points of a pad; returns how many are left.
+
+        Args:
+            name: of the pad; place: x and y, 0 … 1: delete the nearest point; None: all points.
 
         Raises:
             ProtocolError: there is no such pad.
@@ -235,11 +252,12 @@ class Mapper:
         high: float | None = None,
         relative: str = "",
     ) -> None:
-        """Bind a control to what moves next.
+        """Bind the next source that moves to a control.
 
         Args:
-            low, high: see `bind`; relative: the encoding of an endless encoder, or `RECOGNISE` to
-                find it out while it is turned both ways.
+            target: address of a control; low, high: see `bind`.
+            relative: the encoding of an endless encoder, or `RECOGNISE` to find it out while the
+                encoder is turned both ways; "" for other sources.
 
         Raises:
             MappingError: no such control, or an end is out of its range.
@@ -250,12 +268,16 @@ class Mapper:
             self._learner.arm(binding)
 
     def stop_learning(self) -> None:
-        """Wait for no movement any more."""
+        """Stop waiting for a source to learn."""
         with self._lock:
             self._learner.arm(None)
 
     def forget(self, target: str) -> int:
-        """Let nothing move a control any more; how many sources did."""
+        """Remove the bindings of a control; returns how many there were.
+
+        Args:
+            target: see `learn.without`.
+        """
         with self._lock:
             mapping, count = without(self._mapping, target)
             self.replace(mapping)
@@ -263,6 +285,6 @@ class Mapper:
 
 
 def is_own(event: Event) -> bool:
-    """Whether an event is for a macro or a pad, which the engine doesn't know."""
+    """Whether an event sets a macro or a pad, which the engine doesn't know."""
     address = Address.match(goal(event.target))
     return address is not None and address.plugin in MAP_CONTROLS

@@ -1,6 +1,6 @@
-"""`Pad`: a plane on which stored points are blended: two coordinates move any number of axes.
+"""`Pad`: a plane of stored points that are blended, so that two coordinates move many controls.
 
-Each point keeps values of all axes. Between the points, either the nearest ones are weighted
+Each point holds a value for every axis. Between the points, either the nearest ones are weighted
 (inverse distance, faded out towards the first one that is left out, so that nothing jumps: Franke
 and Little, in Barnhill, "Representation and approximation of surfaces", 1977), or all of them by
 radial basis functions (the linear one with a constant: Duchon's thin-plate family).
@@ -29,7 +29,12 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Point:
-    """A place, 0 … 1 each way, and what the axes are there: 0 … 1 of their ranges, by curve."""
+    """A point of a pad.
+
+    Args:
+        x, y: its place, 0 … 1.
+        values: one for each axis, as its share of the control's range by its curve, 0 … 1.
+    """
 
     x: float
     y: float
@@ -38,11 +43,11 @@ class Point:
 
 @dataclass(frozen=True)
 class Pad:
-    """Points on a plane.
+    """A plane with its points.
 
     Args:
-        name: as of a control: `/pad/<name> x y`.
-        axes: addresses of controls or elements that it moves.
+        name: valid as a control's name; the pad's address is `/pad/<name>`.
+        axes: addresses of the controls or elements that it moves.
         method: "nearest" (inverse distance of the nearest points) or "radial".
         neighbours: how many points are blended by "nearest", 1 … 256.
         points: at most 256, each with one value for every axis (all elements of a vector).
@@ -67,24 +72,28 @@ class Pad:
 
     @property
     def control(self) -> Control:
-        """As the namespace shows it."""
+        """The pad as a control of the namespace."""
         about = f"blends {len(self.points)} stored points"
         return replace(MAP_CONTROLS["pad"], name=self.name, description=about)
 
     def stored(self, point: Point) -> Pad:
-        """With a further point, in place of one that was there already."""
+        """The pad with a point added, which replaces one at the same place."""
         others = tuple(p for p in self.points if _distance(p, point) > SAME_PLACE)
         return replace(self, points=(*others, point))
 
     def cleared(self, place: tuple[float, float] | None = None) -> Pad:
-        """Without points, or without the one nearest to a place."""
+        """The pad without the point nearest to a place (x and y, 0 … 1), or without any (None)."""
         if place is None or not self.points:
             return replace(self, points=())
         nearest = min(self.points, key=lambda p: _distance(p, Point(*place, ())))
         return replace(self, points=tuple(p for p in self.points if p is not nearest))
 
     def at(self, x: float, y: float) -> tuple[float, ...]:
-        """What the axes are at a place, 0 … 1 each; empty without points."""
+        """The values of the axes at a place, each 0 … 1 as in `Point`; empty without points.
+
+        Args:
+            x, y: the place, 0 … 1.
+        """
         if not self.points:
             return ()
         if self.method == "radial" and len(self.points) > 1:
@@ -102,7 +111,7 @@ class Pad:
         return np.array([p.values for p in self.points], np.float64)
 
     def _weights(self, x: float, y: float) -> Floats:
-        """One for each point, of sum 1."""
+        """One weight for each point; their sum is 1."""
         distances = np.hypot(*(self._places - (x, y)).T)
         weights = np.zeros(len(distances))
         order = np.argsort(distances, kind="stable")
@@ -115,7 +124,7 @@ class Pad:
             inverse -= 1 / distances[order[len(near)]]
         weights[near] = inverse**2
         total = weights.sum()
-        if total <= 0:  # all that count are as far away as the first one that doesn't
+        if total <= 0:  # the neighbours are as far away as the first point left out
             weights[near] = 1.0
             total = weights.sum()
         return np.asarray(weights / total)
@@ -126,7 +135,7 @@ class Pad:
 
     @functools.cached_property
     def _coefficients(self) -> Floats:
-        """Of |r| for each point and of the constant, `[points + 1, axes]`: the points are met."""
+        """`[points + 1, axes]`: factors of |r|, then the constant; exact at the points."""
         count = len(self.points)
         offsets = self._places[:, None] - self._places[None]
         system = np.ones((count + 1, count + 1))
@@ -137,7 +146,11 @@ class Pad:
 
 
 def to_shares(controls: Sequence[Control], values: Sequence[float]) -> tuple[float, ...]:
-    """Values of controls of one element each as 0 … 1 of their ranges, by their curves."""
+    """Values as shares of their controls' ranges by their curves, 0 … 1.
+
+    Args:
+        controls: of one element each; values: one for each control, in its unit.
+    """
     return tuple(
         float(c.to_unit(np.array([v], np.float32))[0])
         for c, v in zip(controls, values, strict=True)
@@ -145,7 +158,11 @@ def to_shares(controls: Sequence[Control], values: Sequence[float]) -> tuple[flo
 
 
 def from_shares(controls: Sequence[Control], shares: Sequence[float]) -> tuple[float, ...]:
-    """Inverse of `to_shares`, up to rounding."""
+    """The inverse of `to_shares`, up to rounding.
+
+    Args:
+        controls: of one element each; shares: one for each control, 0 … 1.
+    """
     return tuple(float(c.from_unit(s)[0]) for c, s in zip(controls, shares, strict=True))
 
 

@@ -1,4 +1,4 @@
-"""Endless encoders, which say how far they were turned instead of where they stand.
+"""Endless encoders, which send how far they were turned instead of a position.
 
 Such a controller sends a number of steps in the 7 bits of an ordinary one, in one of three usual
 encodings; steps upwards are positive:
@@ -17,7 +17,7 @@ _FAST = 32  # no hand turns so many steps in one message
 
 
 def steps_of(encoding: str, value: int) -> int:
-    """The steps that a message says, -64 … 63.
+    """The steps in a message, -64 … 63; positive is upwards.
 
     Args:
         encoding: one of `ENCODINGS`; value: of the controller, 0 … 127.
@@ -32,15 +32,15 @@ def steps_of(encoding: str, value: int) -> int:
 class Recognition:
     """Finds the encoding of an encoder that is turned both ways, in any order.
 
-    A turn one way is ambiguous: 1 may be up in two of the encodings, 65 up or down. Both ways
-    together are not.
+    One direction alone is ambiguous: 1 means up in two encodings, 65 means up in one and down in
+    another. Both directions together are not.
     """
 
     def __init__(self) -> None:
         self._seen: set[str] = set()
 
     def take(self, value: int) -> str:
-        """Look at a message; the encoding as soon as it is clear, until then "".
+        """Take a message into account; returns the encoding once it is clear, until then "".
 
         Args:
             value: of the controller, 0 … 127.

@@ -1,8 +1,8 @@
-"""The OSC door.
+"""The OSC server.
 
-- `server`: UDP and TCP ports and their thread; `sockets`, `tcp`: what they are made of.
-- `dispatch`: what a packet does; `builtins`: what the server itself is asked for.
-- `listeners`: who is notified and of what; `held`: what clients hold down until they are gone.
-- `timekeeper`: when bundles take effect, with `foreign_clocks`.
-- `refusals`: what was refused and why; `dump`: what comes in, printed.
+- `server`: UDP and TCP ports and their thread; `sockets`, `tcp`: their sockets and connections.
+- `dispatch`: acts on packets; `builtins`: the server's own commands.
+- `listeners`: notified clients and streams; `held`: keys and pedals that clients hold down.
+- `timekeeper`: times of bundles, with `foreign_clocks`.
+- `refusals`: recent refusals and their reasons; `dump`: prints received packets.
 """

@@ -1,6 +1,6 @@
-"""What the OSC server itself is asked for: its state, who listens, and what is streamed.
+"""The OSC server's own commands: its state, notifications and subscriptions.
 
-Each command gets the client and the arguments and returns the answer, or None if it answers
+Each command takes the client and the arguments and returns the answer, or None if it answers
 later. They run on the server's thread.
 """
 
@@ -27,7 +27,7 @@ Args = Sequence[OscArg]
 
 
 class Server(Protocol):
-    """The parts of a server that its own commands look at or move."""
+    """The parts of a server that its own commands use; see `Dispatcher`."""
 
     namespace: Namespace
     clients: Clients
@@ -41,13 +41,13 @@ class Server(Protocol):
         """Send an answer; any thread."""
 
     def sync(self, done: Callable[[], None]) -> None:
-        """Call once all that came before has taken effect."""
+        """Call a function once all earlier events have taken effect."""
 
     def stream(self, client: Client, addresses: Sequence[str], rate: float) -> None:
-        """Send values again and again. Raises `ProtocolError` if that would be too much."""
+        """Stream values; see `Streams.add_all`."""
 
     def deliver(self, events: Sequence[Event], client: Client) -> None:
-        """Pass events on that belong together."""
+        """Pass on events that belong together."""
 
 
 Builtin = Callable[[Server, Client, Args], Answer | None]
@@ -123,8 +123,7 @@ def _unsubscribe(server: Server, client: Client, args: Args) -> Answer:
 
 
 def _readable(server: Server, address: str) -> tuple[str, ...]:
-    """The addresses of values that an address or a pattern names: those that a pattern would set,
-    and meters."""
+    """The addresses of readable values (controls and meters) that an address or a pattern names."""
     values = server.values
     if values is None:
         return ()

@@ -1,4 +1,4 @@
-"""`Dispatcher`: what a packet does, whoever brought it: events to the engine, answers back."""
+"""`Dispatcher`: acts on packets from any port: events to the engine, answers to the client."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from synth.contract import ProtocolError, SynthError
 FAILS_PER_SECOND = 50
 REPLIES_PER_SECOND = 2_000
 MAX_REASON = 240  # characters of a /fail
-MAX_EVENTS = 512  # of one packet; patterns name many addresses
+MAX_EVENTS = 512  # per packet, because a pattern can name many addresses
 _COUNTED = (
     "received", "parsed", "rejected", "dropped", "coalesced", "refused", "clamped", "unsent",
     "turned_away",
@@ -41,7 +41,7 @@ Sync = Callable[[Callable[[], None]], None]
 
 
 class _Allowance:
-    """So many a second, bursts up to one second's worth."""
+    """Limits a rate; bursts may use up the allowance of one second at once."""
 
     def __init__(self, per_second: float) -> None:
         self._rate = self._left = per_second
@@ -58,16 +58,16 @@ class _Allowance:
 
 
 class Dispatcher:
-    """Takes packets; all but `answer` on one thread.
+    """Acts on packets; all methods but `answer` belong to one thread.
 
     Args: as those of `OscServer` with the same names, and
 
         transmit: sends a packet to a client; must neither block nor raise.
 
     Attributes:
-        namespace: what addresses mean; can be replaced.
-        counters: see `OscServer.counters`; last_error: the latest thing that was wrong; refusals:
-            what was refused lately.
+        namespace: the known addresses; can be replaced.
+        counters: see `OscServer.counters`; last_error: the latest error, "" if none; refusals: the
+            recent refusals.
     """
 
     def __init__(
@@ -96,7 +96,11 @@ class Dispatcher:
         self._fails, self._replies = _Allowance(FAILS_PER_SECOND), _Allowance(REPLIES_PER_SECOND)
 
     def take(self, packet: bytes, client: Client) -> None:
-        """Act on a packet of a client."""
+        """Act on a packet.
+
+        Args:
+            packet: an OSC message or bundle; client: who sent it.
+        """
         self.counters["received"] += 1
         self.clients.heard(client)
         self.streams.heard(client, time.monotonic())
@@ -115,12 +119,12 @@ class Dispatcher:
         self._act(messages, client)
 
     def come(self, client: Client) -> None:
-        """A client is there whose end will be told by `leave`."""
+        """Note that a client has come whose end `leave` will report."""
         self._held.follow(client)
         self.streams.last(client)
 
     def leave(self, client: Client) -> None:
-        """A client is gone: let go of what it held, and send it nothing any more."""
+        """Note that a client has gone: release what it held, and send it nothing more."""
         held = self._held.release(client)
         if held:
             self.deliver(held, client)
@@ -128,14 +132,18 @@ class Dispatcher:
         self.clients.forget(client)
 
     def refused(self, place: tuple[Any, ...]) -> None:
-        """A port has refused what was sent to it; if it goes on to do so, nothing more is sent."""
+        """Note that a port refused a datagram; if that goes on, nothing more is sent there.
+
+        Args:
+            place: host and port.
+        """
         if self.clients.refused(place, time.monotonic()):
             for client in self.clients.at(place, self.streams.clients):
                 self.streams.remove(client)
                 self.clients.notify(client, wanted=False)
 
     def thinned(self, packets: Sequence[tuple[bytes, Client]]) -> list[tuple[bytes, Client]]:
-        """Packets of a flood without those values that a later one replaces; those are counted.
+        """The packets of a flood without the values that later packets replace, which are counted.
 
         Notes, bundles, patterns and questions are all kept.
         """
@@ -155,7 +163,7 @@ class Dispatcher:
         return kept
 
     def send_streams(self) -> None:
-        """Send what is due of all that was subscribed to."""
+        """Send the subscribed values that are due."""
         now = time.monotonic()
         if self.values is None or self.streams.wait(now) > 0:
             return
@@ -167,14 +175,14 @@ class Dispatcher:
                 self._transmit(client, encode_floats(address, value))
 
     def answer(self, client: Client, answer: Answer) -> None:
-        """Send an answer, if there haven't been too many; any thread."""
+        """Send an answer unless there have been too many; any thread."""
         if self._replies.take():
             self._transmit(client, encode_message(answer.address, answer.args))
         else:
             self.counters["unsent"] += 1
 
     def sync(self, done: Callable[[], None]) -> None:
-        """Call once all that came before has taken effect."""
+        """Call a function once all earlier events have taken effect."""
         once = _Once(done)
         if self._sync is None:
             once()
@@ -182,11 +190,11 @@ class Dispatcher:
             self._sync(once)
 
     def stream(self, client: Client, addresses: Sequence[str], rate: float) -> None:
-        """Send values again and again. Raises `ProtocolError` if that would be too much."""
+        """Stream values; see `Streams.add_all`."""
         self.streams.add_all(client, addresses, rate, time.monotonic())
 
     def deliver(self, events: Sequence[Event], client: Client) -> None:
-        """Pass events on that belong together."""
+        """Pass on events of a client that belong together."""
         self._held.observe(client, events)
         try:
             if self._group is not None:
@@ -204,7 +212,7 @@ class Dispatcher:
                 self.last_error = f"{event.target[:80]}: {type(error).__name__}: {error}"
 
     def _act(self, messages: list[OscMessage], client: Client) -> None:
-        """Events first and together, so that nothing comes between them; then what is asked."""
+        """Pass on all events first, so that nothing comes between them; then run the commands."""
         events: list[Event] = []
         asked: list[OscMessage] = []
         dues: dict[int, Due | None] = {}
@@ -231,7 +239,7 @@ class Dispatcher:
             self._command(message, client)
 
     def _due(self, client: Client, timetag: int) -> Due | None:
-        """When a bundle takes effect; None for never."""
+        """The time at which a bundle takes effect, or None if it is dropped."""
         try:
             due = self.timekeeper.due(client, timetag)
         except FarError as error:
@@ -248,7 +256,7 @@ class Dispatcher:
         return due
 
     def _events(self, message: OscMessage, at: int) -> tuple[Event, ...]:
-        """What a message means."""
+        """The events of a message."""
         address, args = message.address, message.args
         if is_release(address, args):
             return ()
@@ -292,7 +300,7 @@ class Dispatcher:
         self.answer(client, Answer("/fail", (address[:80], reason[:MAX_REASON])))
 
     def _spread(self, refusal: Refusal) -> None:
-        """Tell all who asked for notices, but not the sender, who gets an answer."""
+        """Notify all clients that asked for it, except the sender, which gets an answer."""
         about = (refusal.client, refusal.address, refusal.reason)
         for client in self.clients.notified:
             if _name(client) != refusal.client:

@@ -1,4 +1,4 @@
-"""`Dump`: prints what comes in, for people who look for a fault; never holds the server up."""
+"""`Dump`: prints received packets for debugging, and never holds the server up."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Dump:
     """A printer with a thread of its own that starts with the first line.
 
     Args:
-        out: where it prints; None is stderr.
+        out: the stream to print to; None for stderr.
 
     Attributes:
         level: 0 nothing, 1 messages, 2 packets in hexadecimal, 3 both.
-        skipped: lines that came faster than they could be printed.
+        skipped: lines left out because they came faster than they could be printed.
     """
 
     def __init__(self, out: TextIO | None = None) -> None:
@@ -31,7 +31,11 @@ class Dump:
         self._thread: threading.Thread | None = None
 
     def show(self, packet: bytes, messages: list[OscMessage], sender: str) -> None:
-        """Print a packet, as far as `level` says."""
+        """Print a packet in the forms that `level` selects.
+
+        Args:
+            packet: as received; messages: decoded from it; sender: its name for people.
+        """
         if self.level & 1:
             for message in messages:
                 self._put(f"osc {sender} {message.address} {list(message.args)}")
@@ -39,7 +43,7 @@ class Dump:
             self._put(f"osc {sender} {packet[:64].hex(' ', 4)}")
 
     def close(self) -> None:
-        """Print what waits, and end. May be called twice."""
+        """Print the waiting lines and end. May be called twice."""
         if self._thread is not None:
             self.level = 0
             try:

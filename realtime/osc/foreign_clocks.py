@@ -1,7 +1,7 @@
-"""Time tags of senders whose clock is not the one that OSC wants: recognised, and named for people.
+"""Recognises time tags that don't count NTP time, and names the clock they seem to count.
 
-OSC counts seconds since 1900 in UTC (NTP). Some libraries send another count of seconds in its
-place, which then means a moment decades away, or their computer's clock is set to local time.
+OSC counts seconds since 1900 in UTC (NTP). Some libraries count seconds from another moment, so
+that their tags seem decades away; some computers' clocks are set to local time.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 ERA = 1 << 32  # seconds; NTP's counter starts again in 2036
 UNIX = 2_208_988_800  # NTP's seconds at the beginning of Unix time
 DAY_S = 86_400.0
-_WRONG_S = 30 * DAY_S  # no bundle is sent so far ahead, whatever era of NTP begins soon
+_WRONG_S = 30 * DAY_S  # no bundle is sent so far ahead, even close to a new era of NTP
 _LONGEST_UPTIME_S = 10 * 365 * DAY_S
 _ZONE_S = 900.0  # local times are quarters of an hour apart
-_MAX_ZONES = 56  # of them, from UTC: 14 h
+_MAX_ZONES = 56  # quarters of an hour from UTC: 14 h
 _ZONE_ERROR_S = 10.0  # for the error of the clock, and how far ahead a bundle is sent
 
 
 def unix_time(timetag: int, now: float) -> float:
-    """Seconds of Unix time of a tag, in that era of NTP which is nearest to now.
+    """The Unix time of a tag in s, in the era of NTP that brings it nearest to now.
 
     Args:
         timetag: 64-bit NTP; now: Unix time, s.
@@ -27,7 +27,7 @@ def unix_time(timetag: int, now: float) -> float:
 
 
 def foreign_clock(timetag: int, now: float) -> str:
-    """What a tag that makes no sense as NTP seems to count, in words; "" where it can't be told.
+    """The clock, in words, that a tag seems to count if it makes no sense as NTP, else "".
 
     Args:
         timetag: 64 bits; now: Unix time, s.

@@ -1,4 +1,4 @@
-"""`HeldNotes`: what each client holds down, so that it can be let go of when the client is gone."""
+"""`HeldNotes`: the keys and pedals that each client holds, to be released when it is gone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 from realtime.namespace.event import Event
 
 MAX_HELD = 1_024  # keys and pedals of one client; no hand holds more
-# Addresses of one MIDI channel, if there are any, have its number before them.
+# Before an address for one MIDI channel stands the channel's number.
 _FORM = re.compile(
     r"((?:/channel/[0-9]+)?)/(note/on|note/off|all_notes_off|panic|sustain|sostenuto|soft)"
 )
@@ -17,8 +17,8 @@ _PEDALS = ("sustain", "sostenuto", "soft")
 
 
 class _Hold(NamedTuple):
-    """A key or a pedal that is down: what stands before its address, which pedal ("" for a key),
-    the key, and the note's id (0 for none)."""
+    """A key or a pedal that is down: the prefix of its address, the name of the pedal ("" for a
+    key), the key, and the note's id (0 for none)."""
 
     prefix: str
     pedal: str = ""
@@ -26,7 +26,7 @@ class _Hold(NamedTuple):
     ident: float = 0.0
 
     def end(self, at: int) -> Event:
-        """What lets go of it."""
+        """The event that releases it."""
         if self.pedal:
             return Event(at, f"{self.prefix}/{self.pedal}", (0.0,))
         note = (self.key, self.ident) if self.ident else (self.key,)
@@ -34,22 +34,21 @@ class _Hold(NamedTuple):
 
 
 class HeldNotes:
-    """Keys and pedals that clients hold, each with the time at which it went down. Used by one
-    thread.
+    """Keys and pedals that clients hold, each with the time at which it went down. For one thread.
 
-    Only clients whose end is noticed are followed: the note of a program that sends one message and
-    ends is meant to sound on.
+    It follows only clients whose end is noticed: the note of a program that sends one message and
+    ends is meant to go on sounding.
     """
 
     def __init__(self) -> None:
         self._held: dict[Hashable, dict[_Hold, int]] = {}
 
     def follow(self, client: Hashable) -> None:
-        """Keep an account of a client."""
+        """Keep account of what a client holds from now on."""
         self._held.setdefault(client, {})
 
     def observe(self, client: Hashable, events: Sequence[Event]) -> None:
-        """Learn from the events of any client, followed or not."""
+        """Take the key and pedal events of any client into account, followed or not."""
         if not self._held:
             return
         for event in events:
@@ -58,8 +57,8 @@ class HeldNotes:
                 self._learn(client, form[1], form[2], event)
 
     def release(self, client: Hashable) -> list[Event]:
-        """The events that let go of all that a client holds and no other one does, and the end of
-        its account. A note that is still to come ends when it begins."""
+        """Stop following a client; returns the events that release what it alone holds. A note that
+        is still to begin ends at its beginning."""
         held = self._held.pop(client, {})
         others = self._held.values()
         return [hold.end(at) for hold, at in held.items() if not any(hold in o for o in others)]

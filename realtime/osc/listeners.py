@@ -1,4 +1,4 @@
-"""Who listens to the OSC server: who is notified, where answers go, and what is streamed."""
+"""Clients of the OSC server: notifications, ports for answers, and streams of values."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ MAX_NOTIFIED = 16
 MAX_REPLY_PORTS = 64
 MAX_STREAMS = 128
 MAX_STREAMED = 4_000.0  # messages a second, of all streams together
-LAST_S = 60.0  # that a subscription of a UDP client lasts after the last message from there
-REFUSED_S = 2.0  # a port that refuses for so long is that of a client that is gone
+LAST_S = 60.0  # a UDP client's subscriptions end so long after its last message
+REFUSED_S = 2.0  # a client whose port refuses for so long is gone
 
 Client = tuple[Any, ...] | TcpConnection  # a UDP address, or a connection
 
 
 class Clients:
-    """Who asked for notifications and for another port; safe in any thread.
+    """Clients that asked for notifications or for answers on another port; safe in any thread.
 
     Args:
-        reply_port: where all UDP answers go instead of to the port that was sent from; 0: there.
+        reply_port: port for all UDP answers; 0 for the port that the client sends from.
     """
 
     def __init__(self, reply_port: int = 0) -> None:
@@ -38,17 +38,17 @@ class Clients:
 
     @property
     def notified(self) -> list[Client]:
-        """Those who asked for it."""
+        """The clients to notify."""
         with self._lock:
             return list(self._notified)
 
     def is_notified(self, client: Client) -> bool:
-        """Whether it asked for it."""
+        """Whether a client asked for notifications."""
         return client in self._notified
 
     def notify(self, client: Client, wanted: bool) -> None:
-        """Put it on the list or take it off. A client that died without a word leaves its place to
-        the newest."""
+        """Turn notifications of a client on or off. If there are too many clients, the oldest is
+        dropped: it may have died without a word."""
         with self._lock:
             self._notified.pop(client, None)
             if wanted:
@@ -57,7 +57,7 @@ class Clients:
                     self._notified.popitem(last=False)
 
     def reply_to(self, client: Client, port: int) -> None:
-        """Send what is for this client to another port of its host; 0: to where it sends from."""
+        """Send answers to another port of the client's host; 0 for the port it sends from."""
         with self._lock:
             self._ports.pop(client, None)
             if port:
@@ -66,18 +66,22 @@ class Clients:
                     self._ports.popitem(last=False)
 
     def place(self, address: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Where datagrams for a client go."""
+        """The host and port that datagrams for a client are sent to."""
         port = self._ports.get(address, self._reply_port)
         return (address[0], port, *address[2:]) if port else address
 
     def heard(self, client: Client) -> None:
-        """Something came from a client: it is there."""
+        """Note that a packet came from a client, which therefore is alive."""
         if self._refused and isinstance(client, tuple):
             self._refused.pop(self.place(client), None)
 
     def refused(self, place: tuple[Any, ...], now: float) -> bool:
-        """Note that a port refused a datagram at `now`, s; whether it has done so for 2 s, in which
-        time a program that is just being started again would have opened it."""
+        """Note that a port refused a datagram at `now`, s; returns whether it has refused for 2 s,
+        long enough for a program that is being restarted to open it.
+
+        Args:
+            place: host and port, see `place`; now: s of the monotonic clock.
+        """
         since = self._refused.setdefault(place, now)
         if len(self._refused) > MAX_REPLY_PORTS:
             self._refused.popitem(last=False)
@@ -87,21 +91,21 @@ class Clients:
         return True
 
     def at(self, place: tuple[Any, ...], clients: Iterable[Client]) -> list[Client]:
-        """Those of some clients, and of the notified ones, whose datagrams go to a place."""
+        """The clients, among `clients` and the notified ones, whose datagrams go to a place."""
         known = {*clients, *self.notified}
         return [c for c in known if isinstance(c, tuple) and self.place(c) == place]
 
     def forget(self, client: Client) -> None:
-        """It is gone."""
+        """Forget a client that is gone."""
         self.notify(client, wanted=False)
         self.reply_to(client, 0)
 
 
 class Streams:
-    """Values that are sent again and again; used by one thread.
+    """Values that are sent again and again; for one thread.
 
-    Streams of a client of whom nothing has been heard for a minute end, because UDP doesn't tell
-    that a client is gone; those of `lasting` clients, whose end is told, go on.
+    The streams of a client that is silent for a minute end, because UDP doesn't report that a
+    client is gone. Those of clients whose end is reported (see `last`) go on.
     """
 
     def __init__(self) -> None:
@@ -116,7 +120,10 @@ class Streams:
         self.add_all(client, (address,), rate, now)
 
     def add_all(self, client: Client, addresses: Sequence[str], rate: float, now: float) -> None:
-        """Stream addresses to a client `rate` times a second from now on; all of them or none.
+        """Stream addresses to a client from now on; all of them or, after an error, none.
+
+        Args:
+            addresses: of readable values; rate: times a second; now: s of the monotonic clock.
 
         Raises:
             ProtocolError: the rate is out of range, or there are too many streams.
@@ -143,7 +150,7 @@ class Streams:
 
     @property
     def clients(self) -> list[Client]:
-        """Those to whom something is streamed."""
+        """The clients that have a stream."""
         return list(self._heard)
 
     def last(self, client: Client) -> None:
@@ -151,17 +158,17 @@ class Streams:
         self._lasting.add(client)
 
     def forget(self, client: Client) -> None:
-        """It is gone."""
+        """Forget a client that is gone."""
         self._lasting.discard(client)
         self.remove(client)
 
     def heard(self, client: Client, now: float) -> None:
-        """Something came from a client, which renews its streams."""
+        """Renew the streams of a client from which a packet came at `now`, s."""
         if client in self._heard:
             self._heard[client] = now
 
     def expire(self, now: float) -> list[Client]:
-        """End the streams of those who have been silent for too long; who they are."""
+        """End the streams of clients that are silent for too long at `now`, s; returns them."""
         silent = [
             client
             for client, heard in self._heard.items()
@@ -172,7 +179,7 @@ class Streams:
         return silent
 
     def remove(self, client: Client, addresses: set[str] | None = None) -> int:
-        """Stop some streams of a client, or all of them; how many there were."""
+        """Stop some streams of a client, or all of them (None); returns how many."""
         gone = [
             key
             for key in self._periods
@@ -187,15 +194,15 @@ class Streams:
         return len(gone)
 
     def addresses(self, client: Client) -> list[str]:
-        """What is streamed to a client."""
+        """The addresses that are streamed to a client."""
         return [address for owner, address in self._periods if owner == client]
 
     def wait(self, now: float) -> float:
-        """Seconds until something is due; infinite if nothing ever is."""
+        """Seconds from `now`, s, until a value is due; infinite if there are no streams."""
         return max(0.0, self._due[0][0] - now) if self._due else float("inf")
 
     def due(self, now: float) -> list[tuple[Client, str]]:
-        """What is to be sent now. Who is behind doesn't catch up: a burst helps nobody."""
+        """The values to send at `now`, s. A late stream skips what it missed, without a burst."""
         ready = []
         while self._due and self._due[0][0] <= now:
             moment, _, key = heapq.heappop(self._due)

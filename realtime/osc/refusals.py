@@ -1,4 +1,4 @@
-"""`Refusals`: what was refused lately and why, for people at the screen or the web page."""
+"""`Refusals`: recent refusals and their reasons, for the terminal and the web page."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ PLAYED = "played"
 
 @dataclass(frozen=True)
 class Refusal:
-    """Something that was refused, once or often.
+    """A refusal, which may have happened several times.
 
     Args:
-        client: who sent it; address: where to; reason: in words, with what helps.
-        count: how often; last: when it was refused last, s of `time.monotonic()`.
+        client: the sender; address: of the message; reason: a sentence that says what helps.
+        count: how often it happened; last: the last time, s of `time.monotonic()`.
     """
 
     client: str
@@ -31,7 +31,7 @@ class Refusal:
 
     @property
     def played(self) -> bool:
-        """Whether it was played, though not as it was meant."""
+        """Whether the message was played, though not as it was meant."""
         return self.reason.startswith(PLAYED)
 
     def __str__(self) -> str:
@@ -40,11 +40,11 @@ class Refusal:
 
 
 class Refusals:
-    """The latest refusals, alike ones counted together; safe in any thread, bounded.
+    """The latest refusals, bounded in number, with equal ones counted together; for any thread.
 
     Args:
-        tell: called with a refusal that is new, or that happens again after a second; at most ten
-            times a second. Must not block.
+        tell: called with each refusal that is new or happens again after a second, at most ten
+            times a second; must not block.
     """
 
     def __init__(self, tell: Callable[[Refusal], None] | None = None) -> None:
@@ -54,8 +54,12 @@ class Refusals:
         self._told: dict[tuple[str, str, str], float] = {}
 
     def note(self, client: str, address: str, reason: str) -> None:
-        """Something was refused just now. The port that a client sends from is not looked at: some
-        programs take another one for every message."""
+        """Note a refusal that happens now. Clients are told apart without their ports, because some
+        programs send every message from another port.
+
+        Args:
+            client, address, reason: see `Refusal`.
+        """
         now = time.monotonic()
         host = client.rpartition(":")[0] or client
         key = (host, address, reason)
@@ -74,7 +78,7 @@ class Refusals:
             self._tell(refusal)
 
     def latest(self, count: int = 3) -> list[Refusal]:
-        """Those of the last minute, the newest first."""
+        """At most `count` refusals of the last minute, the newest first."""
         now = time.monotonic()
         with self._lock:
             found = [r for r in reversed(self._seen.values()) if now - r.last < SHOWN_S]

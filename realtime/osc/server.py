@@ -1,6 +1,6 @@
-"""`OscServer`: a UDP and a TCP port, one thread; packets in, events out, short answers back.
+"""`OscServer`: a UDP and a TCP port on one thread, which turns packets into events and answers.
 
-What the network sends can be wrong, but never worse than counted: the thread ends by `close` only.
+Bad packets are counted and do no other harm: only `close` ends the thread.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ from realtime.process.clock import SampleClock
 from realtime.protocol.osc_decode import MAX_PACKET, OscArg
 from realtime.protocol.osc_encode import encode_message as encode_message
 
-_AT_ONCE = 64  # datagrams acted upon between two looks at the sockets
-_MAX_BACKLOG = 4_096  # datagrams taken from the system and not yet acted upon
-_CROWDED = 256  # of them, above which values that newer ones replace are left out
+_AT_ONCE = 64  # datagrams to act on before the sockets are read again
+_MAX_BACKLOG = 4_096  # datagrams received and not yet acted on
+_CROWDED = 256  # datagrams; above, values that newer ones replace are left out
 _IDLE_S = 1.0
 _SOON_S = 0.02
 _SLOW_AFTER = 100  # failures of the socket in a row
-_GONE = b"\0gone"  # stands among the packets behind the last one of a client; known by identity
+_GONE = b"\0gone"  # queued after the last packet of a client; known by identity
 
 _NO_OSC = "a TCP connection that sent something else than OSC, framed by SLIP or by sizes"
 
@@ -53,21 +53,21 @@ class OscServer:
     """Listens from construction to `close`; a context manager.
 
     Args:
-        namespace: what addresses mean. The attribute can be replaced while the server runs.
-        sink: takes each event, in order, on the server's thread; must not block. What it raises is
-            counted as `dropped`.
+        namespace: the known addresses. The attribute can be replaced while the server runs.
+        sink: called with each event, in order, on the server's thread; must not block. An event for
+            which it raises is counted as `dropped`.
         host, port: where to listen, 0 … 65535; port 0 takes a free one (see `port`). TCP is served
-            on the same port where no other program has it (see `tcp_port`). On the loopback address
-            of one family, that of the other one is listened to as well, if it can be.
+            on the same port if no other program has it (see `tcp_port`). A server on the loopback
+            address of IPv4 or IPv6 listens on that of the other one as well, if possible.
         status: numbers for `/status.reply`, always in the same order; must not block.
         sync: called for `/sync` with a function to be called (from any thread) once all events
-            given to `sink` before have taken effect; without it that is at once.
-        commands: what is answered besides, see there.
-        group: takes, instead of `sink`, the events of a packet that belong together, and who sent
-            them ("osc host:port").
+            given to `sink` before have taken effect; without it, that function is called at once.
+        commands: further commands to answer, see `Commands`.
+        group: called, instead of `sink`, with the events of a packet that belong together and with
+            their sender ("osc host:port").
         clock: of the engine; without it time tags mean now. timetags: see `Timekeeper`.
-        values: what can be subscribed to.
-        reply_port: where UDP answers go, instead of to the port that was sent from; 0: there.
+        values: the values that clients can subscribe to.
+        reply_port: port for UDP answers; 0 for the port that the client sends from.
 
     Raises:
         ConfigError: a port is out of range, or `timetags` is unknown.
@@ -141,7 +141,7 @@ class OscServer:
 
     @property
     def tcp_port(self) -> int:
-        """Where TCP is served; 0 if another program has that port."""
+        """The TCP port; 0 if another program has it."""
         return 0 if self._listener is None else int(self.port)
 
     @property
@@ -156,12 +156,12 @@ class OscServer:
 
     @property
     def counters(self) -> dict[str, int]:
-        """Since the start: `received` packets, `parsed` messages, `rejected` packets and messages,
-        `dropped` events that the sink did not take, values left out in a flood because newer ones
-        had come (`coalesced`), `clamped` and `refused` values, `unsent`
-        answers, connections `turned_away`, `late` bundles, those dropped because they were too
-        `far` ahead, those whose time tags are of a `foreign` clock, and packets that the system
-        lost by an overflow (`overflowed`)."""
+        """Counts since the start: `received` packets, `parsed` messages, `rejected` packets and
+        messages, `dropped` events (the sink raised an error), `coalesced` values (left out in a
+        flood because newer ones had come), `clamped` and `refused` values, `unsent` answers,
+        connections `turned_away`, `late` bundles, bundles dropped because they were too `far`
+        ahead, bundles with time tags of a `foreign` clock, and packets that the system dropped
+        because its buffer was full (`overflowed`)."""
         counted = dict(self._dispatcher.counters)
         for name, count in self.namespace.counters.items():
             counted[name] += count
@@ -172,7 +172,7 @@ class OscServer:
 
     @property
     def namespace(self) -> Namespace:
-        """What addresses mean now."""
+        """The addresses that are known now."""
         return self._dispatcher.namespace
 
     @namespace.setter
@@ -184,17 +184,21 @@ class OscServer:
 
     @property
     def last_error(self) -> str:
-        """The latest thing that was wrong, "" if nothing was."""
+        """The latest error, "" if there was none."""
         return self._dispatcher.last_error
 
     @property
     def refusals(self) -> Refusals:
-        """What was refused lately, whoever sent it."""
+        """The recent refusals, for all clients."""
         return self._dispatcher.refusals
 
     def notify(self, address: str, args: Sequence[OscArg]) -> None:
-        """Send to all who asked for it by `/notify 1`. From any thread; never raises on a dead
-        client."""
+        """Send a message to all clients that asked for it by `/notify 1`; from any thread. A dead
+        client raises no error.
+
+        Args:
+            address, args: of the message.
+        """
         clients = self.clients.notified
         if clients:
             packet = encode_message(address, args)
@@ -202,13 +206,14 @@ class OscServer:
                 self._send(client, packet)
 
     def presence(self, client: Client, there: bool) -> None:
-        """Tell that a client came whose end is told too, or that it is gone. Any thread.
+        """Report that a client has come or gone, if its caller can report both; from any thread.
 
-        The subscriptions of such a client last as long as itself, and what it holds is let go of
-        when it is gone, after everything that it sent before.
+        The subscriptions of such a client last until it has gone. Then the keys and pedals that it
+        holds are released, after all the packets that it sent before.
 
         Args:
-            client: the UDP address that it sends from; there: True before its first packet.
+            client: the UDP address that it sends from.
+            there: True before its first packet, False when it has gone.
         """
         self._presence.append((client, there))
         self._wake()
@@ -258,7 +263,7 @@ class OscServer:
                     connection.flush()
 
     def _receive(self, sock: socket.socket) -> None:
-        """Take from the system what there is: its buffer holds a few hundred datagrams only."""
+        """Read all waiting datagrams, because the system's buffer holds only a few hundred."""
         for place in refused_addresses(sock):
             self._dispatcher.refused(place)
         backlog = self._backlog
@@ -268,9 +273,9 @@ class OscServer:
             except (BlockingIOError, InterruptedError):
                 break
             except ConnectionRefusedError:
-                continue  # an earlier answer found nobody, which `refused_addresses` tells
+                continue  # an earlier answer was refused, see `refused_addresses`
             except OSError as error:
-                # Windows reports a too long datagram, or that an earlier answer found nobody.
+                # On Windows: a datagram is too long, or an earlier answer was refused.
                 self._failures += 1
                 self._count("rejected", error)
                 return
@@ -283,7 +288,7 @@ class OscServer:
             self._crowded = _CROWDED
 
     def _greet(self) -> None:
-        """Take in who came and who is gone, these after all that they had sent."""
+        """Act on reports of `presence`; a client leaves only after all its packets."""
         while self._presence:
             client, there = self._presence.popleft()
             if there:
@@ -294,7 +299,7 @@ class OscServer:
                 self._backlog.append((_GONE, client))
 
     def _work(self) -> None:
-        """Act upon some of it."""
+        """Act on some of the waiting packets."""
         for _ in range(min(_AT_ONCE, len(self._backlog))):
             if self._stop.is_set():
                 return

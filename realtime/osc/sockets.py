@@ -1,4 +1,4 @@
-"""The sockets of the OSC server: opening them, and what the system dropped on the way."""
+"""The sockets of the OSC server: opening them, and asking the system for lost datagrams."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ DEFAULT_PORT = 9000
 _RECEIVE_BUFFER = 1 << 20
 _BACKLOG = 16
 _TELLS_REFUSALS = sys.platform == "linux"
-_MAX_REFUSALS = 256  # read at once
+_MAX_REFUSALS = 256  # refusals read at once
 _KEEP_ALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}  # s, s, probes
 _ERROR = struct.Struct("=I")  # the first field of Linux's sock_extended_err: errno
 
 
 def open_udp(host: str, port: int) -> socket.socket:
-    """A UDP socket that doesn't block.
+    """A non-blocking UDP socket.
+
+    Args:
+        host: name or numeric address of this machine; port: 0 … 65535, 0 for a free one.
 
     Raises:
         ConfigError: the port is out of range.
@@ -41,9 +44,12 @@ def open_udp(host: str, port: int) -> socket.socket:
 
 
 def open_tcp(host: str, port: int) -> socket.socket | None:
-    """A listening TCP socket that doesn't block, or None if the port is taken.
+    """A listening, non-blocking TCP socket, or None if the port is taken.
 
-    Other programs may well have the same number for TCP: that is no reason not to play.
+    Another program may use this number for TCP; the session can play without it.
+
+    Args:
+        host, port: see `open_udp`.
     """
     try:
         sock = _open(host, port, socket.SOCK_STREAM)
@@ -58,23 +64,23 @@ def open_tcp(host: str, port: int) -> socket.socket | None:
 
 
 def take_ipv4_too(sock: socket.socket) -> None:
-    """Let a socket for IPv6 on all addresses (::) take IPv4 as well, as most systems do anyhow."""
+    """Let an IPv6 socket on all addresses (::) take IPv4 as well, the default of most systems."""
     if sock.family == socket.AF_INET6:
         with contextlib.suppress(OSError, AttributeError):
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
 
 
 def other_loopback(host: str) -> str:
-    """The other family's loopback address, for the one that a socket is bound to, else "".
+    """The loopback address of IPv6 for that of IPv4, and the reverse; "" for any other address.
 
-    "localhost" means both: a program may take either.
+    A program may take "localhost" for either one.
     """
     return {"127.0.0.1": "::1", "::1": "127.0.0.1"}.get(host, "")
 
 
 def open_other_udp(host: str, port: int) -> socket.socket | None:
-    """A UDP socket on the other loopback address beside one on `host`, or None: there is no other
-    one, this system has no IPv6, or another program has the port there."""
+    """A UDP socket on the other loopback address (see `other_loopback`), or None: `host` is not
+    loopback, this system has no IPv6, or another program has the port there."""
     other = other_loopback(host)
     try:
         return _open(other, port, socket.SOCK_DGRAM) if other else None
@@ -89,7 +95,7 @@ def _open(host: str, port: int, kind: socket.SocketKind) -> socket.socket:
         exclusive = getattr(socket, "SO_EXCLUSIVEADDRUSE", None)  # Windows lets others steal a port
         if exclusive is not None:
             sock.setsockopt(socket.SOL_SOCKET, exclusive, 1)
-        elif kind == socket.SOCK_STREAM:  # or a port just given back would stay occupied
+        elif kind == socket.SOCK_STREAM:  # else a port that was just closed would stay occupied
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         with contextlib.suppress(OSError):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
@@ -103,9 +109,9 @@ def _open(host: str, port: int, kind: socket.SocketKind) -> socket.socket:
 
 
 def keep_alive(sock: socket.socket) -> None:
-    """Let the system look every few seconds whether the other end of a connection is still there:
-    one that lost its network says nothing. Set on a listening socket, it holds for what comes of
-    it; where the times can't be set, the system's hold."""
+    """Let the system check every few seconds whether the other end of a connection is still there,
+    because one that lost its network sends nothing. Connections inherit this from a listening
+    socket. Where the times can't be set, the system's own apply."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in _KEEP_ALIVE.items():
         option = getattr(socket, name, None)
@@ -115,13 +121,13 @@ def keep_alive(sock: socket.socket) -> None:
 
 
 def tell_refusals(sock: socket.socket) -> None:
-    """Let the system report datagrams that found no open port, with their addresses, where it can.
+    """Let the system report datagrams that reached no open port, with their addresses (Linux only).
 
     Tried out on Linux 6: without this, a UDP socket that isn't connected hears nothing of ICMP's
     "port unreachable". With it (`IP_RECVERR`, ip(7)) the datagram comes back in a queue of errors,
-    with the address that it was sent to, and the next call on the socket fails once. Elsewhere a
-    refusal can't be put down to an address: macOS reports it to connected sockets only, Windows
-    fails the next `recvfrom` without an address. There clients expire.
+    with the address that it was sent to, and the next call on the socket fails once. Other systems
+    don't tell the address: macOS reports a refusal to connected sockets only, and Windows fails the
+    next `recvfrom` without one. There, clients expire instead.
     """
     if not _TELLS_REFUSALS:
         return
@@ -148,8 +154,8 @@ def refused_addresses(sock: socket.socket) -> list[tuple[Any, ...]]:
 
 
 def overflowed(sock: socket.socket) -> int:
-    """Datagrams that the system dropped because the socket's buffer was full; 0 where it doesn't
-    tell (anywhere but on Linux)."""
+    """Datagrams that the system dropped because the socket's buffer was full; 0 except on Linux,
+    because other systems don't tell."""
     table = "/proc/net/udp6" if sock.family == socket.AF_INET6 else "/proc/net/udp"
     try:
         inode = str(os.fstat(sock.fileno()).st_ino)

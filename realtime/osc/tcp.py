@@ -1,4 +1,4 @@
-"""OSC over TCP: connections that never block anybody, bounded in number and in what they hold."""
+"""OSC over TCP: connections that never block, bounded in number and in memory."""
 
 from __future__ import annotations
 
@@ -12,16 +12,19 @@ from realtime.protocol.osc_framing import Framing, Sized, Slip
 MAX_CONNECTIONS = 16
 MAX_UNSENT = 1 << 18  # bytes
 READ_AT_ONCE = 1 << 16  # bytes
-# A browser can be made to send anything to this port, but not to begin with these: a web page must
-# not be able to play.
+# The first byte of a connection. A web page can make a browser send almost anything to this port,
+# but nothing that begins like this, so that no page can play.
 _SLIP, _SIZED = (b"\xc0", b"/", b"#"), b"\0"
 
 
 class TcpConnection:
-    """One client. `send` from any thread, all else from the server's.
+    """The connection of a client. `send` is for any thread, all else for the server's.
+
+    Args:
+        sock: as accepted; address: host and port of the client.
 
     Attributes:
-        name: its address, for people; closed: whether it is over.
+        name: the client's address, for people; closed: whether the connection has ended.
     """
 
     def __init__(self, sock: socket.socket, address: tuple[str, int]) -> None:
@@ -34,12 +37,12 @@ class TcpConnection:
 
     @property
     def broken(self) -> int:
-        """Frames that were none."""
+        """Malformed frames received so far."""
         return self._framing.broken
 
     def receive(self) -> list[bytes]:
-        """The packets that have come; `closed` afterwards if the other end is gone or speaks
-        something else."""
+        """The packets that have come since the last call; sets `closed` if the other end is gone or
+        doesn't speak OSC."""
         try:
             data = self.socket.recv(READ_AT_ONCE)
         except (BlockingIOError, InterruptedError):
@@ -67,7 +70,7 @@ class TcpConnection:
         return self.flush()
 
     def flush(self) -> bool:
-        """Send what waits as far as the other end takes it; False if it is gone."""
+        """Send as many waiting bytes as the other end takes; False if it is gone."""
         with self._lock:
             while self._unsent and not self.closed:
                 try:
@@ -81,7 +84,7 @@ class TcpConnection:
 
     @property
     def waiting(self) -> int:
-        """Bytes that the other end hasn't taken."""
+        """Bytes that wait to be sent."""
         return len(self._unsent)
 
     def close(self) -> None:
@@ -93,7 +96,7 @@ class TcpConnection:
 
 
 def accept(listener: socket.socket) -> TcpConnection | None:
-    """The next client of a listening socket that doesn't block, if there is one."""
+    """The next client of a non-blocking listening socket, or None if nobody waits."""
     try:
         sock, address = listener.accept()
     except OSError:

@@ -1,9 +1,9 @@
-"""`Timekeeper`: at which sample the messages of a bundle take effect. Never waits.
+"""`Timekeeper`: maps the time tag of a bundle to the sample at which it takes effect.
 
-A time tag is on the senders' wall clock, the engine counts samples of the device's clock, and
-between the two lies this computer's monotonic clock. Each map drifts and jitters, so two tags
-mapped one by one would not lie as far apart as they say. Therefore each client has an anchor: one
-of its tags and the sample it was mapped to; other tags are counted from there, exactly. Only when
+A time tag counts the sender's wall clock, the engine counts samples of the device's clock, and
+this computer's monotonic clock links the two. Each of these maps drifts and jitters, so two tags
+mapped one by one would not keep their distance. Therefore each client has an anchor: one of its
+tags and the sample it was mapped to. Other tags are counted from there, exactly. Only when
 the anchored sample is further than a quarter of a millisecond from the mapped one does the anchor
 move, by at most 250 ppm of the time since it last moved: one sample every 83 ms at 48 kHz. After a
 gap in the sound it is set anew.
@@ -24,25 +24,25 @@ from realtime.protocol.osc_decode import IMMEDIATELY
 from synth.contract import ConfigError, ProtocolError
 
 POLICIES = ("trust", "clamp", "immediate")
-MAX_AHEAD_S = 10.0  # of which "trust" waits for a bundle; further ones are dropped
+MAX_AHEAD_S = 10.0  # "trust" waits so long for a bundle; later ones are dropped
 CLAMP_S = 1.0  # the same for "clamp"; further ones take effect then
 SLACK_S = 0.00025  # an anchor may be this far off before it moves …
 STEP_S = 0.02  # … and this far before it is given up, because a clock was set
 MAX_ANCHORS = 64
-_QUICK_S = 0.0001  # two clocks read further apart than this were read by a thread held up
+_QUICK_S = 0.0001  # if reading two clocks takes longer, the thread was held up
 
 
 class FarError(ProtocolError):
-    """A time tag so far ahead that nobody waits for it."""
+    """A time tag too far ahead to wait for."""
 
 
 class Due(NamedTuple):
-    """When a bundle takes effect.
+    """The time at which a bundle takes effect.
 
     Args:
         time: a sample of the engine's clock, or `NOW`.
-        late: how many seconds ago it should have been; 0 if it is in time.
-        clock: what the tag seems to count instead of NTP's time; "" if nothing speaks for it.
+        late: by how many seconds it came too late; 0 if it is in time.
+        clock: the clock that the tag seems to count instead of NTP time; "" if none is likely.
     """
 
     time: int = NOW
@@ -63,10 +63,10 @@ class Timekeeper:
     """Maps time tags to samples for all clients.
 
     Args:
-        clock: of the engine; until it knows something, all bundles take effect at once.
+        clock: of the engine; until it is set, all bundles take effect at once.
         policy: "trust": the tag counts; late bundles take effect at once, those more than 10 s
             ahead are dropped. "clamp": the tag is brought into 0 … 1 s from now; tags that
-            count something else (`foreign_clocks`) mean now. "immediate": tags are not looked at.
+            count something else (`foreign_clocks`) mean now. "immediate": tags are ignored.
         wall, monotonic: seconds of Unix time, and of the clock that `clock` maps.
 
     Attributes:
@@ -95,13 +95,13 @@ class Timekeeper:
         self._offset = wall() - monotonic()
 
     def due(self, client: Hashable, timetag: int) -> Due:
-        """When a bundle takes effect.
+        """The time at which a bundle takes effect.
 
         Args:
-            client: whose bundle it is; timetag: 64-bit NTP; 1 (and 0) means immediately.
+            client: its sender; timetag: 64-bit NTP; 1 (and 0) means immediately.
 
         Raises:
-            FarError: it is too far ahead; counted in `far`.
+            FarError: the tag is too far ahead; counted in `far`.
         """
         if timetag <= IMMEDIATELY or self.policy == "immediate":
             return Due()
@@ -154,7 +154,7 @@ class Timekeeper:
             self._anchors.move_to_end(client)
             sample = anchor.sample + _samples(timetag - anchor.timetag, rate)
             error = mapped - sample
-            # After a step of the clock (a gap, a correction) where it was says nothing.
+            # After a step of the clock (a gap, a correction) the old anchor is worthless.
             same = anchor.steps == self._clock.steps
             if abs(error) <= (STEP_S if same else SLACK_S) * rate:
                 anchor.steps = self._clock.steps
@@ -166,7 +166,7 @@ class Timekeeper:
         return mapped
 
     def _follow(self, anchor: _Anchor, error: int, now: float) -> int:
-        """Move an anchor that has drifted away; by how many samples."""
+        """Move an anchor that has drifted away; returns by how many samples."""
         excess = abs(error) - round(SLACK_S * anchor.rate)
         step = min(excess, int(MAX_DRIFT * anchor.rate * (now - anchor.moved)))
         if step <= 0:
@@ -179,5 +179,5 @@ class Timekeeper:
 
 
 def _samples(fractions: int, rate: int) -> int:
-    """A difference of time tags in samples, without any rounding but the last one."""
+    """A difference of time tags in samples, rounded only once."""
     return (fractions * rate + (ERA >> 1)) // ERA

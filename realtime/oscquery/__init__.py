@@ -1,7 +1,7 @@
-"""The address space for programs and people who look for it.
+"""OSCQuery: the address space of a session for programs and browsers.
 
-- `service`: `OscQuery`, all of it for a session; `announcement`: zeroconf.
-- `tree`: one node per address, as JSON; `signatures`: what commands take.
-- `app`, `server`, `bounded_http`, `websocket`: HTTP and WebSockets, within `limits`, for those whom
-  `origin` lets in; `page/`: the page with a fader for every control.
+- `service`: `OscQuery`, everything that a session needs; `announcement`: zeroconf.
+- `tree`: one node per address, as JSON; `signatures`: arguments of commands.
+- `app`, `server`, `bounded_http`, `websocket`: HTTP and WebSockets, within `limits`, for clients
+  that `origin` admits; `page/`: the web page with a fader for every control.
 """

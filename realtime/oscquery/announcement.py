@@ -1,7 +1,7 @@
-"""`Announcement`: says on the local network that an instrument can be played and looked at here.
+"""`Announcement`: tells the local network about the instrument's OSC and OSCQuery ports.
 
-By zeroconf (multicast DNS), `_oscjson._tcp` for the OSCQuery port and `_osc._udp` for the OSC port.
-Where only this machine can reach the ports nothing is announced.
+It uses zeroconf (multicast DNS): `_oscjson._tcp` for the OSCQuery port and `_osc._udp` for the OSC
+port. Ports that only this machine can reach are not announced.
 """
 
 from __future__ import annotations
@@ -27,13 +27,12 @@ class Announcement:
     """Announces from construction to `close`, in a thread of its own; a context manager.
 
     Args:
-        name: of the instrument; with this machine's name it makes the service's.
+        name: of the instrument; the service's name adds this machine's to it.
         services: `(type, port)`, as `("_osc._udp", 9000)`.
-        host: numeric address that the ports are bound to: the interface that is announced on;
-            0.0.0.0 and :: stand for all.
+        host: numeric address that the ports are bound to, whose interface is used for announcing;
+            0.0.0.0 and :: stand for all interfaces.
 
-    Whatever fails is in `last_error` and in nothing else; `done` is set as soon as all is announced
-    or has failed.
+    A failure only sets `last_error`. `done` is set once everything is announced or has failed.
     """
 
     def __init__(self, name: str, services: Sequence[tuple[str, int]], host: str) -> None:
@@ -56,11 +55,11 @@ class Announcement:
         self.close()
 
     def leave(self) -> None:
-        """Begin to take everything back; returns at once."""
+        """Begin to withdraw the announcement; returns at once."""
         self._closing.set()
 
     def close(self) -> None:
-        """Take everything back, as far as that is done within a second. Idempotent."""
+        """Withdraw the announcement, waiting a second at most. Idempotent."""
         self.leave()
         self._thread.join(END_S)
 
@@ -77,7 +76,7 @@ class Announcement:
         from zeroconf import InterfaceChoice, IPVersion, Zeroconf
 
         everywhere = self._host in ANYWHERE
-        # IPv6 has no default interface for multicast; by IPv4 the same machines hear of it.
+        # IPv6 has no default interface for multicast; IPv4 reaches the same machines.
         version = IPVersion.All if ":" in self._host and not everywhere else IPVersion.V4Only
         interfaces = InterfaceChoice.Default if everywhere else [self._host]
         zeroconf = Zeroconf(interfaces=interfaces, ip_version=version)
@@ -90,13 +89,13 @@ class Announcement:
                 zeroconf.close()
 
     def _register(self, zeroconf: Zeroconf) -> None:
-        """Announce each service. A second one of that name is no conflict: it gets a number."""
+        """Announce each service. If its name is taken, a number is added to it."""
         from zeroconf import DNSQuestionType, ServiceBrowser
 
         addresses = _own_addresses() if self._host in ANYWHERE else [self._host]
-        # Whether a name is taken is asked with answers by unicast, which several programs on one
-        # machine, all at the same port, get by chance. A browser hears the multicast answers, which
-        # may take a second.
+        # The usual test for a taken name asks for unicast answers. If several programs on a machine
+        # share the port, chance decides which of them gets those. A browser of services hears the
+        # multicast answers instead, which may take a second.
         kinds = [f"{kind}.local." for kind, _ in self._services]
         browser = ServiceBrowser(
             zeroconf, kinds, handlers=[_hear_nothing], question_type=DNSQuestionType.QM
@@ -111,11 +110,11 @@ class Announcement:
 
 
 def _hear_nothing(**_: object) -> None:
-    pass  # what is found is in the cache
+    pass  # the results are in zeroconf's cache
 
 
 def is_announced(host: str) -> bool:
-    """Whether ports bound to a numeric address concern others than this machine."""
+    """Whether other machines can reach ports that are bound to a numeric address."""
     return not is_loopback(host)
 
 
@@ -134,7 +133,7 @@ def _service(name: str, kind: str, port: int, addresses: Sequence[str]) -> Servi
 
 
 def _own_addresses() -> list[str]:
-    """The numeric addresses of this machine's interfaces, loopback left out if there are others."""
+    """The numeric addresses of this machine's interfaces; loopback only if there is no other."""
     import ifaddr
 
     found = [ip.ip for a in ifaddr.get_adapters() for ip in a.ips if isinstance(ip.ip, str)]

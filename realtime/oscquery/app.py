@@ -1,7 +1,7 @@
-"""The OSCQuery application: answers GET by the tree, and talks over WebSockets.
+"""The OSCQuery application: answers GET from the tree, and talks over WebSockets.
 
-Plain ASGI, run by `realtime.oscquery.server`. What a client sends can be wrong but never worse
-than counted; what it does not read is never piled up: of each address only the last value waits.
+Plain ASGI, run by `realtime.oscquery.server`. Bad requests are counted and do no other harm. For a
+client that doesn't read, only the last value of each address is kept.
 """
 
 from __future__ import annotations
@@ -48,22 +48,23 @@ _NOT_OWN = (
     "its Host or Origin is not an address of this server, as of a page from elsewhere; use the"
     " address that synth play shows"
 )
-PAGE_SCRIPT = "/?PAGE_SCRIPT"  # where the page finds its program
+PAGE_SCRIPT = "/?PAGE_SCRIPT"  # the path of the page's script
 
 
 class OscQueryApp:
-    """Answers for one session.
+    """The application of one session.
 
     Args:
-        tree: what there is; the attribute can be replaced (see `change_tree`).
-        guard: whose requests are answered.
+        tree: the address space; the attribute can be replaced (see `change_tree`).
+        guard: decides which requests are answered.
         name: of the instrument.
-        osc: numeric address and UDP port where OSC is taken; 0.0.0.0 and :: stand for the address
-            that a client reached.
-        presence: see `Client`; refused: told who was refused, what was asked, and why.
+        osc: numeric address and UDP port that receive OSC; 0.0.0.0 and :: stand for the address at
+            which a client reached this machine.
+        presence: see `Client`.
+        refused: called with the client, the request and the reason of each refusal.
 
-    `counters`: `requests` (HTTP), `refused` (by the guard or for want of places), `rejected`
-    (wrong requests, commands and packets).
+    `counters`: `requests` (HTTP), `refused` (by the guard, or because all places were taken),
+    `rejected` (wrong requests, commands and packets).
     """
 
     def __init__(
@@ -84,7 +85,7 @@ class OscQueryApp:
 
     @property
     def clients(self) -> int:
-        """WebSocket clients now."""
+        """The number of WebSocket clients now."""
         return len(self._clients)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -99,17 +100,17 @@ class OscQueryApp:
             await self._converse(_name(scope), headers, receive, send)
 
     def wants(self, address: str) -> bool:
-        """Whether somebody listens to a control or to an element of it. Any thread; quick."""
+        """Whether a client listens to a control or to one of its elements. Any thread; quick."""
         return address in self._wanted
 
     def moved(self, controls: Iterable[str]) -> None:
-        """Tell that the values of controls changed. Any thread."""
+        """Report that the values of controls changed; from any thread."""
         loop, changed = self._loop, frozenset(controls)
         if changed and loop is not None:
             _call(loop, lambda: self._spread(changed))
 
     def change_tree(self, tree: Tree) -> None:
-        """Take another tree and tell the clients which methods came and went. Any thread."""
+        """Replace the tree and tell the clients which methods came and went; from any thread."""
         before, after = self.tree.methods, tree.methods
         self.tree = tree
         changes = [_command("PATH_REMOVED", path) for path in sorted(before - after)]
@@ -132,7 +133,7 @@ class OscQueryApp:
         self._wanted = frozenset(owner(a) for c in self._clients for a in c.listening)
 
     def _answer(self, scope: Scope, headers: Mapping[str, str]) -> tuple[int, bytes, bytes]:
-        """Status, body and its content type."""
+        """The status, body and content type of an answer."""
         if not self._guard.allows(headers):
             self.counters["refused"] += 1
             self._refused(_name(scope), "HTTP", _NOT_OWN)
@@ -182,7 +183,7 @@ class OscQueryApp:
             self.counters["refused"] += 1
             why = f"there are {MAX_CLIENTS} clients already" if full else _NOT_OWN
             self._refused(name, "WebSocket", why)
-            await send({"type": "websocket.close"})  # before it is accepted: answered with 403
+            await send({"type": "websocket.close"})  # not yet accepted: answered with 403
             return
         host, port = self._osc
         osc = (ANYWHERE.get(host, host), port)

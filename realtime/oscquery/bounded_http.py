@@ -1,6 +1,6 @@
-"""The HTTP protocol of the server, with two bounds that it lacks: connections, and their patience.
+"""The HTTP protocol of the server, which also limits the number of connections and their wait.
 
-Imported by the server's thread only, because its package takes a moment.
+Only the server's thread imports it, because its package takes a moment to load.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from realtime.oscquery.limits import MAX_CONNECTIONS, REQUEST_S
 
 
 class BoundedHttp(H11Protocol):
-    """Closes a connection that is one too many, or that keeps its request to itself."""
+    """Closes a connection if there are too many, or if its request takes too long to arrive."""
 
-    scope: Any = None  # of the latest request
+    scope: Any = None  # the latest request
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -32,6 +32,6 @@ class BoundedHttp(H11Protocol):
         super().connection_lost(exc)
 
     def _give_up(self) -> None:
-        # One that became a WebSocket has left the connections of this protocol.
+        # A connection that became a WebSocket is no longer among the protocol's connections.
         if self.scope is None and self in self.connections:
             self.transport.abort()

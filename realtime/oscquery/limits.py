@@ -1,4 +1,4 @@
-"""How much one client of the OSCQuery port, and all of them together, may ask for."""
+"""Limits of the OSCQuery port, for each client and for all of them together."""
 
 MAX_CONNECTIONS = 64  # HTTP and WebSocket together
 MAX_HEADERS = 16_384  # bytes of a request

@@ -1,8 +1,9 @@
-"""Whose requests are answered: the check of Host and Origin.
+"""The check of Host and Origin, which decides whether a request is answered.
 
 A browser lets every page on the web send requests to 127.0.0.1, and WebSockets know no same-origin
-rule. By DNS rebinding a page can even read the answers: its own name is made to point here. Such a
-request still carries that name in its Host, and the page's in its Origin, so both are checked.
+rule. By DNS rebinding, which points the page's own host name to this machine, a page can even read
+the answers. Such a request still names that host in its Host and the page's in its Origin, so both
+are checked.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ def is_loopback(host: str) -> bool:
 
 
 def plain(host: str) -> str:
-    """A numeric address; of an IPv4 address that an IPv6 socket shows (::ffff:…), the IPv4 one."""
+    """A numeric address, with an IPv4 address mapped into IPv6 (::ffff:…) as plain IPv4."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
@@ -32,25 +33,26 @@ def plain(host: str) -> str:
 
 
 def told(host: str, reached: str) -> str:
-    """The address to tell a client, for a socket that is bound to `host`.
+    """The address to tell a client.
 
     Args:
+        host: numeric address that the socket is bound to.
         reached: the address at which the client reached this machine, as from `plain`.
     """
     if host in ANYWHERE:
         return reached
-    # Where ::1 is listened to, 127.0.0.1 is too; a client of IPv4 can use that one alone.
+    # A server on ::1 is also on 127.0.0.1, the only one that an IPv4 client can use.
     return reached if is_loopback(host) and ":" not in reached else host
 
 
 class OriginCheck:
-    """Knows the names under which a server may be addressed.
+    """Checks requests against the host names that a server accepts.
 
     Args:
-        host: numeric address that the server is bound to. On loopback only loopback's names are
-            right. Elsewhere every numeric address is (a name that is rebound is not numeric), and
-            this machine's name with and without `.local`.
-        port: of the server; a Host must name it.
+        host: numeric address that the server is bound to. On loopback it accepts only loopback's
+            names. Otherwise it accepts every numeric address (DNS rebinding needs a name) and this
+            machine's name with and without `.local`.
+        port: of the server; the Host of a request must name it.
     """
 
     def __init__(self, host: str, port: int) -> None:
@@ -62,9 +64,13 @@ class OriginCheck:
             self._names |= {own, f"{own}.local"}
 
     def allows(self, headers: Mapping[str, str]) -> bool:
-        """Whether a request with these headers (names in lower case) may be answered.
+        """Whether a request may be answered.
 
-        No Origin means no browser, or a request of the page's own origin that changes nothing.
+        A request without Origin comes from no browser, or from the server's own page and changes
+        nothing.
+
+        Args:
+            headers: of the request, names in lower case.
         """
         host = headers.get("host", "").lower()
         if not self._is_own(host):

@@ -1,7 +1,7 @@
 """`OscQueryServer`: an HTTP and WebSocket port and the thread that serves it.
 
-The thread belongs to the control process; what goes wrong in it is counted and mended, and never
-reaches the sound. The server's package is imported there too, so that it costs no start any time.
+The thread belongs to the control process; its failures are counted and mended, and never reach the
+sound. It also imports the server's package, so that no start has to wait for that.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from synth.contract import ConfigError, DeviceError
 if TYPE_CHECKING:
     import uvicorn
 
-MAX_FAILURES = 5  # of the loop; then it is left alone
+MAX_FAILURES = 5  # of the event loop; then the server gives up
 END_S = 1.0
 _LOGGER = "uvicorn.error"
 
@@ -32,11 +32,11 @@ class OscQueryServer:
 
     Args:
         host, port: where to listen, 0 … 65535. A port that is taken is replaced by a free one, and
-            `warning` says so; 0 takes a free one. On the loopback address of one family, that of
-            the other one is listened to as well, if it can be.
+            `warning` says so; 0 takes a free one. A server on the loopback address of IPv4 or IPv6
+            listens on that of the other one as well, if possible.
 
-    `serve` is to be called once. `failures` counts ends of the event loop that nobody asked for,
-    `last_error` says why.
+    Call `serve` once. `failures` counts unexpected ends of the event loop; `last_error` is the
+    reason of the latest one.
 
     Raises:
         ConfigError: the port is out of range.
@@ -71,7 +71,7 @@ class OscQueryServer:
         self.close()
 
     def serve(self, app: Any) -> None:
-        """Begin to answer with an ASGI application; returns at once."""
+        """Begin to answer requests with an ASGI application; returns at once."""
         self._thread = threading.Thread(target=self._run, args=(app,), name="oscquery", daemon=True)
         self._thread.start()
 
@@ -95,7 +95,7 @@ class OscQueryServer:
         self._close_sockets()
 
     def _listen_beside(self) -> list[socket.socket]:
-        """On the loopback address of the other family, where there is one and it is free."""
+        """The socket on the other loopback address, if there is one and its port is free."""
         other = other_loopback(str(self.host))
         try:
             return [_listen(other, self.port)] if other else []
@@ -164,7 +164,7 @@ class OscQueryServer:
             self.last_error = f"{type(error).__name__}: {error}"
 
     def _renew(self) -> None:
-        """A loop that ended took its socket along: the same port again."""
+        """Open the same port again, because a loop that ends closes its socket."""
         self._close_sockets()
         self._closing.wait(0.1)
         self._socket = _listen(str(self.host), self.port)
@@ -172,7 +172,7 @@ class OscQueryServer:
 
 
 class _Listener(logging.Handler):
-    """Keeps the last complaint of the server, in the place of the screen, which has other use."""
+    """Keeps the last error of the server instead of printing it: the view uses the terminal."""
 
     def __init__(self, server: OscQueryServer) -> None:
         super().__init__(logging.WARNING)

@@ -1,4 +1,4 @@
-"""`OscQuery`: lets others look at a session and follow it: tree, values, announcement."""
+"""`OscQuery`: everything that lets other programs explore and follow a session."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from realtime.oscquery.tree import Tree
 from realtime.oscquery.websocket import Presence
 
 DEFAULT_PORT = 9001
-PERIOD_S = 0.01  # in which changes of values are collected
+PERIOD_S = 0.01  # changes of values are collected for so long
 
 
 class OscQuery:
     """Serves OSCQuery from construction to `close`; a context manager.
 
     Args:
-        namespace: what there is; `set_namespace` changes it.
+        namespace: the addresses; `set_namespace` changes them.
         values: the last values, and the source of changes.
-        osc: numeric host and UDP port at which OSC is taken.
-        host, port: where to listen; a port that is taken is replaced by a free one.
+        osc: numeric host and UDP port that receive OSC.
+        host, port: where to listen, port 0 … 65535; a taken port is replaced by a free one.
         name: of the instrument, for HOST_INFO and zeroconf.
-        meters: addresses in `values` that only the engine sets; commands: what answers in words
-            beside the server's own.
-        presence: told which clients of the OSC server come by a WebSocket and go with it; see
-            `OscServer.presence`; refused: told who was refused, what, and why.
+        meters: addresses in `values` that only the engine sets.
+        commands: commands beside the OSC server's own.
+        presence: called when a WebSocket client comes or goes, see `OscServer.presence`.
+        refused: called with the client, the request and the reason of each refusal.
 
     Raises:
         ConfigError: the port is out of range.
@@ -90,13 +90,13 @@ class OscQuery:
 
     @property
     def url(self) -> str:
-        """Where a browser on this machine finds the page."""
+        """The page's address for a browser on this machine."""
         host = ANYWHERE.get(self.host, self.host)
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
 
     @property
     def status(self) -> dict[str, int | str]:
-        """Whether it runs, its clients, counters, failures and the last complaint."""
+        """Whether the server runs, its number of clients, counters, failures and the last error."""
         return {
             "running": int(self._server.running),
             "clients": self._app.clients,
@@ -106,18 +106,18 @@ class OscQuery:
         }
 
     def set_namespace(self, namespace: Namespace) -> None:
-        """What there is changed; clients are told which addresses came and went."""
+        """Replace the addresses and tell clients which ones came and went."""
         self._app.change_tree(self._tree(namespace))
 
     def leave(self) -> None:
-        """Begin to end; returns at once, so that other things can end meanwhile."""
+        """Begin to close; returns at once, so that other things can close meanwhile."""
         self._closing.set()
         self._server.leave()
         if self._announcement is not None:
             self._announcement.leave()
 
     def close(self) -> None:
-        """End all of it; waits a second or two at most. Idempotent."""
+        """Close everything, waiting two seconds at most. Idempotent."""
         self.leave()
         self._listener.close()
         self._server.close()

@@ -1,8 +1,8 @@
 """The address space as OSCQuery describes it: one node per address, as JSON-ready data.
 
 After the OSCQuery proposal (github.com/Vidvox/OSCQueryProposal). No I/O: a `Tree` is built from a
-namespace and asked for nodes and attributes; what is not there is told apart as the proposal does
-(unknown path, unknown attribute, attribute that this node has not).
+namespace and asked for nodes and attributes. Its errors are those that the proposal distinguishes
+(unknown path, unknown attribute, attribute that this node lacks).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from synth.contract.control import LARGEST, WHOLE
 from synth.contract.roles import mover
 
 READ, WRITE = 1, 2  # bits of ACCESS
-# All attributes that the proposal names; another one in a query is a mistake.
+# All attributes of the proposal; any other one in a query is an error.
 ATTRIBUTES = frozenset(
     (
         *("FULL_PATH", "CONTENTS", "TYPE", "ACCESS", "VALUE", "RANGE", "DESCRIPTION", "TAGS"),
@@ -33,7 +33,7 @@ EXTENSIONS = {
     **dict.fromkeys(("HTML", "LISTEN", "PATH_ADDED", "PATH_REMOVED"), True),
     **dict.fromkeys(("PATH_CHANGED", "PATH_RENAMED"), False),
 }
-# The proposal's words for units that mean exactly the same; others go as they are.
+# Our units that the proposal has a word for; others are sent as they are.
 _UNITS = {
     "s": "time.second",
     "ms": "time.ms",
@@ -70,10 +70,10 @@ class Tree:
 
     Args:
         namespace: its controls and the global addresses become methods.
-        values: the last value of an address, or None where nothing was set yet (then the default
+        values: gives the last value of an address, or None if none was set yet (then the default
             is shown); called whenever a node is asked for.
         meters: addresses of one number each that can only be read.
-        commands: addresses that take words and answer.
+        commands: addresses of commands, which are answered.
     """
 
     def __init__(
@@ -112,11 +112,11 @@ class Tree:
         return frozenset(self._nodes)
 
     def readable(self, address: str) -> bool:
-        """Whether the address has a value that can be asked for and listened to."""
+        """Whether an address has a value that clients can ask for and listen to."""
         return address in self._defaults
 
     def value(self, address: str) -> list[float | int]:
-        """The value of a readable address now: the last one set, or the default.
+        """The present value of a readable address: the last one set, or the default.
 
         Raises:
             KeyError: the address is not readable.
@@ -128,7 +128,7 @@ class Tree:
         return [round(n) if self._whole[address] else n for n in finite]
 
     def owner(self, address: str) -> str:
-        """The control of which the address is an element; else the address itself."""
+        """The address of the control that an element belongs to; else the address itself."""
         return self._owners.get(address, address)
 
     def types(self, address: str) -> str:
@@ -136,7 +136,7 @@ class Tree:
         return str(self._nodes[address]["TYPE"])
 
     def node(self, path: str) -> Node:
-        """The node at a path and all that is below.
+        """The node at a path with all nodes below it.
 
         Raises:
             UnknownPathError: there is none.
@@ -152,6 +152,9 @@ class Tree:
 
     def attribute(self, path: str, name: str) -> Node:
         """One attribute of a node, as an object with that one member.
+
+        Args:
+            path: of the node; name: of the attribute, in capitals.
 
         Raises:
             UnknownPathError: there is no such node.
@@ -215,7 +218,7 @@ def _method(
 ) -> Node:
     """The node of a method; every list in it has one entry per number that the method takes."""
     node: Node = {"FULL_PATH": address, "ACCESS": access, "TAGS": list(tags)}
-    # I is the impulse of OSC 1.1: do it, whatever comes along.
+    # I is the impulse of OSC 1.1: an action without a value.
     node["TYPE"] = "".join(("i" if c.curve in WHOLE else "f") * c.size for c in controls) or "I"
     texts = [c.description for c in controls]
     if access == WRITE:

@@ -14,8 +14,8 @@ from realtime.protocol.osc_encode import encode_message
 
 MAX_CLIENTS = 16
 MAX_MESSAGE = 65_536  # bytes, either way
-MAX_WAITING = 4_096  # notes or replies that a client has not read; then it is let go
-RATE_HZ = 100.0  # at most so often are the values of one client sent
+MAX_WAITING = 4_096  # unread notes or replies, above which a client is disconnected
+RATE_HZ = 100.0  # at most so often values are sent to one client
 
 _NO_COMMAND = (
     'a command has the form {"COMMAND": "LISTEN", "DATA": address}, or "IGNORE", and the address of'
@@ -24,11 +24,11 @@ _NO_COMMAND = (
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Presence = Callable[[tuple[Any, ...], bool], None]
-Refused = Callable[[str, str], None]  # what, and why
+Refused = Callable[[str, str], None]  # called with the request and the reason
 
 
 class _Answers(asyncio.DatagramProtocol):
-    """Hands on what the OSC server answers."""
+    """Passes on the answers of the OSC server."""
 
     def __init__(self, tell: Callable[[Iterable[bytes]], None]) -> None:
         self._tell = tell
@@ -38,20 +38,20 @@ class _Answers(asyncio.DatagramProtocol):
 
 
 class Client:
-    """Lives on the server's event loop, all of it.
+    """A client; all methods belong to the server's event loop.
 
     Args:
-        tree: gives the tree of now.
-        osc: where OSC is taken. What the client sends goes there from a UDP socket of its own, so
-            that it means the same as from anywhere, and what is answered comes back here.
+        tree: returns the present tree.
+        osc: host and UDP port of the OSC server. The client's packets go there from a UDP socket
+            of its own, so that they are treated like any others; the answers come back to it.
         send: of ASGI.
         wishes: called when `listening` has changed.
-        presence: told the address of that UDP socket before its first packet, and when the client
-            is gone; see `OscServer.presence`.
-        refused: told what it sent in vain, and why.
+        presence: called with the address of that UDP socket before its first packet and after the
+            client has gone; see `OscServer.presence`.
+        refused: called with each rejected command or packet and the reason.
 
-    `listening` holds the addresses whose values it asked for, `rejected` counts what it sent in
-    vain.
+    `listening` holds the addresses whose values the client asked for; `rejected` counts its wrong
+    commands and packets.
     """
 
     def __init__(
@@ -68,13 +68,17 @@ class Client:
         self.listening: set[str] = set()
         self.rejected = 0
         self._sent: dict[str, list[float | int]] = {}
-        self._moved: dict[str, None] = {}  # in the order in which they moved first
+        self._moved: dict[str, None] = {}  # in the order of their first movement
         self._out: deque[str | bytes] = deque()
         self._wake = asyncio.Event()
         self._overrun = asyncio.Event()
 
     async def run(self, receive: Callable[[], Awaitable[dict[str, Any]]]) -> None:
-        """Talk until it leaves, or until it has let too much lie."""
+        """Talk until the client leaves, or is disconnected because it left too much unread.
+
+        Args:
+            receive: of ASGI.
+        """
         loop = asyncio.get_running_loop()
         way, _ = await loop.create_datagram_endpoint(
             lambda: _Answers(self.tell), remote_addr=self._osc
@@ -95,18 +99,18 @@ class Client:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     def moved(self, controls: Set[str]) -> None:
-        """These have moved: send what was asked for of them when there is room."""
+        """Send the new values of controls, as far as the client listens, once there is room."""
         owner = self._tree().owner
         self._send_soon(a for a in self.listening if owner(a) in controls)
 
     def forget(self, addresses: Set[str]) -> None:
-        """These are no more."""
+        """Stop listening to addresses that no longer exist."""
         self.listening -= addresses
         for address in addresses:
             self._sent.pop(address, None)
 
     def tell(self, messages: Iterable[str | bytes]) -> None:
-        """Send these, in order; with too many unread ones the client is let go."""
+        """Send messages in order; a client with too many unread ones is disconnected."""
         for message in messages:
             if len(self._out) >= MAX_WAITING:
                 self._overrun.set()
@@ -136,7 +140,7 @@ class Client:
         self._refused(what, why)
 
     def _obey(self, text: str) -> bool:
-        """Do what a command says; False where it can't be done."""
+        """Run a command; False if it is wrong."""
         try:
             command = json.loads(text)
         except (ValueError, RecursionError):

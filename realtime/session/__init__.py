@@ -1,6 +1,6 @@
-"""What the command line asks for.
+"""The work behind the commands that play, render, measure and examine.
 
-- `session`: `synth play`, shown by `view`; `offline`: `synth render`, of what `score` reads;
-  `replay`: the same from a recording's log.
+- `session`: `synth play`, shown by `view`; `offline`: `synth render` of the scores that `score`
+  reads; `replay`: `synth render --session`, from the log of a recording.
 - `bench`: `synth bench`; `doctor`: `synth doctor`; `info`: `synth info` and `synth devices`.
 """

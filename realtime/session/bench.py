@@ -1,4 +1,4 @@
-"""`synth bench`: how fast an instrument is on this machine, and how late."""
+"""`synth bench`: the speed and latency of an instrument on this machine."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from realtime.plugins.rack import build_engine, load_rack
 from synth.contract import require_within
 
 VOICE_COUNTS = (1, 2, 4, 8, 16)
-SETTLE = 4800  # frames in which a control of 20 ms has come to rest
+SETTLE = 4800  # frames after which a control smoothed over 20 ms has come to rest
 BLOCKS = (64, 128, 256, 512, 1024)
 
 
@@ -34,7 +34,13 @@ def measure(
     seconds: float = 2.0,
     trust: bool = False,
 ) -> dict[str, Any]:
-    """All figures, JSON-ready; times in milliseconds.
+    """Measure an instrument; returns all figures, JSON-ready, times in milliseconds.
+
+    Args:
+        instrument: file or name of a bundled one; None for the default.
+        sample_rate: Hz; block: frames that the engine renders at once; voices: notes at a time.
+        seconds: for which each speed is measured.
+        trust: whether TorchScript files may be opened.
 
     Raises:
         ConfigError: a number is out of its range; ModelFileError: the file can't be played.
@@ -62,10 +68,13 @@ def measure(
 
 
 def measured_latency(settings: EngineSettings, tries: int = 16) -> int:
-    """Frames from a cause to the first output it changes, the worst of several instants.
+    """Frames from a cause to its effect on the output, the longest of several tries.
 
-    Effects: an impulse goes in, its strongest answer comes out. Generators: a note is played, and
-    compared with an engine in which it is not.
+    For an effect, the time from an impulse at the input to its peak at the output. For a generator,
+    the time from a note to the first sound.
+
+    Args:
+        settings: of the engine; tries: how often to measure, each time at another instant.
     """
     worst = 0
     for turn in range(tries):
@@ -76,7 +85,7 @@ def measured_latency(settings: EngineSettings, tries: int = 16) -> int:
         length = engine.latency * 2 + 4096
         impulse = np.zeros((1, length), np.float32)
         if effect:
-            # Where a control lets the input through dry, the answer is an impulse again.
+            # Fully dry where a control allows it: then the output is an impulse, too.
             for name, strip in engine.strips.items():
                 mix = strip.manifest.with_role("mix")
                 if mix is not None:
@@ -97,7 +106,7 @@ def measured_latency(settings: EngineSettings, tries: int = 16) -> int:
 def _step_rows(
     path: str, kind: str, voices: int, seconds: float, trust: bool
 ) -> list[dict[str, Any]]:
-    """One hop at a time, by number of voices."""
+    """Time of a single hop, for each number of voices."""
     rows = []
     for count in [v for v in VOICE_COUNTS if v <= max(voices, 1)] if kind == "generator" else [1]:
         plugin = load_rack([path], trust=trust)[0]
@@ -118,7 +127,7 @@ def _step_rows(
 
 
 def _block_row(settings: EngineSettings, block: int, seconds: float) -> dict[str, Any]:
-    """The whole engine with all voices sounding."""
+    """Time of a block of the whole engine with all voices sounding."""
     engine = build_engine(settings)
     _play_all(engine, settings.voices)
     audio = _noise(1, block)
@@ -163,7 +172,11 @@ def _figures(times: np.ndarray[Any, Any], each_s: float) -> dict[str, float]:
 
 
 def format_report(report: dict[str, Any]) -> str:
-    """The figures as text for a terminal."""
+    """The figures as text for a terminal.
+
+    Args:
+        report: from `measure`.
+    """
     lines = [f"{report['instrument']} on {report['machine']}, loaded in {report['load_s']} s"]
     head = f"{'p50 ms':>9}{'p99 ms':>9}{'max ms':>9}{'load':>8}{'x real time':>13}"
     for title, key in (("steps", "voices"), ("blocks", "block")):

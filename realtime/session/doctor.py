@@ -1,8 +1,8 @@
-"""What is installed, what is missing, and the command that mends it: `examine()`.
+"""`examine`: lists what is installed, what is missing, and the command that mends it.
 
-Whatever touches a native library (PortAudio, rtmidi, onnxruntime, the scheduler) is asked in a
-process of its own, `python -m realtime.session.doctor PROBE`, so that one that hangs or crashes
-is a finding and not the end of the examination.
+Each native library (PortAudio, rtmidi, onnxruntime) and the scheduler is tried in a process of its
+own, `python -m realtime.session.doctor PROBE`, so that one that hangs or crashes is a finding and
+doesn't end the examination.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ class Check:
     """One finding.
 
     Args:
-        name: what was looked at; ok: whether it is as it should be.
-        detail: what was found, one line.
+        name: the thing examined; ok: whether it is as it should be.
+        detail: the finding, in one line.
         remedy: the command that mends it; empty where `ok`.
-        needed: False for what only some uses need; its absence is no fault.
+        needed: False for a thing that only some uses need, whose absence is no fault.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Check:
 
 
 def examine() -> list[Check]:
-    """Look at everything. Takes about a second; never raises for what it finds."""
+    """Run all checks. Takes about a second; faults are in the result and never raised."""
     probes = {name: _start(name) for name in PROBES}
     checks = [_python(), *_packages()]
     for name, process in probes.items():
@@ -81,15 +81,18 @@ def _packages() -> list[Check]:
 
 
 def _applies(requirement: Requirement, extra: str) -> bool:
-    """Whether it is asked for on this machine, with an extra of synth."""
+    """Whether a requirement holds on this machine, with an extra of synth."""
     return requirement.marker is None or requirement.marker.evaluate({"extra": extra})
 
 
 def check_package(name: str, versions: str, needed: bool) -> Check:
     """Whether a package is installed in a version that `versions` (">=2.11,<2.14") allows.
 
-    The package is not imported. What is not `needed` is mended with the pins of constraints.txt:
-    torch without one may bring several GB of CUDA.
+    The package is not imported. The remedy for a package that is not `needed` uses the pins of
+    constraints.txt, because torch without a pin may bring several GB of CUDA.
+
+    Args:
+        name: of the distribution; versions: a version specifier; needed: see `Check`.
     """
     purpose = "" if needed else ", for training and export"
     wanted = f"'{name}{versions}'" if needed else "-c constraints.txt -e '.[train]'"
@@ -155,13 +158,17 @@ def _start(probe: str) -> subprocess.Popen[str]:
         [sys.executable, "-m", "realtime.session.doctor", probe],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,  # PortAudio and JACK talk there about what isn't there
+        stderr=subprocess.DEVNULL,  # PortAudio and JACK complain there about absent devices
         text=True,
     )
 
 
 def answer_of(process: subprocess.Popen[str], timeout_s: float = PROBE_TIMEOUT_S) -> Any:
-    """What a probe found, or a text that says why it found nothing; it has ended either way."""
+    """The finding of a probe, or a text that says why there is none; its process has ended.
+
+    Args:
+        process: the probe; timeout_s: seconds after which it is killed.
+    """
     try:
         out, _ = process.communicate(timeout=timeout_s)
     except subprocess.TimeoutExpired:
@@ -176,7 +183,11 @@ def answer_of(process: subprocess.Popen[str], timeout_s: float = PROBE_TIMEOUT_S
 
 
 def probe(name: str) -> int:
-    """Run one probe and print a line of JSON: `{"found": …}` or `{"error": …}`."""
+    """Run one probe and print a line of JSON: `{"found": …}` or `{"error": …}`.
+
+    Args:
+        name: of the probe, a key of `PROBES`.
+    """
     try:
         line = {"found": PROBES[name]()}
     except (SynthError, ImportError, OSError) as error:

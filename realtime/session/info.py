@@ -1,4 +1,4 @@
-"""What `synth info` and `synth devices` show."""
+"""`synth info` and `synth devices`: describing an instrument, listing devices and ports."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from synth.contract import Control, DeviceError, ModelFileError
 
 
 def describe_file(path: str | Path | None) -> dict[str, Any]:
-    """The manifest of an instrument file (by default the bundled one), JSON-ready, with its size.
+    """The manifest of an instrument file and the file's size, JSON-ready.
+
+    Args:
+        path: file or name of a bundled instrument; None for the default one.
 
     Raises:
         ModelFileError: the file is refused.
@@ -48,7 +51,11 @@ def describe_file(path: str | Path | None) -> dict[str, Any]:
 
 
 def format_description(info: dict[str, Any]) -> str:
-    """The description as text for a terminal."""
+    """The description as text for a terminal.
+
+    Args:
+        info: from `describe_file`.
+    """
     hop_ms = 1000 * info["hop"] / info["sample_rate"]
     lines = [
         f"{info['name']}  ({info['family']} {info['kind']}, {info['bytes'] / 1e6:.2f} MB,"
@@ -100,7 +107,7 @@ def _size(shape: tuple[int, ...]) -> int:
 
 
 def list_everything() -> dict[str, Any]:
-    """Audio devices, MIDI inputs and outputs; `problems` says what could not be asked."""
+    """Audio devices, MIDI inputs and outputs; `problems` says what could not be listed."""
     found: dict[str, Any] = {"audio": [], "midi": [], "midi_out": [], "problems": []}
     try:
         found["audio"] = [d.to_dict() for d in list_devices()]
@@ -115,7 +122,11 @@ def list_everything() -> dict[str, Any]:
 
 
 def format_devices(found: dict[str, Any]) -> str:
-    """The lists as text for a terminal."""
+    """The lists as text for a terminal.
+
+    Args:
+        found: from `list_everything`.
+    """
     lines = ["audio devices:"]
     for device in found["audio"]:
         marks = " (default output)" if device["default_output"] else ""

@@ -32,7 +32,7 @@ Progress = Callable[[int, int], object]
 
 @dataclass(frozen=True)
 class Rendered:
-    """What came out: duration, peak in dBFS, and seconds of sound per second of work."""
+    """A finished render: duration, peak in dBFS, and seconds of sound per second of work."""
 
     seconds: float
     peak_db: float
@@ -57,19 +57,25 @@ def render_files(
     overwrite: bool = True,
     on_progress: Progress | None = None,
 ) -> Rendered:
-    """What `synth render` does; without a score or input, the demo score is played.
+    """Render instruments into a file (`synth render`); without a score or input, the demo score.
 
     Args:
         instruments: files or names of bundled ones, in series; none: the default one.
-        channels: which MIDI channels they hear, see `channel_events`.
-        say: hears what of a MIDI file was skipped, and which of its notes nobody played.
+        out: WAV or FLAC file to write.
+        midi: a MIDI file; osc: an event log, see `score`; audio: the sound file for an effect.
+        mapping: the map's file, or None for the default map.
+        sample_rate: Hz; voices: notes at a time; tail_s: seconds rendered after the end.
+        block: frames rendered at once.
+        trust: whether TorchScript files may be opened.
+        channels: MIDI channels of each instrument, see `channel_events`.
+        say: called with a sentence on what was skipped in a MIDI file or could not be played.
         overwrite: whether a file at `out` is replaced.
-        on_progress: called after each block with the frames done and those in all.
+        on_progress: called after each block with the frames done and the total.
 
     Raises:
         ConfigError: a number is out of its range; audio is given to an instrument without input, or
             none to an effect.
-        DataError: a score or audio file can't be read, or `out` can't be written or is there.
+        DataError: a score or audio file can't be read; `out` exists or can't be written.
         ModelFileError: the instrument can't be played.
     """
     require_within("--tail", tail_s, 0.0, 600.0)
@@ -111,7 +117,14 @@ def render_events(
     source: Array | None = None,
     on_progress: Progress | None = None,
 ) -> Array:
-    """Render `[channels, frames]` of `events` in blocks of `block`; the end is faded out."""
+    """Render events to `[channels, frames]`; the end is faded out.
+
+    Args:
+        engine: as it was started; events: sorted by time, in samples from 0.
+        frames: to render; block: frames rendered at once.
+        source: input of an effect, `[channels_in, any number of frames]`, or None.
+        on_progress: see `render_files`.
+    """
     waiting = sorted(events, key=lambda e: e.time)
     fade = min(engine.guard.fade_samples, frames)
     pieces, at, given = [], 0, 0
@@ -177,14 +190,14 @@ def _score(
 
 
 def check_place(out: Path, overwrite: bool = True) -> None:
-    """What would fail after all the work is found before it.
+    """Check before a long render that its result can be written.
 
     Args:
-        out: the file to write; overwrite: whether it may be there already.
+        out: the file to write; overwrite: whether it may exist already.
 
     Raises:
-        ConfigError: the suffix is neither .wav nor .flac; DataError: there is no such folder, or a
-            file that must stay.
+        ConfigError: the suffix is neither .wav nor .flac.
+        DataError: the folder doesn't exist, or the file exists and must not be overwritten.
     """
     if out.suffix.lower() not in (".wav", ".flac"):
         raise ConfigError(f"--out is {str(out)!r}; a name that ends in .wav or .flac is needed")

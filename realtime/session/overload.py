@@ -1,4 +1,4 @@
-"""`Overload`: says in words that the machine doesn't keep up, and what helps."""
+"""`Overload`: warns that the machine doesn't keep up, and says what helps."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-TOLD_S = 10.0  # for which the words stay after it happened last
+TOLD_S = 10.0  # seconds for which a warning stays after the last overload
 HIGH_LOAD = 0.9
 MAX_LOOKAHEAD = 64  # blocks
 
 
 class Overload:
-    """Compares what a session tells from one look to the next.
+    """Compares the counters of a session from one look to the next.
 
     Args:
-        voices: notes at a time, as the session was started; lookahead: blocks, 0 for the usual.
+        voices: notes at a time in this session; lookahead: blocks, 0 for the default.
     """
 
     def __init__(self, voices: int, lookahead: int) -> None:
@@ -26,14 +26,14 @@ class Overload:
 
     @property
     def words(self) -> str:
-        """What is wrong and what helps, for ten seconds after it happened; else ""."""
+        """The warning, for ten seconds after an overload; then ""."""
         return self._words if time.monotonic() < self._until else ""
 
     def look(self, stats: Mapping[str, Any], driver: Mapping[str, Any]) -> str:
-        """Judge what happened since the look before; the words if they are new, else "".
+        """Compare with the previous look; returns the warning if it is new, else "".
 
         Args:
-            stats: counters of the driver and its meters; driver: what was agreed with the device.
+            stats: counters of the driver and its meters; driver: settings that the device accepted.
         """
         names = ("lost_frames", "late_render", "late_thread", "underruns_render")
         now = {name: float(stats.get(name, 0)) for name in names}

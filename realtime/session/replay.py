@@ -1,7 +1,7 @@
-"""Replay: the log of a recording through a fresh engine, to the same samples.
+"""Replay: a recording's log played through a fresh engine, which gives the same samples.
 
-The engine gets the same events before the same blocks as when it was recorded, from its first
-sample on, also where the recording begins later.
+The engine gets the same events before the same blocks as in the recorded session, from its first
+sample on, even if the recording begins later.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ from synth.contract import (
 
 MAX_LINE = 1 << 20
 MAX_BLOCK = 8192
-_CODINGS = {".wav": "FLOAT", ".flac": "PCM_24"}  # those of recordings
+_CODINGS = {".wav": "FLOAT", ".flac": "PCM_24"}  # the same as for recordings
 
 
 @dataclass(frozen=True)
 class Take:
-    """What the first line of a log says; see `realtime.record.log`.
+    """The contents of a log's first line; see `realtime.record.log`.
 
     Args:
         log: the file; settings: of the engine.
         block: frames that were rendered at once; started: sample of the recording's first frame.
-        audio: the recording; source: what came in, or None.
+        audio: file of the recorded output; source: file of the recorded input, or None.
     """
 
     log: Path
@@ -67,18 +67,18 @@ def replay_files(
     overwrite: bool = True,
     on_progress: Progress | None = None,
 ) -> Rendered:
-    """What `synth render --session` does.
+    """Render a recorded session again (`synth render --session`).
 
     Args:
         session: the log beside a recording, or the recording.
         out: WAV or FLAC to write; a recording of the same kind has the same samples.
-        instrument: where the instrument lies now, if it was moved.
-        trust: whether TorchScript files may be opened; what the log says of that doesn't count.
+        instrument: the instrument's file, if it was moved since.
+        trust: whether TorchScript files may be opened; the log can't allow it.
         overwrite: whether a file at `out` is replaced.
-        on_progress: called after each block with the frames done and those in all.
+        on_progress: called after each block with the frames done and the total.
 
     Raises:
-        DataError: the log or the recording can't be read, or can't be replayed; `out` is there.
+        DataError: the log or the recording can't be read, or can't be replayed; `out` exists.
         ModelFileError: an instrument is missing, or isn't the one that was recorded.
     """
     check_place(Path(out), overwrite)
@@ -99,7 +99,10 @@ def replay_files(
 def read_take(
     session: str | Path, instrument: str | Path | None = None, trust: bool = False
 ) -> Take:
-    """The first line of a log, checked, its instruments found and compared.
+    """Read and check the first line of a log; find its instruments and compare their fingerprints.
+
+    Args:
+        session, instrument, trust: see `replay_files`.
 
     Raises:
         DataError, ModelFileError: see `replay_files`.
@@ -135,7 +138,11 @@ def read_take(
 def render_take(
     engine: Engine, take: Take, frames: int, on_progress: Progress | None = None
 ) -> Array:
-    """Play a log; `[channels, frames]` from where the recording begins.
+    """Play a log to `[channels, frames]`, from the beginning of the recording.
+
+    Args:
+        engine: fresh, with the settings of the `take`; frames: to render.
+        on_progress: see `replay_files`.
 
     Raises:
         DataError: a line is damaged, or something was lost before the end.
@@ -159,7 +166,7 @@ def render_take(
 
 
 class _Source:
-    """What came in, block by block: silence before the recording begins."""
+    """The recorded input, block by block: silence before the recording begins."""
 
     def __init__(self, take: Take, engine: Engine) -> None:
         self._take, self._ways = take, engine.channels_in
@@ -231,8 +238,8 @@ def _instruments(
 
 
 def _events(log: Path) -> Iterator[tuple[int, Event]]:
-    """The events of a log with the samples of their hand-over. A last line without its end was cut
-    off by a kill, and is left out."""
+    """The events of a log, each with the sample at which the engine got it. An incomplete last line
+    was cut off when the process was killed, and is left out."""
     with log.open(encoding="utf-8") as file:
         file.readline(MAX_LINE)
         number = 1

@@ -32,11 +32,11 @@ MAX_LOG_BYTES = 256_000_000
 MAX_LINE = 131_072
 MAX_SECONDS = 24 * 3600.0
 DEFAULT_TEMPO = 500_000  # microseconds per quarter note
-_SMPTE_29 = 30_000 / 1_001  # frames a second that a division of -29 stands for
+_SMPTE_29 = 30_000 / 1_001  # frames per second, for a division of -29
 
 
 def say_nothing(remark: str) -> None:
-    """For who doesn't ask."""
+    """The default for `say`: ignores the remark."""
 
 
 def read_midi(
@@ -48,18 +48,18 @@ def read_midi(
 ) -> list[Event]:
     """The events of a Standard MIDI File of type 0 or 1, its tempo map honoured.
 
-    Its music begins at time 0: the transport is started there, and told every tempo. Notes that
-    the file never ends are ended where it ends.
+    The transport starts at time 0 and follows every change of tempo. Notes without a note-off end
+    with the file.
 
     Args:
         path: at most 10 MB, 24 hours and a million events.
         sample_rate: Hz of the engine's clock.
-        mapping: what controllers move; None moves nothing by them but pedal and note ends.
-        members: of a lower MPE zone that is there from the start, 0 … 15.
-        say: hears, in one line each, what could not be read and was skipped.
+        mapping: the controls that controllers move; with None, only pedals and note ends count.
+        members: channels of a lower MPE zone that exists from the start, 0 … 15.
+        say: called with one line for everything that could not be read and was skipped.
 
     Raises:
-        DataError: missing, no MIDI file, of type 2, too large, or silent; names the file.
+        DataError: the file is missing, no MIDI file, of type 2, too large, or silent.
     """
     file = _load(path)
     decoder = MidiDecoder(mapping or ControlMap(), members)
@@ -92,10 +92,10 @@ def read_log(path: str | Path, sample_rate: int, namespace: Namespace) -> list[E
     Args:
         path: JSON lines; empty lines are skipped; at most 256 MB and a million events.
         sample_rate: Hz of the engine's clock.
-        namespace: judges addresses and values, as for OSC: clamps and counts.
+        namespace: checks addresses and clamps values, as for OSC.
 
     Raises:
-        DataError: the file can't be read, or a line is wrong; names file and line.
+        DataError: the file can't be read, or a line is wrong; the message names both.
     """
     events: list[Event] = []
     try:
@@ -185,14 +185,14 @@ def _load(path: str | Path) -> MidiFile:
 
 
 def _meaning(event: Event) -> tuple[str, tuple[int, float]]:
-    """The address without its channel; the channel, and the key where it is about one."""
+    """The address without its channel; then the channel, and the key if the event concerns one."""
     known = GLOBAL_EVENTS.get(event.target)
     base, channel = (known.base, known.channel) if known is not None else ("", 0)
     return base, (channel, event.value[0] if event.value else 0.0)
 
 
 def _hanging(events: Iterable[Event]) -> int:
-    """How many keys are down after all events."""
+    """The number of keys that are still down after all events."""
     down: Counter[tuple[int, float]] = Counter()
     for event in events:
         base, note = _meaning(event)
@@ -227,7 +227,7 @@ def _judge_sound(path: str | Path, file: MidiFile, events: Sequence[Event]) -> N
 
 
 def _seconds_per_tick(path: str | Path, division: int, tempo: int) -> float:
-    """From the header's division: ticks per quarter, or negative: SMPTE frames and ticks."""
+    """Length of a tick; a division is ticks per quarter note or, if negative, SMPTE."""
     if division > 0:
         return tempo / 1e6 / division
     frames, ticks = -(division >> 8), division & 0xFF
@@ -237,7 +237,7 @@ def _seconds_per_tick(path: str | Path, division: int, tempo: int) -> float:
 
 
 def _lines(file: Any) -> Iterator[str]:
-    """Lines of a text file; one that is too long comes in pieces that are no JSON."""
+    """Lines of a text file; one that is too long is cut into pieces, which are not valid JSON."""
     while line := file.readline(MAX_LINE):
         yield line
 

@@ -1,4 +1,4 @@
-"""A playing session: the supervised engine and all that feeds it. What `synth play` does."""
+"""A playing session (`synth play`): the supervised engine and all its inputs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from realtime.oscquery.service import OscQuery
 
 LAST_EVENTS = 6
-DEMO_RATE = 48_000  # Hz, unless the settings say another
+DEMO_RATE = 48_000  # Hz, unless the settings name another rate
 
 
 class NoOutputError(DeviceError):
@@ -46,20 +46,19 @@ class NoOutputError(DeviceError):
 
 @dataclass(frozen=True)
 class SessionSettings:
-    """What to play with.
+    """The settings of a session.
 
     Args:
         instruments: files in series, empty for the bundled one; voices: notes at a time.
         driver: device, block, look-ahead.
-        midi: the ports, and when they take effect.
-        osc_host, osc_port: where OSC is taken; port None for no OSC.
+        midi: the ports, and the delay of their messages.
+        osc_host, osc_port: where to receive OSC; port None for no OSC.
         oscquery, oscquery_port: whether OSCQuery is served beside OSC, and on which port (None: the
             one after OSC's); a taken one is replaced by a free one.
-        osc_reply_port: where answers go, instead of to the port that was sent from; 0: there.
-        timetags: what a bundle's time means: "trust", "clamp" or "immediate".
-        mapping: YAML file of what moves which control, the name of a saved one, or None for the
-            default.
-        channels: which MIDI channels instruments hear, see `channel_events`.
+        osc_reply_port: UDP port for answers; 0 for the port that the question came from.
+        timetags: how to use the time of a bundle: "trust", "clamp" or "immediate".
+        mapping: YAML file of a map, the name of a saved one, or None for the default map.
+        channels: MIDI channels of each instrument, see `channel_events`.
         record: file to record to from the first sample on, or None.
         snapshots, recordings: folders; "" for those in the user's data folder.
         trust: whether TorchScript files may be opened.
@@ -87,15 +86,15 @@ class Session:
     """Engine process, OSC and MIDI, from `__enter__` to `__exit__`.
 
     Args:
-        settings: see there.
+        settings: what to play, and how.
 
     Attributes:
         clock: maps `time.monotonic()` to the samples of the engine; values: the last value of
-            every control and meter, and who hears of changes; notices: what people should know
-            though it plays; overload: whether the machine keeps up.
+            every control and meter, with the subscribers to changes; notices: sentences that
+            people should read although the session plays; overload: see there.
 
     Raises (on entering):
-        NoOutputError: there is nothing to play on; see `demo_instead`.
+        NoOutputError: this machine has no audio output; see `demo_instead`.
         SynthError: a file, device, port or mapping can't be used.
     """
 
@@ -124,7 +123,7 @@ class Session:
     def __enter__(self) -> Self:
         settings = self.settings
         with self._stack:
-            # The port is taken first: finding it occupied should not cost a start of the engine.
+            # The port comes first, so that an occupied one is found before the engine has started.
             if settings.osc_port is not None:
                 self.osc = self._stack.enter_context(
                     OscServer(
@@ -178,12 +177,13 @@ class Session:
         """Pass an event on to the engine; any thread, never waits.
 
         Args:
-            event: see there; source: who it is from, for those who hear of changes.
+            event: for a control, a note, the transport or the map; source: the sender, which
+                subscribers see: "midi", "osc <client>" …; "" if unknown.
         """
         self.take_all((event,), source)
 
     def take_all(self, events: Sequence[Event], source: str = "") -> None:
-        """Pass on events that belong together: those for now take effect at the same sample."""
+        """Pass on events in their order; those for now take effect at the same sample."""
         self.taken += len(events)
         self.events.extend(events)
         if self.desk is not None:
@@ -195,7 +195,7 @@ class Session:
                 self.values.observe(chosen, source)
 
     def _chosen_sounds(self, event: Event) -> list[Event]:
-        """A program change, as the controls that it moves, so that everybody sees what plays."""
+        """The controls that a program change sets, as events, so that clients see the sound."""
         known = GLOBAL_EVENTS.get(event.target)
         if known is None or known.base != "/program" or self.desk is None:
             return []
@@ -208,7 +208,7 @@ class Session:
         return moved
 
     def sound_of(self, plugin: str) -> str:
-        """The name of the sound that an instrument plays, or "" where it has no names."""
+        """The name of the sound that an instrument plays, or "" if its sounds have no names."""
         namespace = self.namespace()
         for address in namespace.with_role(plugin, "sound"):
             value = self.values.get(address)
@@ -216,13 +216,13 @@ class Session:
         return ""
 
     def perform(self, score: Sequence[Event], sample_rate: int) -> None:
-        """Play a score from now on, beside whatever else comes in; returns at once."""
+        """Play sorted events, timed in samples of `sample_rate` Hz from now on; returns at once."""
         threading.Thread(
             target=self._perform, args=(score, sample_rate), name="score", daemon=True
         ).start()
 
     def demo(self) -> None:
-        """Play the demo score in the range that the first plugin claims."""
+        """Play the demo score within the key range of the first instrument."""
         plugins = self.status().engine.get("plugins", ())
         keys = plugins[0]["key_range"] if plugins else None
         self.perform(demo_score(DEMO_RATE, tuple(keys) if keys else None), DEMO_RATE)
@@ -235,11 +235,11 @@ class Session:
             self.take(event._replace(time=NOW))
 
     def status(self) -> Status:
-        """What the engine is doing."""
+        """The state and counters of the engine."""
         return self.supervisor.status()
 
     def namespace(self) -> Namespace:
-        """The addresses of the rack that plays, of macros and of pads."""
+        """The addresses of the playing rack, and of macros and pads."""
         return self._engine_namespace() if self.desk is None else self.desk.mapper.namespace
 
     def _engine_namespace(self) -> Namespace:
@@ -255,7 +255,7 @@ class Session:
         )
 
     def osc_status(self) -> dict[str, float | int]:
-        """The numbers of `/status.reply`, in this order."""
+        """The numbers of `/status.reply`, in the order in which they are sent."""
         status = self.status()
         stats, engine = status.stats, status.stats.get("engine", {})
         counters = self.osc.counters if self.osc is not None else {}
@@ -280,10 +280,10 @@ class Session:
         }
 
     def watch(self, seconds: float) -> None:
-        """Wait; look after the MIDI port and tell subscribers of changes of phase.
+        """Wait for `seconds`, look after the MIDI port and tell clients of changes of phase.
 
         Raises:
-            SynthError: what made the engine give up.
+            SynthError: the engine gave up; this is the cause.
         """
         self.supervisor.wait_for(*ENDS, timeout=seconds)
         status = self.status()
@@ -314,7 +314,7 @@ class Session:
         return [p["name"] for p in plugins if p["kind"] == "generator"]
 
     def _make_desk(self) -> Desk:
-        """All that is asked for in words; listens to OSC from now on."""
+        """The desk, which answers commands over OSC from now on."""
         settings = self.settings
         plugins = self.status().engine.get("plugins", ())
         desk = Desk(
@@ -331,7 +331,7 @@ class Session:
         return desk
 
     def _publish(self) -> None:
-        """Let everybody know the addresses there are."""
+        """Give the present addresses to all servers and their clients."""
         namespace = self.namespace()
         self.values.set_namespace(namespace)
         if self.osc is not None:
@@ -344,7 +344,7 @@ class Session:
             self.osc.notify(address, args)
 
     def _meter(self, stats: Mapping[str, Any]) -> None:
-        """Keep what a heartbeat measured, for those who watch it."""
+        """Store the measurements of a heartbeat as values that clients can watch."""
         engine = stats.get("engine", {})
         for name, address in ENGINE_METERS.items():
             self.values.meter(address, float(engine.get(name, 0.0)))
@@ -352,14 +352,14 @@ class Session:
             self.values.meter(address, float(stats.get(name, 0.0)))
 
     def _start_oscquery(self, namespace: Namespace) -> None:
-        """After the engine plays, because nobody waits for it; without it, it plays as well."""
+        """Start OSCQuery after the engine; a failure is only noted, and the session goes on."""
         settings, osc = self.settings, self.osc
         if osc is None or not settings.oscquery:
             return
-        from realtime.oscquery.service import OscQuery  # with asyncio, which takes a moment
+        from realtime.oscquery.service import OscQuery  # loads asyncio, which takes a moment
 
         port = settings.oscquery_port
-        if port is None:  # next to OSC's, unless that one was left to chance
+        if port is None:  # next to OSC's, unless OSC took any free port
             port = osc.port + 1 if settings.osc_port and osc.port < 65_535 else 0
         plugins = self.status().engine.get("plugins", ())
         try:
@@ -393,7 +393,7 @@ class Session:
             raise NoOutputError(str(error)) from None
 
     def _notice_input(self) -> None:
-        """An effect sounds of what comes in, so who named no input is told which one that is."""
+        """Tell people which input an effect hears if they named none."""
         status = self.status()
         plugins = status.engine.get("plugins", ())
         if self.settings.driver.input or not plugins or any(p["kind"] != "effect" for p in plugins):
@@ -407,7 +407,7 @@ class Session:
 
 
 def late_blocks(status: Status) -> int:
-    """Blocks that were rendered late, for whatever reason."""
+    """Blocks that were rendered late, for any reason."""
     return int(status.stats.get("late_render", 0)) + int(status.stats.get("late_thread", 0))
 
 
@@ -418,7 +418,7 @@ def latency_ms(status: Status) -> float:
 
 
 def _has_output(driver: DriverSettings) -> bool:
-    """Whether an output was asked for, needs no device, or is there."""
+    """Whether an output was named, no device is needed, or this machine has an output."""
     if driver.kind != "device" or driver.device:
         return True
     try:
@@ -428,7 +428,7 @@ def _has_output(driver: DriverSettings) -> bool:
 
 
 def demo_instead(settings: SessionSettings, reason: NoOutputError, out: Path) -> str:
-    """Render the demo score through the same engine to `out`; returns the sentence to print."""
+    """Render the demo score to the file `out`; returns a text that explains `reason` and this."""
     from realtime.session.offline import render_files
 
     started = time.perf_counter()

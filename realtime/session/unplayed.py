@@ -1,4 +1,4 @@
-"""What came and was not played as it was meant, in sentences for people."""
+"""Warnings about input that was not played as it was meant."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 
 def unplayed(stats: Mapping[str, Any]) -> list[str]:
-    """Notes, programs and bends that the rack could not follow.
+    """One sentence for each kind of notes, programs and bends that the rack could not play.
 
     Args:
-        stats: of the engine.
+        stats: counters of the engine.
     """
     said = []
     notes, channel = int(stats.get("unheard_notes", 0)), int(stats.get("unheard_channel", 0))

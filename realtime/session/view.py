@@ -31,10 +31,13 @@ REFUSALS = 3
 def run_view(session: Session, seconds: float | None = None) -> None:
     """Show the session until it ends, Ctrl-C, or `seconds` have passed.
 
-    On anything but a terminal, that is a line of text every second, and one for what is refused.
+    Without a terminal, it prints a line every second and a line for each refusal.
+
+    Args:
+        session: after `__enter__`; seconds: how long to show it, or None.
     """
     end = math.inf if seconds is None else time.monotonic() + seconds
-    console = Console(markup=False, emoji=False)  # names are no markup, whatever they hold
+    console = Console(markup=False, emoji=False)  # names may look like markup
     if not console.is_terminal:
         _run_plain(session, end)
         return
@@ -67,7 +70,7 @@ def _say(line: str) -> None:
 
 
 def _head_line(session: Session) -> str:
-    """The instruments, and where they can be reached."""
+    """The instruments, and the ports that reach them."""
     status, midi = session.status(), session.midi
     parts = [f"playing {_instruments(session)}", f"device {status.device}"]
     if session.osc is not None:
@@ -125,15 +128,15 @@ def render_view(session: Session) -> RenderableType:
 
 
 def _instruments(session: Session) -> str:
-    """The instruments, each with the sound that it plays."""
+    """The instruments, each with the name of its present sound."""
     plugins = session.status().engine.get("plugins", ())
     sounds = {p["name"]: session.sound_of(p["name"]) for p in plugins}
     return ", ".join(f"{name}: {sound}" if sound else name for name, sound in sounds.items())
 
 
 def _problems(session: Session, since: float = 0.0) -> list[str]:
-    """What people should know now, a sentence each: overload, a broken map, and what was refused
-    (`since` s of `time.monotonic()`)."""
+    """Present problems, a sentence each: overload, a broken map, and refusals after `since` (s of
+    `time.monotonic()`)."""
     problems = [session.overload.words] if session.overload.words else []
     if session.desk is not None and session.desk.problem:
         problems.append(f"the map in use is the one before a mistake: {session.desk.problem}")

@@ -1,7 +1,7 @@
-"""The `synth` command: parse, call one function below, print. No logic, and lazy imports.
+"""The `synth` command: parses, calls one function and prints. No logic; imports are lazy.
 
-Exit codes: 0 done, 2 wrong usage or configuration, 3 a file, device or port is missing or broken,
-or an answer can't be written, 130 and 143 stopped by Ctrl-C and SIGTERM.
+Exit codes: 0 done; 2 wrong usage or configuration; 3 a file, device or port is missing or broken,
+or an answer can't be written; 130 and 143 stopped by Ctrl-C and SIGTERM.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Entry point of the `synth` command; exits with its code.
 
     Args:
-        arguments: those of the command line, without the program's name; by default the process's.
+        arguments: of the command line, without the program's name; None for the process's own.
     """
     guard_output()
     try:

@@ -1,4 +1,4 @@
-"""What a config's docstring says about its fields, as the help of flags."""
+"""Help texts of flags, taken from the docstring of a config class."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def descriptions(cls: type[Any]) -> dict[str, str]:
         cls: the dataclass.
 
     Returns:
-        Field to a sentence with a capital and a full stop; fields that nothing is said about are
+        By name of a field, a sentence with a capital and a full stop; fields without an entry are
         left out.
 
     >>> from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""`synth export`: its flags come from the rows of the families."""
+"""`synth export`: its flags come from the table of families."""
 
 from __future__ import annotations
 

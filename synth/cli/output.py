@@ -1,8 +1,8 @@
-"""The process's stdout and stderr as streams that never raise: `guard_output`.
+"""`guard_output` makes stdout and stderr of the process streams that never raise.
 
 A reader that has gone (`| head -1`), a full disk, a closed stream (`>&-`) or a terminal that lacks
-a letter must not end what plays or learns. What can't be written is left out; a command whose
-answer is what it prints learns of that from `print_answer`.
+a character must not end a session or a training. Output that can't be written is left out. A
+command whose purpose is its output prints it by `print_answer`, which reports the failure.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ import click
 from synth.contract import DataError
 
 ERRORS = "synth-output"
-# Letters of our own texts as ASCII, for terminals that lack them.
+# Characters of our own texts as ASCII, for terminals that lack them.
 PLAIN = {"…": "...", "–": "-", "—": "-", "·": ".", "×": "x", "→": "->", "²": "^2", "³": "^3"}
 MAX_WAITING = 64  # pieces of output
 SETTLE_S = 0.5
-# The reader wants no more; that is its right and no fault.
+# The reader wants no more, which is no error.
 _UNWANTED = (errno.EPIPE, errno.EBADF)
 
 
 class Outlet(io.RawIOBase):
-    """A descriptor that takes every byte, whether it can be written or not.
+    """A stream over a file descriptor that accepts every byte, even if it can't be written.
 
     Args:
-        descriptor: is written to, and never closed.
+        descriptor: number of an open file, which is never closed here.
 
     Attributes:
-        failure: the first error of writing, or None.
+        failure: the first error while writing, or None.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -48,7 +48,7 @@ class Outlet(io.RawIOBase):
         self._waiting: queue.Queue[bytes] | None = None
 
     def writable(self) -> bool:
-        """Always."""
+        """Always True."""
         return True
 
     def fileno(self) -> int:
@@ -60,7 +60,7 @@ class Outlet(io.RawIOBase):
         return os.isatty(self._descriptor)
 
     def write(self, data: Any) -> int:
-        """Write all of `data` if that is possible; its length either way."""
+        """Write all of `data` if possible; returns its length in bytes either way."""
         given = bytes(data)
         if self._waiting is None:
             self._write_all(given)
@@ -70,13 +70,13 @@ class Outlet(io.RawIOBase):
         return len(given)
 
     def never_wait(self) -> None:
-        """Leave out, from now on, what a slow reader or a stopped terminal has no room for."""
+        """From now on, drop output that a slow reader or a stopped terminal has no room for."""
         if self._waiting is None:
             self._waiting = queue.Queue(MAX_WAITING)
             threading.Thread(target=self._serve, name="output", daemon=True).start()
 
     def settle(self) -> None:
-        """Give what waits a moment to be written."""
+        """Give waiting output a moment to be written."""
         end = time.monotonic() + SETTLE_S
         while self._waiting is not None and self._waiting.unfinished_tasks:
             if time.monotonic() > end:
@@ -94,7 +94,7 @@ class Outlet(io.RawIOBase):
             while rest:
                 try:
                     rest = rest[os.write(self._descriptor, rest) :]
-                except BlockingIOError:  # the program that started this one made it so
+                except BlockingIOError:  # the parent program made the descriptor non-blocking
                     select.select([], [self._descriptor], [])
         except OSError as error:
             self.failure = self.failure or error
@@ -103,8 +103,8 @@ class Outlet(io.RawIOBase):
 def guard_output() -> None:
     """Replace `sys.stdout` and `sys.stderr` by streams over an `Outlet`.
 
-    Descriptors 0 to 2 that are closed are opened on the null device: a file or socket that got
-    such a number would receive what libraries print. Streams that are not the process's own, as
+    Closed descriptors among 0 to 2 are opened on the null device; otherwise a file or socket could
+    get such a number and receive what libraries print. Streams that are not the process's own, as
     in tests, stay as they are.
     """
     codecs.register_error(ERRORS, _replace)
@@ -120,25 +120,25 @@ def guard_output() -> None:
 
 
 def never_wait() -> None:
-    """Let nothing that is printed from now on hold up this process."""
+    """From now on, drop output rather than wait until it can be written."""
     for outlet in _outlets():
         outlet.never_wait()
 
 
 def settle() -> None:
-    """Before the end: what was printed gets a moment to be written, where nobody waited for it."""
+    """Before the end, give output a moment to be written, if `never_wait` was called."""
     for outlet in _outlets():
         outlet.settle()
 
 
 def print_answer(text: str) -> None:
-    """Print what a command was called for.
+    """Print the output that is a command's purpose.
 
     Args:
         text: with or without line breaks; one is added.
 
     Raises:
-        DataError: it can't be written, because a disk is full; a reader that has left is no fault.
+        DataError: the text can't be written, as on a full disk; a reader that has gone is no error.
     """
     click.echo(text)
     outlet = _outlet(sys.stdout)
@@ -182,7 +182,7 @@ def _open_null(descriptor: int) -> None:
 
 
 def _replace(error: UnicodeError) -> tuple[str | bytes, int]:
-    """A character that an encoding lacks: the byte of a name that isn't UTF-8, or plain letters."""
+    """The substitute for an unencodable character: a byte of a name not in UTF-8, or plain text."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     lacking, end = error.object[error.start], error.start + 1

@@ -1,4 +1,4 @@
-"""`progress`: how far a command is, as a bar on the terminal's stderr."""
+"""`progress`: a bar on stderr that shows how far a command is."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 
 @contextlib.contextmanager
 def progress(title: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar that goes away at the end; nothing where stderr is no terminal.
+    """Show a bar that goes away at the end; nothing if stderr is no terminal.
 
     Args:
-        title: of the bar.
+        title: text before the bar.
 
     Yields:
-        a function to be called with what is done and with the whole.
+        A function to call with the amount done and the total.
     """
     from rich.console import Console
     from rich.progress import Progress

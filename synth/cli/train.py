@@ -122,7 +122,7 @@ class _FamilyCommand(click.Command):
 
 
 def _is_run(word: str) -> bool:
-    """Whether a word names the folder of a run or a checkpoint."""
+    """Whether a word is the path of a run's folder or of a checkpoint."""
     path = Path(word)
     return path.suffix == ".pt" or (path / "config.yaml").is_file()
 
@@ -132,7 +132,7 @@ def _flags(names: Iterable[str]) -> list[str]:
 
 
 def _dashes(token: str) -> str:
-    """`--batch_size` is `--batch-size`."""
+    """A flag with dashes for underscores: `--batch_size` becomes `--batch-size`."""
     return token.replace("_", "-")
 
 
@@ -239,6 +239,6 @@ def _run(
 
 
 def _show_decoding(done: int, total: int) -> None:
-    """How many recordings are decoded, on one line of a terminal."""
+    """Show how many recordings are decoded, on one line of a terminal."""
     if sys.stderr.isatty():
         click.echo(f"\rrecordings decoded: {done}/{total}", nl=done == total, err=True)

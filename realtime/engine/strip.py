@@ -64,7 +64,8 @@ class Strip:
 
     Attributes:
         latency: device samples. For effects exact, from input to output. For generators the most
-            from an event to the first sample that it changes; it can be up to one hop less.
+            from the event of a note to its first sample; what moves a voice that began within a hop
+            can take one hop more, because that voice is computed ahead.
         muted: hops replaced by silence because they were not finite.
         errors: hops replaced by silence because the plugin failed.
     """

@@ -78,7 +78,8 @@ def sampler_onnx(
             " --max-seconds or give fewer --sounds"
         )
     sampler = CodecSampler(_copy(package), package.latent, bank)
-    told = {**package.provenance, "sounds": loops_of(bank)}
+    unclear = sum(not entry.measured for entry in entries)
+    told = {**package.provenance, "sounds": loops_of(bank), "recordings_of_unclear_pitch": unclear}
     return export_onnx(sampler, describe(sampler, name, package.family, told))
 
 

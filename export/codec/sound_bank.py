@@ -41,12 +41,14 @@ class Entry:
         key: MIDI key, or None where the name has none.
         latents: `[frames, dim]`.
         cents: by which it is sharp of its key; the keyboard makes up for it.
+        measured: False where it has a key but no clear pitch near it.
     """
 
     sound: str
     key: int | None
     latents: Tensor
     cents: float = 0.0
+    measured: bool = True
 
 
 def encode_files(
@@ -79,10 +81,10 @@ def _encode(model: Codec, file: Path, max_seconds: float) -> Entry:
     if len(latents) < 2:
         raise DataError(f"{file}: shorter than two latent frames ({2 * model.hop} samples)")
     sound, key = parse_name(file.stem)
-    cents = 0.0 if key is None else measure_cents(audio, config.sample_rate, key) or 0.0
+    found = 0.0 if key is None else measure_cents(audio, config.sample_rate, key)
     # A recording in tune is played untouched.
-    cents = cents if abs(cents) > IN_TUNE_CENTS else 0.0
-    return Entry(sound, key, latents.contiguous(), cents)
+    cents = found if found is not None and abs(found) > IN_TUNE_CENTS else 0.0
+    return Entry(sound, key, latents.contiguous(), cents, measured=found is not None)
 
 
 def build_bank(entries: Sequence[Entry], hop_s: float) -> SoundBank:

@@ -15,6 +15,7 @@ import pytest
 import soundfile
 import torch
 from builders import small_codec, tone
+from click.testing import CliRunner
 from inr_sines import small_inr
 from torch import nn
 
@@ -26,6 +27,7 @@ from export.generate_audio import generate_audio
 from export.row import SUFFIXES, Option
 from export.torchscript.archive import load
 from realtime.plugins.onnx.file import read_instrument
+from synth.cli.export import export as export_command
 from synth.contract import METADATA_KEY, ConfigError, DataError, Manifest, ModelFileError
 from synth.models import FAMILIES
 from synth.models.package import pack
@@ -102,6 +104,22 @@ def test_every_form_is_made_in_every_format(
     assert found.provenance["versions"].keys() >= {"synth", "torch", "python"}
     assert "path" not in found.provenance["data"]
     assert str(made.path.parent.parent).encode() not in data
+
+
+def test_a_damaged_recording_is_told_and_the_rest_exported(
+    model: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """On stderr, once, with its reason; whether a sound loops stands in the manifest."""
+    path = model("codec")
+    (tmp_path / "sounds" / "bad_C4.wav").write_bytes(b"RIFF")
+    done = CliRunner().invoke(export_command, [str(path), "--as", "sampler", "--name", "tiny"])
+    assert done.exit_code == 0
+    assert done.stderr.count("left out: ") == 1
+    assert "bad_C4.wav: " in done.stderr
+    assert "differs from the model by" in done.stdout
+    _, found = read_instrument(path.parent / "tiny.onnx")
+    assert found.sounds == ("pipe",)
+    assert found.provenance["sounds"].keys() == {"pipe"}
 
 
 @pytest.mark.parametrize(("family", "form", "option"), OPTIONS)

@@ -203,3 +203,13 @@ def test_useless_recordings_are_left_out_and_told(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none of 2 .*bad_C4.*silent_C4\.wav: silent"):
         encode_files(small_codec(), [bad, silent], 10.0, told.append)
     assert len(told) == 3
+
+
+def test_a_recording_whose_pitch_is_unclear_is_known_as_such(tmp_path: Path) -> None:
+    """A tone on its key is measured, noise is not."""
+    noise = np.random.default_rng(0).normal(0, 0.1, 24_000)
+    for name, audio in (("a", tone(60, 1.0, 24_000)), ("b", noise)):
+        soundfile.write(tmp_path / f"{name}_C4.wav", audio, 24_000)
+    entries = encode_files(small_codec(), sorted(tmp_path.glob("*.wav")), 10.0)
+    assert [entry.measured for entry in entries] == [True, False]
+    assert [entry.cents for entry in entries] == [0.0, 0.0]

@@ -82,3 +82,9 @@ def test_wrong_usage_is_one_clear_line_and_code_2() -> None:
     assert done.returncode == 2
     assert "paly" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_names_of_test_files_are_unique() -> None:
+    """pytest imports them by their base names."""
+    names = [f.name for f in (ROOT / "tests").rglob("*.py") if f.name != "conftest.py"]
+    assert sorted(names) == sorted(set(names))

@@ -8,6 +8,7 @@ from typing import Any
 
 TOLD_S = 10.0  # seconds for which a warning stays after the last overload
 HIGH_LOAD = 0.9
+BUSY_LOAD = 0.5  # below it a block that came too late was one long step, not too much work
 MAX_LOOKAHEAD = 64  # blocks
 
 
@@ -53,7 +54,7 @@ class Overload:
         self, more: Mapping[str, float], stats: Mapping[str, Any], driver: Mapping[str, Any]
     ) -> str:
         load, lost = float(stats.get("load", 0.0)), more["lost_frames"]
-        if load >= HIGH_LOAD or more["underruns_render"]:
+        if load >= HIGH_LOAD or (more["underruns_render"] and load >= BUSY_LOAD):
             what = f"overload: rendering takes {load:.0%} of the time there is"
             return f"{what}{_lost(lost)}; {self._fewer_voices(stats)}"
         if lost:

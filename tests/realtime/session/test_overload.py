@@ -31,6 +31,8 @@ def test_too_much_to_render_wants_fewer_voices() -> None:
 def test_a_busy_machine_wants_a_longer_lookahead() -> None:
     words = judged(stats(), stats(lost_frames=128, late_thread=1))
     assert "--lookahead 6 (now 3)" in words
+    one_long_step = judged(stats(), stats(lost_frames=128, underruns_render=1))
+    assert "--lookahead 6 (now 3)" in one_long_step
     assert "--lookahead 20 (now 10)" in judged(stats(), stats(lost_frames=1), lookahead=10)
     assert "close some" in judged(stats(), stats(lost_frames=1), lookahead=64)
 

@@ -251,7 +251,7 @@ def test_event_log_renders(tmp_path: Path) -> None:
     instrument.write_bytes(instrument_bytes(small_sampler(), NAME))
     out = tmp_path / "phrase.wav"
     done = render_files(
-        instrument, out, osc=EXAMPLES / "phrase.jsonl", sample_rate=24_000, voices=4, tail_s=1.5
+        [instrument], out, osc=EXAMPLES / "phrase.jsonl", sample_rate=24_000, voices=4, tail_s=1.5
     )
     sound, rate = soundfile.read(out)
     assert done.seconds == pytest.approx(4.5)
@@ -278,7 +278,7 @@ def test_the_song_and_its_moving_fader_are_played() -> None:
     namespace = Namespace({NAME: read_instrument(bundled_instrument())[1].controls})
     song = read_midi(EXAMPLES / "song.mid", 48_000)
     moves = read_log(EXAMPLES / "moves.jsonl", 48_000, namespace)
-    assert sum(e.target == "/note/on" for e in song) > 50
+    assert sum(e.target == "/channel/1/note/on" for e in song) > 50
     assert {e.target for e in moves} == {f"/{NAME}/latent/0"}
     assert abs(song[-1].time - moves[-1].time) < 48_000
     assert namespace.counters["clamped"] == namespace.counters["refused"] == 0

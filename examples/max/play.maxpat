@@ -2449,10 +2449,10 @@
      "patching_rect": [
       580,
       406,
-      44,
+      51,
       22
      ],
-     "text": "tempo"
+     "text": "volume"
     }
    },
    {
@@ -2487,10 +2487,10 @@
      "patching_rect": [
       1070,
       406,
-      114,
+      51,
       22
      ],
-     "text": "set 0.208333333"
+     "text": "set 1."
     }
    },
    {
@@ -2505,10 +2505,10 @@
      "patching_rect": [
       815,
       406,
-      149,
+      128,
       22
      ],
-     "text": "scale 0. 1. 20. 500."
+     "text": "scale 0. 1. 0. 1."
     }
    },
    {
@@ -2523,6 +2523,186 @@
      "patching_rect": [
       910,
       406,
+      114,
+      22
+     ],
+     "text": "prepend /volume"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-141",
+     "maxclass": "comment",
+     "numinlets": 1,
+     "numoutlets": 0,
+     "outlettype": [],
+     "patching_rect": [
+      580,
+      434,
+      79,
+      22
+     ],
+     "text": "expression"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-142",
+     "maxclass": "slider",
+     "numinlets": 1,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      710,
+      434,
+      100,
+      22
+     ],
+     "orientation": 1,
+     "floatoutput": 1,
+     "size": 1.0
+    }
+   },
+   {
+    "box": {
+     "id": "obj-143",
+     "maxclass": "message",
+     "numinlets": 2,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      1070,
+      434,
+      51,
+      22
+     ],
+     "text": "set 1."
+    }
+   },
+   {
+    "box": {
+     "id": "obj-144",
+     "maxclass": "newobj",
+     "numinlets": 6,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      815,
+      434,
+      128,
+      22
+     ],
+     "text": "scale 0. 1. 0. 1."
+    }
+   },
+   {
+    "box": {
+     "id": "obj-145",
+     "maxclass": "newobj",
+     "numinlets": 1,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      910,
+      434,
+      142,
+      22
+     ],
+     "text": "prepend /expression"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-146",
+     "maxclass": "comment",
+     "numinlets": 1,
+     "numoutlets": 0,
+     "outlettype": [],
+     "patching_rect": [
+      580,
+      462,
+      44,
+      22
+     ],
+     "text": "tempo"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-147",
+     "maxclass": "slider",
+     "numinlets": 1,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      710,
+      462,
+      100,
+      22
+     ],
+     "orientation": 1,
+     "floatoutput": 1,
+     "size": 1.0
+    }
+   },
+   {
+    "box": {
+     "id": "obj-148",
+     "maxclass": "message",
+     "numinlets": 2,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      1070,
+      462,
+      114,
+      22
+     ],
+     "text": "set 0.208333333"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-149",
+     "maxclass": "newobj",
+     "numinlets": 6,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      815,
+      462,
+      149,
+      22
+     ],
+     "text": "scale 0. 1. 20. 500."
+    }
+   },
+   {
+    "box": {
+     "id": "obj-150",
+     "maxclass": "newobj",
+     "numinlets": 1,
+     "numoutlets": 1,
+     "outlettype": [
+      ""
+     ],
+     "patching_rect": [
+      910,
+      462,
       107,
       22
      ],
@@ -4167,6 +4347,126 @@
     "patchline": {
      "source": [
       "obj-140",
+      0
+     ],
+     "destination": [
+      "obj-2",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-20",
+      0
+     ],
+     "destination": [
+      "obj-143",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-143",
+      0
+     ],
+     "destination": [
+      "obj-142",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-142",
+      0
+     ],
+     "destination": [
+      "obj-144",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-144",
+      0
+     ],
+     "destination": [
+      "obj-145",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-145",
+      0
+     ],
+     "destination": [
+      "obj-2",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-20",
+      0
+     ],
+     "destination": [
+      "obj-148",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-148",
+      0
+     ],
+     "destination": [
+      "obj-147",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-147",
+      0
+     ],
+     "destination": [
+      "obj-149",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-149",
+      0
+     ],
+     "destination": [
+      "obj-150",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-150",
       0
      ],
      "destination": [

@@ -68,6 +68,10 @@ CONTROLS = (
     ("/pressure", 0, 1, 0),
     # of all notes
     ("/timbre", 0, 1, 0.5),
+    # of all notes, squared
+    ("/volume", 0, 1, 1),
+    # of all notes, squared, too
+    ("/expression", 0, 1, 1),
     # quarters a minute
     ("/tempo", 20, 500, 120),
 )

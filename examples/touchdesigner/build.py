@@ -40,16 +40,18 @@ CONTROLS = (
     ("Pitchbendx19", "/pitch_bend", -96, 96, 0, False, "pitch_bend"),
     ("Pressurex20", "/pressure", 0, 1, 0, False, "pressure"),
     ("Timbrex21", "/timbre", 0, 1, 0.5, False, "timbre"),
-    ("Tempox22", "/tempo", 20, 500, 120, False, "tempo"),
+    ("Volumex22", "/volume", 0, 1, 1, False, "volume"),
+    ("Expressionx23", "/expression", 0, 1, 1, False, "expression"),
+    ("Tempox24", "/tempo", 20, 500, 120, False, "tempo"),
 )
 
 # Parameter, address.
 BUTTONS = (
-    ("Allnotesoffx23", "/all_notes_off"),
-    ("Panicx24", "/panic"),
-    ("Transportstartx25", "/transport/start"),
-    ("Transportstopx26", "/transport/stop"),
-    ("Transportcontinuex27", "/transport/continue"),
+    ("Allnotesoffx25", "/all_notes_off"),
+    ("Panicx26", "/panic"),
+    ("Transportstartx27", "/transport/start"),
+    ("Transportstopx28", "/transport/stop"),
+    ("Transportcontinuex29", "/transport/continue"),
 )
 
 CALLBACKS = """

@@ -77,7 +77,7 @@ def test_a_keyboard_that_falls_silent_holds_no_notes(
             return wait_until(lambda: not events.empty(), 0.5)
 
         assert wait_until(promised, PATIENCE_S)
-        assert events.get() == Event(NOW, "/note/on", (60.0, 100.0))
-        ended = Event(NOW, "/all_notes_off")
-        assert wait_until(lambda: not events.empty() and events.get() == ended, 2.0)
+        assert events.get() == Event(NOW, "/channel/1/note/on", (60.0, 100.0))
+        ended = Event(NOW, "/channel/1/all_notes_off")
+        assert wait_until(lambda: not events.empty() and events.get() == ended, PATIENCE_S)
         assert midi.check()

@@ -6,7 +6,6 @@ Every process started here fails on the import of torch, because what plays must
 from __future__ import annotations
 
 import fcntl
-import math
 import os
 import pty
 import select
@@ -32,7 +31,6 @@ from synth.cli import main
 
 SYNTH = Path(sys.executable).with_name("synth")
 PATIENCE_S = 20.0
-PRESS_AGAIN_S = 5.0
 NO_TORCH = """
 import sys
 
@@ -98,8 +96,7 @@ def on_terminal(
 
     Args:
         folder: where it runs; arguments: of `synth`.
-        seen: Ctrl-C is pressed when this says yes to all that was shown so far, and again where
-            nothing comes of it, as a person would.
+        seen: Ctrl-C is pressed once this says yes to all that was shown so far.
         program: what is run instead of `synth`.
         more: further variables of the environment.
     """
@@ -112,7 +109,7 @@ def on_terminal(
         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
     )  # fmt: skip
     os.close(slave)
-    shown, pressed, end = b"", math.inf, time.monotonic() + 2 * PATIENCE_S
+    shown, pressed, end = b"", False, time.monotonic() + 2 * PATIENCE_S
     try:
         while time.monotonic() < end:
             if select.select([master], [], [], 0.1)[0]:
@@ -120,10 +117,9 @@ def on_terminal(
                     shown += os.read(master, 65_536)
                 except OSError:  # nobody holds the other end any more
                     break
-            again = time.monotonic() > pressed + PRESS_AGAIN_S
-            if again or (pressed == math.inf and seen(shown.decode("utf-8", "surrogateescape"))):
+            if not pressed and seen(shown.decode("utf-8", "surrogateescape")):
                 os.write(master, b"\x03")
-                pressed = time.monotonic()
+                pressed = True
         code = process.wait(PATIENCE_S)
     finally:
         process.kill()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
@@ -28,30 +29,44 @@ METER_FLOOR_DB = -60.0
 REFUSALS = 3
 
 
-def run_view(session: Session, seconds: float | None = None) -> None:
-    """Show the session until it ends, Ctrl-C, or `seconds` have passed.
+def _never() -> bool:
+    return False
+
+
+def run_view(
+    session: Session, seconds: float | None = None, wished: Callable[[], bool] = _never
+) -> None:
+    """Show the session until it ends, `seconds` have passed, or its end is wished for.
 
     Without a terminal, it prints a line every second and a line for each refusal.
 
     Args:
         session: after `__enter__`; seconds: how long to show it, or None.
+        wished: asked ten times a second whether to end.
     """
     end = math.inf if seconds is None else time.monotonic() + seconds
     console = Console(markup=False, emoji=False)  # names may look like markup
     if not console.is_terminal:
-        _run_plain(session, end)
+        _run_plain(session, end, wished)
         return
     with Live(console=console, refresh_per_second=1 / REFRESH_S, transient=False) as live:
-        while session.status().phase not in ENDS and time.monotonic() < end:
+        while _goes_on(session, end, wished):
             live.update(render_view(session))
             session.watch(REFRESH_S)
 
 
-def _run_plain(session: Session, end: float) -> None:
+def _goes_on(session: Session, end: float, wished: Callable[[], bool]) -> bool:
+    return session.status().phase not in ENDS and time.monotonic() < end and not wished()
+
+
+def _run_plain(session: Session, end: float, wished: Callable[[], bool]) -> None:
     _say(_head_line(session))
-    told = 0.0
-    while session.status().phase not in ENDS and (left := end - time.monotonic()) > 0:
-        session.watch(min(1.0, left))
+    told, due = 0.0, time.monotonic() + 1.0
+    while _goes_on(session, end, wished):
+        session.watch(max(0.0, min(REFRESH_S, end - time.monotonic())))
+        if time.monotonic() < min(due, end):
+            continue
+        due += 1.0
         status = session.status()
         _say(
             f"{status.phase}  load {status.stats.get('load', 0.0):.0%}"

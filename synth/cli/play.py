@@ -58,7 +58,7 @@ from synth.cli.output import never_wait
               help="MIDI channels that an instrument hears, such as 1 or bass=2-4; may be given"
               " for each.  [default: all but 10, drums]")  # fmt: skip
 @click.option("--trust", is_flag=True, help="Open TorchScript files (they are programs).")
-def play(**options: Any) -> None:
+def play(**options: Any) -> int:
     """Play INSTRUMENTS (in series) from MIDI and OSC.
 
     An instrument is a file or the name of a bundled one: default, bassoon or morph. Without
@@ -78,8 +78,9 @@ def play(**options: Any) -> None:
     if seconds is not None:
         require_within("--seconds", seconds, 0, 1e9)
     settings = _settings(**options)
+    stop = _Stop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop)
+        signal.signal(number, stop.take)
     try:
         with Session(settings) as session:
             if session.osc is not None and session.osc.warning:
@@ -89,9 +90,12 @@ def play(**options: Any) -> None:
             if demo:
                 session.demo()
             never_wait()
-            run_view(session, seconds)
+            stop.patient = True
+            run_view(session, seconds, stop.wished)
+            stop.patient = False
     except NoOutputError as error:
         click.echo(demo_instead(settings, error, out))
+    return stop.code
 
 
 def _settings(
@@ -133,6 +137,30 @@ def _settings(
     )
 
 
-def _stop(number: int, frame: FrameType | None) -> None:
-    # Leaves through the session's exit, which fades the sound out.
-    sys.exit(128 + number)
+class _Stop:
+    """The signals that end the command.
+
+    A signal handler may run between any two steps of the main thread. If it raised while that
+    thread takes a lock, the lock could stay taken and the end would wait for it for ever, or the
+    exception could be lost in a callback. While the session plays, a signal is therefore only
+    noted; the second one leaves at once, as does any during the start.
+
+    Attributes:
+        code: exit code of the signal that was noted, 0 without one.
+        patient: whether the next signal is noted.
+    """
+
+    def __init__(self) -> None:
+        self.code = 0
+        self.patient = False
+
+    def take(self, number: int, frame: FrameType | None) -> None:
+        """Handle a signal."""
+        if self.code or not self.patient:
+            # Leaves through the session's exit, which fades the sound out.
+            sys.exit(128 + number)
+        self.code = 128 + number
+
+    def wished(self) -> bool:
+        """Whether a signal was noted."""
+        return self.code != 0

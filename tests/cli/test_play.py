@@ -20,6 +20,7 @@ import soundfile
 from builders import write_effect, write_sampler
 from cli_rig import PATIENCE_S, Player, run
 
+from synth.cli.play import _Stop
 from tests.conftest import JackServer
 from tests.realtime.jack_peers import Keyboard, Listener, Samples, Speaker, wait_until
 
@@ -267,3 +268,16 @@ def test_an_effect_changes_what_comes_in(jack_server: JackServer, tmp_path: Path
             assert wait_until(
                 lambda: abs(peak(listener.audio()[-RATE // 2 :]) - dry) > 0.02, PATIENCE_S
             ), "the codec says what the dry path says"
+
+
+def test_a_signal_raises_nothing_into_a_session_that_plays() -> None:
+    """It is noted, wherever the main thread is; the second one leaves at once."""
+    stop = _Stop()
+    with pytest.raises(SystemExit):
+        stop.take(signal.SIGINT, None)
+    stop.patient = True
+    stop.take(signal.SIGTERM, None)
+    assert stop.wished()
+    assert stop.code == 143
+    with pytest.raises(SystemExit):
+        stop.take(signal.SIGINT, None)

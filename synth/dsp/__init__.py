@@ -3,6 +3,7 @@
 - `resampling`: reading a signal at a varying rate, exactly and block by block.
 - `frames`: pieces of a signal round given moments.
 - `pitch`: pitch of one voice, by YIN; `steady_key`: key of one steady note.
+- `nsgt`: an invertible transform whose bands follow a musical or auditory scale.
 - `features`: pitch, voicing, loudness, onset and brightness over time.
 """
 

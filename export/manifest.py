@@ -56,6 +56,7 @@ def describe(
         random=instrument.random,
         sounds=instrument.sounds,
         key_range=instrument.key_range,
+        map=instrument.map,
         provenance={**provenance, "versions": versions(torch, onnx, onnxruntime)},
     )
 

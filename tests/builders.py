@@ -11,6 +11,7 @@ import torch
 from export.codec.sound_bank import Entry, build_bank
 from export.manifest import describe
 from export.onnx.instrument_graph import export_onnx
+from synth.contract import Place
 from synth.models.codec import Codec, CodecConfig
 from synth.models.codec.effect import CodecEffect
 from synth.models.codec.sampler import CodecSampler
@@ -28,6 +29,13 @@ SMALL = CodecConfig(
     levels=3,
     codebook_size=16,
     activation="snake",
+)
+PLACES = (
+    Place("bell", (-0.5, 0.25, 0.0)),
+    Place("reed", (0.75, -0.75, 1.0)),
+    Place("reed", (0.5, -0.5, 0.75)),  # nearest to the middle of the three
+    Place("reed", (0.25, -0.375, 0.5)),
+    Place("Flöte", (2.0, 0.0, -0.25)),  # beyond the range of the control
 )
 SOUNDS = {"bell": (60, 66), "reed": (54, 60, 66)}
 
@@ -72,6 +80,21 @@ def sampler_bytes() -> bytes:
 def effect_bytes() -> bytes:
     """The file of a codec effect, named "effect"; made once."""
     return instrument_bytes(CodecEffect(small_codec(), {}), "effect")
+
+
+@functools.cache
+def mapped_bytes() -> bytes:
+    """The file of a sampler with a map of `PLACES`, named "mapped"; made once."""
+    sampler = small_sampler()
+    sampler.map = PLACES
+    return instrument_bytes(sampler, "mapped")
+
+
+def write_mapped(folder: Path) -> Path:
+    """The file of a sampler with a map of `PLACES` in `folder`."""
+    path = folder / "mapped.onnx"
+    path.write_bytes(mapped_bytes())
+    return path
 
 
 def write_sampler(folder: Path) -> Path:

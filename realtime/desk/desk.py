@@ -15,6 +15,7 @@ from pathlib import Path
 
 from realtime.desk.folders import checked_name, data_folder, made_folder, names_in
 from realtime.desk.snapshots import Snapshots
+from realtime.desk.sound_map import map_commands
 from realtime.mapping.control_map import Binding, ControlMap, changed_settings, default_mapping
 from realtime.mapping.file import read_mapping, write_mapping
 from realtime.mapping.mapper import Mapper
@@ -134,7 +135,7 @@ class Desk:
             "/record/start": self._start_recording,
             "/record/stop": self._stop_recording,
         }
-        for address, command in table.items():
+        for address, command in (*table.items(), *map_commands(self._namespace.maps).items()):
             commands.add(address, command)
         self._register_pads()
 

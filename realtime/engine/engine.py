@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -390,6 +391,7 @@ class Engine:
                     "controls": [c.to_dict() for c in strip.manifest.controls],
                     "sounds": list(strip.manifest.sounds),
                     "key_range": strip.manifest.key_range,
+                    "map": [asdict(place) for place in strip.manifest.map],
                 }
                 for name, strip in self.strips.items()
             ],

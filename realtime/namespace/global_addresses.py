@@ -14,6 +14,7 @@ from realtime.namespace.beats import DEFAULT_TEMPO, MAX_BEATS, MAX_TEMPO, MIN_TE
 from realtime.namespace.glide import MAX_SECONDS as MAX_GLIDE_S
 from synth.contract import Control
 from synth.contract.control import LARGEST, WHOLE
+from synth.contract.manifest import MAP_NAME
 
 MAX_BEND_SEMITONES = 96.0
 MAX_IDENT = 65_535
@@ -277,8 +278,9 @@ QUESTIONS: Mapping[str, Signature] = {
 _ANY = (-LARGEST, LARGEST)  # the range is that of the control
 _SHARE = _number("share", 0, 1, 0)
 _FIRST = _number("first", 0, MAX_INT32, 0, curve="integer")
+MAP_FORM = f"/<name>/{MAP_NAME}"
 _X, _Y = _number("x", 0, 1, 0.5), _number("y", 0, 1, 0.5)
-# Answered by the session's desk; `<name>` is that of a pad.
+# Answered by the session's desk; `<name>` is that of a pad, or of an instrument with a map.
 COMMANDS: Mapping[str, Signature] = {
     "/learn": Signature(
         "control, minimum, maximum, kind of an endless encoder: what moves next moves it",
@@ -310,6 +312,12 @@ COMMANDS: Mapping[str, Signature] = {
     ),
     "/record/start": Signature("name: records sound and events", (Word("name"),), least=0),
     "/record/stop": Signature("ends the recording"),
+    MAP_FORM: Signature(
+        "answers /<name>/map.reply: how many sounds the map of that instrument has, and the name"
+        " and place of each, from that one on",
+        (_FIRST,),
+        least=0,
+    ),
     "/pad/<name>/store": Signature(
         "x, y: keeps where the axes stand, at a place of the pad", (_X, _Y), least=0
     ),
@@ -345,7 +353,7 @@ def named(form: str, name: str) -> str:
 
     Args:
         form: an address such as `/pad/<name>/store`.
-        name: of the pad.
+        name: of the pad or instrument.
     """
     return form.replace("<name>", name)
 
@@ -354,10 +362,14 @@ def signature_of(address: str) -> Signature:
     """The signature of a question or command; one word if the table doesn't have it.
 
     Args:
-        address: as it is sent, with the name of a pad.
+        address: as it is sent, with the name of a pad or instrument.
     """
     first, *rest = parts_of(address)
-    form = f"/{first}/<name>/{rest[1]}" if first in MAP_CONTROLS and len(rest) == 2 else address
+    form = address
+    if first in MAP_CONTROLS and len(rest) == 2:
+        form = f"/{first}/<name>/{rest[1]}"
+    elif rest == [MAP_NAME]:
+        form = MAP_FORM
     return QUESTIONS.get(form) or COMMANDS.get(form) or _OTHER
 
 

@@ -30,7 +30,7 @@ from realtime.namespace.parts import is_part
 from realtime.namespace.sounds import Sounds
 from realtime.protocol.osc_decode import NotFiniteError, OscArg
 from realtime.protocol.osc_pattern import AddressBook
-from synth.contract import ConfigError, Control, ProtocolError
+from synth.contract import ConfigError, Control, Place, ProtocolError
 from synth.contract.control import WHOLE
 
 MAX_SYNC_BEATS = 1_024.0
@@ -74,8 +74,10 @@ class Namespace:
     Args:
         plugins: controls by the plugin's name, in the order of the rack.
         sounds: names of sounds by plugin, for plugins that have any.
+        maps: places of the training sounds by plugin, for plugins that have any.
 
     Attributes:
+        maps: places by plugin, of the plugins that have any.
         counters: `clamped` (values brought into their range) and `refused` (values that are not
             finite); exact if only one thread resolves.
 
@@ -87,8 +89,10 @@ class Namespace:
         self,
         plugins: Mapping[str, Sequence[Control]],
         sounds: Mapping[str, Sequence[str]] | None = None,
+        maps: Mapping[str, Sequence[Place]] | None = None,
     ) -> None:
         self.sounds = Sounds(sounds or {})
+        self.maps = {plugin: tuple(places) for plugin, places in (maps or {}).items() if places}
         self._controls: dict[str, Control] = {}
         for plugin, controls in plugins.items():
             if not is_plugin_name(plugin) or plugin in RESERVED:
@@ -109,7 +113,7 @@ class Namespace:
             own: controls by the first word of their addresses, `/<first>/<name>`.
         """
         made = Namespace({})
-        made.sounds = self.sounds
+        made.sounds, made.maps = self.sounds, self.maps
         made._controls = dict(self._controls)
         for first, controls in own.items():
             made._controls.update({str(Address(first, c.name)): c for c in controls})

@@ -48,7 +48,7 @@ _NOT_OWN = (
     "its Host or Origin is not an address of this server, as of a page from elsewhere; use the"
     " address that synth play shows"
 )
-PAGE_SCRIPT = "/?PAGE_SCRIPT"  # the path of the page's script
+PAGE_SCRIPTS = {"PAGE_SCRIPT": "page.js", "PAGE_MAP": "map.js"}  # of the page, by their queries
 
 
 class OscQueryApp:
@@ -142,8 +142,8 @@ class OscQueryApp:
             self.counters["rejected"] += 1
             return 405, b"only GET is known here", _TEXT
         query = unquote(scope.get("query_string", b"").decode("latin-1"))
-        if query == "PAGE_SCRIPT":
-            return 200, _page("page.js"), _SCRIPT
+        if query in PAGE_SCRIPTS:
+            return 200, _page(PAGE_SCRIPTS[query]), _SCRIPT
         if query == "HTML" or (not query and scope["path"] == "/" and _is_browser(headers)):
             return 200, _page("page.html"), _HTML
         try:

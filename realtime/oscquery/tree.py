@@ -13,9 +13,9 @@ from typing import Any
 
 from realtime.namespace.address import Address, element_of, split_last
 from realtime.namespace.elements import element as part_of
-from realtime.namespace.global_addresses import GLOBAL_EVENTS, signature_of
+from realtime.namespace.global_addresses import GLOBAL_EVENTS, MAP_FORM, named, signature_of
 from realtime.namespace.namespace import Namespace
-from synth.contract import Control, ProtocolError
+from synth.contract import Control, Place, ProtocolError
 from synth.contract.control import LARGEST, WHOLE
 from synth.contract.roles import mover
 
@@ -95,6 +95,8 @@ class Tree:
                 listed = ", ".join(f"{i} {name}" for i, name in enumerate(names))
                 control = replace(control, description=f"{control.description}: {listed}")
             self._add_control(address, control)
+        for plugin, places in namespace.maps.items():
+            self._add_map(named(MAP_FORM, plugin), places)
         for address, event in GLOBAL_EVENTS.items():
             access = WRITE | READ if event.value else WRITE
             tags = ["global", *(["channel"] if event.channel else [])]
@@ -173,6 +175,7 @@ class Tree:
 
     def _add_control(self, address: str, control: Control) -> None:
         tags = ["control", *(["per_voice"] if control.per_voice else []), mover(control.role)]
+        tags += [control.role] if control.role in ("latent", "place") else []
         tags = [tag for tag in tags if tag]
         self._add(address, (control,), READ | WRITE, tags)
         if control.size == 1:
@@ -183,6 +186,21 @@ class Tree:
             text = f"element {index} of {control.name}"
             part = replace(part_of(control, index), description=text)
             self._add(element, (part,), READ | WRITE, tags)
+
+    def _add_map(self, address: str, places: Sequence[Place]) -> None:
+        """A node that can only be read: a sound's name and three coordinates in each array."""
+        self._add_method(
+            address,
+            {
+                "FULL_PATH": address,
+                "ACCESS": READ,
+                "TAGS": ["map"],
+                "TYPE": "[sfff]" * len(places),
+                "VALUE": [[place.name, *place.position] for place in places],
+                "DESCRIPTION": "where the training sounds lie along the first three axes of the"
+                " control with the tag latent: name and coordinates of each",
+            },
+        )
 
     def _add_command(self, address: str) -> None:
         signature = signature_of(address)
@@ -197,11 +215,14 @@ class Tree:
         tags: Sequence[str],
         does: str = "",
     ) -> None:
-        self._nodes[address] = _method(address, controls, access, tags, does)
+        self._add_method(address, _method(address, controls, access, tags, does))
         if access & READ:
             (control,) = controls
             self._defaults[address] = control.default
             self._whole[address] = control.curve in WHOLE
+
+    def _add_method(self, address: str, node: Node) -> None:
+        self._nodes[address] = node
         path = address
         while path != "/":
             parent, name = split_last(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ from realtime.midi.ports import list_ports
 from realtime.plugins.bundled import instrument_path
 from realtime.plugins.manifest import read_manifest
 from realtime.plugins.osc_name import osc_name
-from synth.contract import Control, DeviceError, ModelFileError
+from synth.contract import Control, DeviceError, ModelFileError, printable
+
+MOST_PLACES = 32  # of a map, on a terminal
 
 
 def describe_file(path: str | Path | None) -> dict[str, Any]:
@@ -44,6 +47,7 @@ def describe_file(path: str | Path | None) -> dict[str, Any]:
         "channels_out": manifest.channels_out,
         "key_range": manifest.key_range,
         "sounds": list(manifest.sounds),
+        "map": [asdict(place) for place in manifest.map],
         "controls": [c.to_dict() for c in manifest.controls],
         "state_values": sum(_size(s.shape) for s in manifest.state),
         "provenance": manifest.provenance,
@@ -71,6 +75,7 @@ def format_description(info: dict[str, Any]) -> str:
     if info["sounds"]:
         lines.append(f"  sounds: {', '.join(f'{i} {n}' for i, n in enumerate(info['sounds']))}")
     lines += _sustain_lines(info["provenance"].get("sounds"))
+    lines += _map_lines(info["map"])
     lines += [f"  OSC: /{info['osc_name']}/<control>", "  controls:"]
     for data in info["controls"]:
         lines.append("    " + _control_line(Control.from_dict(data)))
@@ -89,6 +94,21 @@ def _sustain_lines(sounds: Any) -> list[str]:
     decay = [name for name in sounds if name not in sustain]
     told = [f"{word}: {', '.join(n)}" for word, n in (("sustain", sustain), ("decay", decay)) if n]
     return ["  " + "; ".join(told)] if told else []
+
+
+def _map_lines(places: list[dict[str, Any]]) -> list[str]:
+    """Where the training sounds lie in the latent space; nothing without a map."""
+    if not places:
+        return []
+    shown = places[:MOST_PLACES]
+    width = max(len(printable(place["name"])) for place in shown)
+    lines = ["  map, along the first three latent axes:"]
+    for place in shown:
+        numbers = " ".join(f"{coordinate:9.4g}" for coordinate in place["position"])
+        lines.append(f"    {printable(place['name']):{width}} {numbers}")
+    if len(places) > len(shown):
+        lines.append(f"    and {len(places) - len(shown)} more; --json lists all")
+    return lines
 
 
 def _control_line(control: Control) -> str:

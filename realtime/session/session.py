@@ -31,7 +31,7 @@ from realtime.protocol.osc_decode import OscArg
 from realtime.session.overload import Overload
 from realtime.session.score import demo_score
 from realtime.supervisor.supervisor import ENDS, Status, Supervisor
-from synth.contract import Control, DeviceError
+from synth.contract import Control, DeviceError, Place
 
 if TYPE_CHECKING:
     from realtime.oscquery.service import OscQuery
@@ -252,6 +252,7 @@ class Session:
                 }
             ),
             {p["name"]: p["sounds"] for p in plugins},
+            {p["name"]: [Place(**place) for place in p["map"]] for p in plugins},
         )
 
     def osc_status(self) -> dict[str, float | int]:

@@ -3,7 +3,7 @@
 - `errors`: `SynthError` and its branches; errors as one line, and from another process;
   names that a terminal can take.
 - `control`: `Control`, one thing that can be moved.
-- `manifest`: `Manifest`, what an instrument file says of itself.
+- `manifest`: `Manifest`, what an instrument file says of itself; `Place`, a point of its map.
 - `audio`: audio files in and out; `reading`: mixed and resampled as a model takes them;
   `recordings`: read in blocks and judged, so that all parts leave out the same files.
 - `places`: of recordings, written down in one run and found again in another.
@@ -41,7 +41,7 @@ from synth.contract.errors import (
     printable,
 )
 from synth.contract.files import remove_leftovers, write_bytes
-from synth.contract.manifest import FORMAT_VERSION, METADATA_KEY, Manifest, TensorSpec
+from synth.contract.manifest import FORMAT_VERSION, METADATA_KEY, Manifest, Place, TensorSpec
 from synth.contract.naming import NoteName, parse_name
 from synth.contract.recordings import read_recording
 
@@ -57,6 +57,7 @@ __all__ = [
     "Manifest",
     "ModelFileError",
     "NoteName",
+    "Place",
     "ProtocolError",
     "SynthError",
     "TensorSpec",

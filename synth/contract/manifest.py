@@ -13,16 +13,19 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from synth.contract.control import Control
+from synth.contract.control import LARGEST, Control
 from synth.contract.errors import ConfigError, ModelFileError
-from synth.contract.roles import role_of_name
+from synth.contract.roles import ROLES_SINCE_FORMAT_3, role_of_name
 
-FORMAT_VERSION = 2  # 1 had no roles
+FORMAT_VERSION = 3  # 1 had no roles, 2 no map
 METADATA_KEY = "synth.manifest"
 KINDS = ("effect", "generator")
 DTYPES = ("float32", "int64")
 RESERVED = {"audio", "audio_out", "frames"}
 MAX_JSON_BYTES = 4_000_000
+MAX_PLACES = 1_024  # they stay below half of the bytes, whatever characters the names have
+MAX_PLACE_NAME = 100
+MAP_NAME = "map"  # the last part of the map's OSC address, so no control's where there is a map
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,42 @@ class TensorSpec:
     name: str
     shape: tuple[int, ...]
     dtype: str = "float32"
+
+
+@dataclass(frozen=True)
+class Place:
+    """The place of a training sound in the latent space of an instrument.
+
+    Args:
+        name: of the sound, for people, 1 to 100 characters; several places may share it.
+        position: coordinates along the first three latent axes. Setting the first elements of the
+            control with the role "latent" to them goes to the sound, where a control with the role
+            "place", if there is one, is at its maximum; the third counts for nothing where the
+            control has only two elements. The first two are the place on a flat map.
+
+    Raises:
+        ModelFileError: a field is out of its range; the message names it.
+    """
+
+    name: str
+    position: tuple[float, float, float]
+
+    def __post_init__(self) -> None:
+        _require(
+            isinstance(self.name, str) and 0 < len(self.name) <= MAX_PLACE_NAME,
+            f"the name {self.name!r:.50} of a place is not a text of 1 to {MAX_PLACE_NAME}"
+            " characters",
+        )
+        where = f"position {self.position!r:.80} of place {self.name!r:.50}"
+        _require(
+            isinstance(self.position, list | tuple) and len(self.position) == 3,
+            f"{where} is not made of 3 numbers",
+        )
+        _require(
+            all(type(x) in (int, float) and abs(x) <= LARGEST for x in self.position),
+            f"{where} is not made of finite numbers",
+        )
+        object.__setattr__(self, "position", tuple(float(x) for x in self.position))
 
 
 @dataclass(frozen=True)
@@ -60,8 +99,10 @@ class Manifest:
         sounds: names of the sounds that a program change selects (the control of the role
             "sound" is an index into them), may be empty.
         key_range: lowest and highest MIDI key that is in tune, or None.
+        map: places of the training sounds in the latent space, at most 1024; needs a control with
+            the role "latent" of at least two elements. May be empty.
         provenance: config, data description, licence, library versions, parity figure.
-        format_version: of the manifest, 1 … 2.
+        format_version: of the manifest, 1 … 3.
 
     Raises:
         ModelFileError: a field is out of its range; the message names it.
@@ -80,6 +121,7 @@ class Manifest:
     random: tuple[TensorSpec, ...] = ()
     sounds: tuple[str, ...] = ()
     key_range: tuple[int, int] | None = None
+    map: tuple[Place, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
 
@@ -108,6 +150,23 @@ class Manifest:
         low, high = self.key_range or (0, 127)
         _require(0 <= low <= high <= 127, f"key_range {low} … {high} is not within 0 … 127")
         self._check_tensors()
+        self._check_map()
+
+    def _check_map(self) -> None:
+        if not self.map:
+            return
+        _require(self.format_version >= 3, f"format {self.format_version} has no field 'map'")
+        _require(
+            len(self.map) <= MAX_PLACES, f"map of {len(self.map)} places; at most {MAX_PLACES}"
+        )
+        latent = self.with_role("latent")
+        _require(
+            latent is not None and latent.size >= 2,
+            "it has a map, but no control with the role 'latent' of at least two elements",
+        )
+        _require(
+            self.control(MAP_NAME) is None, f"it has a map, and a control called {MAP_NAME!r}, too"
+        )
 
     def _check_tensors(self) -> None:
         names = [c.name for c in self.controls] + [s.name for s in (*self.state, *self.random)]
@@ -116,6 +175,11 @@ class Manifest:
         _require(not taken, f"{taken[:1]} is the name of a graph input and can't be used again")
         roles = [c.role for c in self.controls if c.role]
         _require(len(set(roles)) == len(roles), "two controls share a role")
+        newer = sorted(ROLES_SINCE_FORMAT_3.intersection(roles))
+        _require(
+            self.format_version >= 3 or not newer,
+            f"format {self.format_version} has no role {newer[:1]}",
+        )
         for spec in (*self.state, *self.random):
             _require(
                 spec.dtype in DTYPES
@@ -138,6 +202,8 @@ class Manifest:
         if self.format_version == 1:
             for control in data["controls"]:
                 del control["role"]
+        if self.format_version < 3:
+            del data["map"]
         return json.dumps(data, allow_nan=False, separators=(",", ":"), sort_keys=True)
 
     @classmethod
@@ -174,6 +240,7 @@ class Manifest:
             sounds = data.get("sounds", [])
             _require(isinstance(sounds, list), f"sounds {sounds!r:.50} is not a list")
             data["sounds"] = tuple(str(s) for s in sounds)
+            data["map"] = _places(data, version)
             keys = data.get("key_range")
             if keys is not None:
                 first, last = (operator.index(key) for key in keys)
@@ -202,6 +269,17 @@ def _with_role(data: Mapping[str, Any], version: Any) -> Mapping[str, Any]:
 
 def _tensor_spec(data: Mapping[str, Any]) -> TensorSpec:
     return TensorSpec(str(data["name"]), tuple(data["shape"]), str(data["dtype"]))
+
+
+def _places(data: Mapping[str, Any], version: Any) -> tuple[Place, ...]:
+    found = data.get("map", [])
+    if "map" in data and version in (1, 2):
+        raise ConfigError(f"format {version} has no field 'map'")
+    if not isinstance(found, list) or not all(isinstance(place, dict) for place in found):
+        raise ConfigError(f"map {found!r:.50} is not a list of places")
+    if len(found) > MAX_PLACES:
+        raise ConfigError(f"map of {len(found)} places; at most {MAX_PLACES} are allowed")
+    return tuple(Place(**place) for place in found)
 
 
 def _require(condition: bool, problem: str) -> None:

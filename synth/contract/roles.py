@@ -20,6 +20,10 @@ ROLES: dict[str, tuple[str, str]] = {
     "tempo": (TRANSPORT, "beats a minute"),
     "beat": (TRANSPORT, "beats since the start of the song"),
     "latent": (NOBODY, "offsets along the axes of a latent space, the largest first"),
+    "place": (
+        NOBODY,
+        "0: latent is an offset from the sound that plays; 1: the place itself",
+    ),
     "loudness": (NOBODY, "how loud the material plays; pressure moves it unless told otherwise"),
     "brightness": (NOBODY, "how bright it sounds; timbre moves it unless told otherwise"),
     "transpose": (NOBODY, "semitones added to the key of every note"),
@@ -27,6 +31,8 @@ ROLES: dict[str, tuple[str, str]] = {
     "mix": (NOBODY, "from the dry input, 0, to the effect's output, 1"),
     "seed": (NOBODY, "of a voice's noise, which begins anew with every note and every change"),
 }
+
+ROLES_SINCE_FORMAT_3 = frozenset(("place",))
 
 # Roles whose value a note takes at its start and keeps to its end, even if the control moves.
 KEPT_BY_NOTES = frozenset(role for role, (mover, _) in ROLES.items() if mover in (NOTE, PROGRAM))
@@ -39,4 +45,6 @@ def mover(role: str) -> str:
 
 def role_of_name(name: str) -> str:
     """The role of a control in a file of format 1, in which some names stood for a role."""
-    return "transpose" if name == "pitch" else name if name in ROLES else ""
+    if name == "pitch":
+        return "transpose"
+    return name if name in ROLES and name not in ROLES_SINCE_FORMAT_3 else ""

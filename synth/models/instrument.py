@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from synth.contract import Control, TensorSpec
+from synth.contract import Control, Place, TensorSpec
 from synth.nn import State
 
 BEND_SEMITONES = 12.0
@@ -22,8 +22,8 @@ class Instrument(nn.Module):
     Attributes:
         kind: "effect" or "generator"; sample_rate: Hz; hop: samples per step.
         channels_in, channels_out: audio channels; latency: samples.
-        controls: in the order of the graph inputs; random: noise inputs; sounds, key_range: as in
-            the manifest.
+        controls: in the order of the graph inputs; random: noise inputs; sounds, key_range, map: as
+            in the manifest.
         ends: settings of controls, by name, with which a held sound comes to its end soon; the
             proof of an export plays these, too. Controls left out stand at their defaults.
     """
@@ -39,6 +39,7 @@ class Instrument(nn.Module):
     ends: tuple[Mapping[str, float], ...] = ()
     sounds: tuple[str, ...] = ()
     key_range: tuple[int, int] | None = None
+    map: tuple[Place, ...] = ()
 
     def init_state(self, voices: int) -> State:
         """State of `voices` rows before the first step: zeros."""

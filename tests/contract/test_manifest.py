@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synth.contract import FORMAT_VERSION, Control, Manifest, ModelFileError, TensorSpec
-from synth.contract.manifest import MAX_JSON_BYTES
+from synth.contract import FORMAT_VERSION, Control, Manifest, ModelFileError, Place, TensorSpec
+from synth.contract.manifest import MAX_JSON_BYTES, MAX_PLACE_NAME, MAX_PLACES
 
 
 def example(**changed: Any) -> Manifest:
@@ -26,11 +26,13 @@ def example(**changed: Any) -> Manifest:
         "controls": (
             Control("gate", curve="toggle", role="gate"),
             Control("pan", 2, (-1.0,), (1.0,)),
+            Control("latent", 4, (-2.0,), (2.0,), role="latent"),
         ),
         "state": (TensorSpec("state_a", (3, 4)), TensorSpec("state_n", (1,), "int64")),
         "random": (TensorSpec("noise", (-1, 8)),),
         "sounds": ("low", "high"),
         "key_range": (36, 84),
+        "map": (Place("oboe", (0.5, -1.0, 0.25)), Place("flute", (-2.5, 1.0, 0.0))),
         "provenance": {"seed": 0, "licence": "MIT"},
     }
     return Manifest(**fields | changed)
@@ -42,6 +44,10 @@ def plain(**changed: Any) -> dict[str, Any]:
 
 
 names = st.text("abcdefgh", min_size=1, max_size=6)
+coordinates = st.floats(-1e6, 1e6)
+places = st.builds(
+    Place, st.text(min_size=1, max_size=9), st.tuples(coordinates, coordinates, coordinates)
+)
 shapes = st.lists(st.integers(1, 9) | st.just(-1), max_size=3).map(tuple)
 
 
@@ -52,6 +58,7 @@ shapes = st.lists(st.integers(1, 9) | st.just(-1), max_size=3).map(tuple)
     st.dictionaries(names, shapes, max_size=4),
     st.lists(names, max_size=3).map(tuple),
     st.none() | st.tuples(st.integers(0, 60), st.integers(60, 127)),
+    st.lists(places, max_size=4).map(tuple),
 )
 def test_survives_its_file(
     name: str,
@@ -60,10 +67,17 @@ def test_survives_its_file(
     tensors: dict[str, tuple[int, ...]],
     sounds: tuple[str, ...],
     keys: tuple[int, int] | None,
+    places: tuple[Place, ...],
 ) -> None:
     state = tuple(TensorSpec(f"state_{n}", shape) for n, shape in tensors.items())
     manifest = example(
-        name=name, sample_rate=rate, hop=hop, state=state, sounds=sounds, key_range=keys
+        name=name,
+        sample_rate=rate,
+        hop=hop,
+        state=state,
+        sounds=sounds,
+        key_range=keys,
+        map=places,
     )
     text = manifest.to_json()
     assert "\n" not in text
@@ -122,6 +136,23 @@ def test_finds_its_controls() -> None:
         ({"key_range": [0, 128]}, "key_range"),
         ({"key_range": "low"}, "damaged"),
         ({"provenance": [1]}, "provenance"),
+        ({"map": {"oboe": [0, 0, 0]}}, "map"),
+        ({"map": None}, "map"),
+        ({"map": ["oboe"]}, "map"),
+        ({"map": [{"name": "oboe"}]}, "position"),
+        ({"map": [{"name": "oboe", "position": [0, 0, 0], "colour": 1}]}, "colour"),
+        ({"map": [{"name": "", "position": [0, 0, 0]}]}, "1 to 100 characters"),
+        ({"map": [{"name": "x" * 101, "position": [0, 0, 0]}]}, "1 to 100 characters"),
+        ({"map": [{"name": 7, "position": [0, 0, 0]}]}, "1 to 100 characters"),
+        ({"map": [{"name": "oboe", "position": [0, 0]}]}, "3 numbers"),
+        ({"map": [{"name": "oboe", "position": "000"}]}, "3 numbers"),
+        ({"map": [{"name": "oboe", "position": [0, True, 0]}]}, "finite"),
+        ({"map": [{"name": "oboe", "position": [0, 1e39, 0]}]}, "finite"),
+        ({"map": [{"name": "oboe", "position": [0, None, 0]}]}, "finite"),
+        ({"map": [{"name": "oboe", "position": [0, 0, 0]}] * (MAX_PLACES + 1)}, "at most 1024"),
+        ({"controls": [{"name": "gate"}]}, "'latent'"),
+        ({"controls": [{"name": "latent", "role": "latent"}]}, "'latent'"),
+        ({"controls": [{"name": "map"}, {"name": "z", "size": 2, "role": "latent"}]}, "'map'"),
     ],
 )
 def test_refuses_by_name(changed: dict[str, Any], named: str) -> None:
@@ -129,6 +160,36 @@ def test_refuses_by_name(changed: dict[str, Any], named: str) -> None:
         Manifest.from_json(json.dumps(plain(**changed)))
     assert named in str(caught.value)
     assert len(str(caught.value)) < 400
+
+
+def test_a_position_is_three_floats_however_it_was_given() -> None:
+    made = Place("oboe", [1, 2, 3])  # type: ignore[arg-type]
+    assert made.position == (1.0, 2.0, 3.0)
+    assert all(type(coordinate) is float for coordinate in made.position)
+
+
+def test_the_largest_map_fits_into_a_manifest() -> None:
+    """With names of characters that JSON writes with twelve."""
+    places = tuple(
+        Place("\U0001f3bb" * MAX_PLACE_NAME, (-i / 3e30, i / 7e-30, 1 / 3))
+        for i in range(MAX_PLACES)
+    )
+    text = example(map=places).to_json()
+    assert len(text) < MAX_JSON_BYTES / 2
+    assert Manifest.from_json(text).map == places
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_older_formats_have_no_map(version: int) -> None:
+    """They are read without it and written without it; one that has it all the same is refused."""
+    older = example(map=(), format_version=version)
+    text = older.to_json()
+    assert "map" not in json.loads(text)
+    assert Manifest.from_json(text).map == ()
+    with pytest.raises(ModelFileError, match=f"format {version} has no field 'map'"):
+        Manifest.from_json(json.dumps(json.loads(text) | {"map": []}))
+    with pytest.raises(ModelFileError, match=f"format {version} has no field 'map'"):
+        example(format_version=version)
 
 
 @pytest.mark.parametrize(

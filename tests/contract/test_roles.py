@@ -40,6 +40,17 @@ def test_format_1_is_read_by_its_names_and_written_as_it_was() -> None:
     assert json.loads(found.to_json()) == json.loads(text)
 
 
+def test_what_came_with_format_3_is_no_role_before() -> None:
+    """A control that happens to be called so is a fader; the role itself is refused."""
+    assert Manifest.from_json(old("place")).controls[0].role == ""
+    text = manifest(Control("place", role="place"), version=3).to_json()
+    assert Manifest.from_json(text).with_role("place") is not None
+    data = json.loads(text) | {"format_version": 2}
+    del data["map"]
+    with pytest.raises(ModelFileError, match="format 2 has no role"):
+        Manifest.from_json(json.dumps(data))
+
+
 def test_format_2_is_not_read_by_its_names() -> None:
     data = json.loads(old("gate", "pitch"))
     found = Manifest.from_json(json.dumps(data | {"format_version": 2}))

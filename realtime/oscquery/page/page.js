@@ -4,7 +4,7 @@
 const FIRST_KEY = 54, LAST_KEY = 78, VELOCITY = 100, MOST_FADERS = 64;
 const PLAYED = new Set(["note", "transport"]); // set by notes and the transport: a fader would fight
 const BLACK = new Set([1, 3, 6, 8, 10]);
-const faders = new Map(); // address -> function that shows an array of values
+const followers = new Map(); // address -> functions that show an array of values
 const MOST_PROBLEMS = 5, PROBLEM_MS = 60_000;
 let socket = null;
 
@@ -50,8 +50,35 @@ function decode(buffer) {
   return [address, values];
 }
 
+// What is sent together takes effect at one sample.
+function bundle(packets) {
+  const bytes = new Uint8Array(16 + packets.reduce((sum, packet) => sum + 4 + packet.length, 0));
+  const view = new DataView(bytes.buffer);
+  bytes.set(pad("#bundle"));
+  view.setUint32(12, 1); // the time tag of "immediately"
+  let at = 16;
+  for (const packet of packets) {
+    view.setUint32(at, packet.length);
+    bytes.set(packet, at + 4);
+    at += 4 + packet.length;
+  }
+  return bytes;
+}
+
+function transmit(packet) {
+  if (socket && socket.readyState === WebSocket.OPEN) socket.send(packet);
+}
+
 function send(address, types, values) {
-  if (socket && socket.readyState === WebSocket.OPEN) socket.send(encode(address, types, values));
+  transmit(encode(address, types, values));
+}
+
+function sendAll(messages) {
+  transmit(bundle(messages.map(message => encode(...message))));
+}
+
+function follow(address, show) {
+  followers.set(address, [...(followers.get(address) || []), show]);
 }
 
 // What was refused, here or to another client, stands on the page for a minute, the newest first.
@@ -99,7 +126,7 @@ function addNode(place, node) {
   if (node.TAGS && node.TAGS.some(tag => PLAYED.has(tag))) return;
   if (node.ACCESS === 3 && node.RANGE && node.TYPE.length <= MOST_FADERS) {
     const shows = node.RANGE.map((_, index) => addFader(place, node, index));
-    faders.set(node.FULL_PATH, values => values.forEach((v, i) => shows[i] && shows[i](v)));
+    follow(node.FULL_PATH, values => values.forEach((v, i) => shows[i] && shows[i](v)));
   } else if (node.ACCESS === 2 && node.TYPE === "I" && !node.TAGS.includes("command")
              && !node.TAGS.includes("channel")) { // the buttons without a channel do for all
     const button = document.createElement("button");
@@ -133,15 +160,23 @@ function addKeys() {
   }
 }
 
+function addMapOf(place, node) {
+  const nodes = Object.values(node.CONTENTS || {});
+  const tagged = tag => nodes.find(child => child.TAGS && child.TAGS.includes(tag));
+  const map = tagged("map"), latent = tagged("latent");
+  if (map && latent) addMap(place, map, latent, tagged("place"));
+}
+
 function build(tree) {
   const place = document.getElementById("controls");
-  faders.clear();
+  followers.clear();
   place.replaceChildren();
   document.getElementById("buttons").replaceChildren();
   for (const [name, node] of Object.entries(tree.CONTENTS)) {
     const title = document.createElement("h2");
     title.textContent = name;
     if (node.CONTENTS && !["note", "meter"].includes(name)) place.append(title);
+    addMapOf(place, node);
     addNode(place, node);
     if (place.lastChild === title) title.remove(); // there is no fader below it
   }
@@ -162,7 +197,7 @@ async function connect() {
   socket.onopen = () => {
     state.textContent = "connected";
     send("/notify", "i", [1]); // what is refused to others, too
-    for (const address of faders.keys()) {
+    for (const address of followers.keys()) {
       socket.send(JSON.stringify({ COMMAND: "LISTEN", DATA: address }));
     }
   };
@@ -177,7 +212,7 @@ async function connect() {
       tell(`${values[1]} from ${values[0]}: ${values[2]}`, `${values[1]} ${values[2]}`);
     }
     if (address === "/synth/overload") tell(values[0]);
-    if (faders.has(address)) faders.get(address)(values);
+    for (const show of followers.get(address) || []) show(values);
   };
   socket.onclose = () => {
     state.textContent = "connection lost; trying again …";

@@ -7,6 +7,7 @@ import contextlib
 import http.client
 import json
 import random
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -168,9 +169,11 @@ def test_the_page_is_for_browsers_and_talks_to_nobody_else(rig: Rig) -> None:
     assert page.status == 200
     assert page.getheader("content-type") == "text/html; charset=utf-8"
     assert "default-src 'none'" in (page.getheader("content-security-policy") or "")
-    script = rig.get("/?PAGE_SCRIPT")
-    assert script.getheader("content-type") == "text/javascript; charset=utf-8"
-    assert b"/?PAGE_SCRIPT" in page.body  # type: ignore[attr-defined]
+    scripts = re.findall(r'src="([^"]+)"', page.body.decode())  # type: ignore[attr-defined]
+    assert scripts == ["/?PAGE_MAP", "/?PAGE_SCRIPT"]
+    for path in scripts:
+        script = rig.get(path)
+        assert script.getheader("content-type") == "text/javascript; charset=utf-8"
     assert rig.get("/", Accept="*/*").getheader("content-type") == "application/json"
     assert rig.get("/?HTML").body == page.body  # type: ignore[attr-defined]
 

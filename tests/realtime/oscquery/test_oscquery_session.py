@@ -8,12 +8,12 @@ import threading
 import urllib.request
 from pathlib import Path
 
-from builders import write_sampler
+from builders import write_mapped, write_sampler
 
 from realtime.device.driver import DriverSettings
 from realtime.namespace.address import parts_of
 from realtime.namespace.event import NOW, Event
-from realtime.namespace.global_addresses import COMMANDS, QUESTIONS, named
+from realtime.namespace.global_addresses import COMMANDS, MAP_FORM, QUESTIONS, named
 from realtime.osc.builtins import BUILTINS
 from realtime.session.session import Session, SessionSettings
 from tests.realtime.jack_peers import wait_until
@@ -72,13 +72,16 @@ def test_oscquery_only_beside_osc(tmp_path: Path) -> None:
 
 def test_every_command_of_a_session_says_what_it_takes(tmp_path: Path) -> None:
     """None is missing in the table, and none is there that doesn't exist."""
-    settings = SessionSettings((str(write_sampler(tmp_path)),), driver=NULL, osc_port=0)
+    settings = SessionSettings((str(write_mapped(tmp_path)),), driver=NULL, osc_port=0)
     with Session(settings) as session:
         commands = set(session.commands.addresses)
         pads = {parts_of(address)[1] for address in commands if parts_of(address)[0] == "pad"}
         assert pads
         assert set(BUILTINS) == set(QUESTIONS)
-        assert commands == {named(form, pad) for form in COMMANDS for pad in pads}
+        names = {MAP_FORM: {"mapped"}}
+        assert commands == {
+            named(form, name) for form in COMMANDS for name in names.get(form, pads)
+        }
         assert session.oscquery is not None
         url = f"{session.oscquery.url}snapshot/morph"
         with urllib.request.urlopen(url) as answer:  # noqa: S310 - http alone

@@ -19,7 +19,7 @@ from realtime.oscquery.tree import (
     UnknownAttributeError,
     UnknownPathError,
 )
-from synth.contract import Control
+from synth.contract import Control, Place
 
 CONTROLS = (
     Control("position", unit="s", description="where it plays"),
@@ -89,7 +89,7 @@ def test_a_scalar_a_vector_an_integer_and_a_toggle(namespace: Namespace) -> None
     assert vector["TYPE"] == "fff"
     assert vector["RANGE"][1] == {"MIN": -2.0, "MAX": 2.0}
     assert vector["VALUE"] == [0.0, 0.5, 0.0]
-    assert vector["TAGS"] == ["control", "per_voice"]
+    assert vector["TAGS"] == ["control", "per_voice", "latent"]
     assert vector["CONTENTS"]["1"]["VALUE"] == [0.5]
     assert vector["CONTENTS"]["1"]["RANGE"] == [{"MIN": -2.0, "MAX": 2.0}]
     assert tree.node("/codec/sound")["TYPE"] == "i"
@@ -141,10 +141,29 @@ def test_attributes_and_what_is_wrong_with_a_query(namespace: Namespace) -> None
             tree.node(path)
 
 
+def test_what_says_whether_latent_is_a_place_has_a_tag() -> None:
+    tree = Tree(Namespace({"codec": (*CONTROLS, Control("free", role="place"))}))
+    assert tree.node("/codec/free")["TAGS"] == ["control", "place"]
+
+
 def test_elements_know_their_vector(namespace: Namespace) -> None:
     tree = Tree(namespace)
     assert tree.owner("/codec/latent/1") == "/codec/latent"
     assert tree.owner("/codec/position") == "/codec/position"
+
+
+def test_a_map_can_only_be_read(namespace: Namespace) -> None:
+    """In arrays, as the proposal writes them: "[" and "]" in TYPE, a list in VALUE."""
+    places = (Place("oboe", (0.5, -1.0, 0.25)), Place("Flöte", (1.0, 2.0, 0.0)))
+    tree = Tree(Namespace({"codec": CONTROLS}, maps={"codec": places}), commands=["/codec/map"])
+    node = tree.node("/")["CONTENTS"]["codec"]["CONTENTS"]["map"]
+    assert node["TYPE"] == "[sfff][sfff]"
+    assert node["VALUE"] == [["oboe", 0.5, -1.0, 0.25], ["Flöte", 1.0, 2.0, 0.0]]
+    assert (node["ACCESS"], node["TAGS"]) == (1, ["map"])
+    assert set(node) <= ATTRIBUTES
+    assert tree.attribute("/codec/map", "VALUE") == {"VALUE": node["VALUE"]}
+    assert not tree.readable("/codec/map")
+    assert "/codec/map" not in Tree(namespace).methods
 
 
 def test_commands_say_what_they_take(namespace: Namespace) -> None:

@@ -10,16 +10,20 @@ from pathlib import Path
 from synth.contract import SynthError
 
 
-def recipe_parser(command: str, description: str) -> argparse.ArgumentParser:
+def recipe_parser(
+    command: str, description: str, *, seeded: bool = True
+) -> argparse.ArgumentParser:
     """A parser with the arguments `out`, `--seed` and `--soundfont`.
 
     Args:
         command: by which the recipe is called.
         description: for the help text.
+        seeded: whether the recipe draws anything, and so takes a seed.
     """
     parser = argparse.ArgumentParser(prog=command, description=description)
     parser.add_argument("out", type=Path, help="a new or empty folder")
-    parser.add_argument("--seed", type=int, default=0, help="of what is drawn, 0 … 2³²-1")
+    if seeded:
+        parser.add_argument("--seed", type=int, default=0, help="of what is drawn, 0 … 2³²-1")
     parser.add_argument("--soundfont", type=Path, help="a General MIDI .sf2 other than FluidR3")
     return parser
 

@@ -30,21 +30,14 @@ from synth.contract import (
 )
 from training.recipes.command import recipe_parser, told
 from training.recipes.provenance import require_new_folder, write_provenance
-from training.recipes.soundfont import (
-    Audio,
-    Note,
-    Slot,
-    find_renderer,
-    render,
-)
+from training.recipes.soundfont import Audio, Note, Slot, find_renderer, note_from_attack, render
 
 COMMAND = "python -m training.recipes.inr"
 RATE = 16_000
 NOTE_MS = 1_000
 SLOT_MS = 1_300  # with room for attacks that come late
 BATCH = 128  # notes of one run of FluidSynth: some 65 MB of sound
-ONSET_DB = -46.0  # under the note's own peak: below this an attack has not begun
-FADE_IN_MS, FADE_OUT_MS = 1, 5
+FALL_MS = 5
 CEILING_DB = -1.0
 
 MALLETS = {
@@ -199,17 +192,9 @@ def from_attack(audio: Audio, name: str) -> Audio:
     Raises:
         DataError: the note is silent.
     """
-    peak = float(np.abs(audio).max())
-    if peak == 0.0:
+    if not np.abs(audio).max() > 0:
         raise DataError(f"{name} is silent; does the soundfont hold all instruments?")
-    onset = int(np.argmax(np.abs(audio) > peak * 10 ** (ONSET_DB / 20)))
-    length = NOTE_MS * RATE // 1000
-    start = min(max(onset - FADE_IN_MS * RATE // 1000, 0), len(audio) - length)
-    note = audio[start : start + length].astype(np.float32)
-    rise, fall = FADE_IN_MS * RATE // 1000, FADE_OUT_MS * RATE // 1000
-    note[:rise] *= np.linspace(0, 1, rise, endpoint=False, dtype=np.float32)
-    note[-fall:] *= np.linspace(1, 0, fall, dtype=np.float32)
-    return note
+    return note_from_attack(audio, RATE, NOTE_MS, FALL_MS)
 
 
 def level(notes: Mapping[str, Audio], energy: float, *, alike: bool) -> dict[str, Audio]:

@@ -21,6 +21,8 @@ Audio = NDArray[np.float32]
 RATE = 24_000  # Hz, of the clips unless another rate is asked for
 RENDER_RATE = 48_000  # Hz, at which FluidSynth renders
 GAP_MS = 200
+ONSET_DB = -46.0  # under a note's own peak: below this an attack has not begun
+RISE_MS = 1
 DC_CORNER_HZ = 12.0  # some of the soundfont's samples carry a tenth of their level as an offset
 ALL_SOUND_OFF = 120
 SOUNDFONT = "FluidR3_GM.sf2"
@@ -169,6 +171,23 @@ def without_offset(audio: Audio, rate: int = RATE) -> Audio:
     frequency = 1j * np.fft.rfftfreq(size, 1 / rate)
     spectrum = np.fft.rfft(audio, size) * (frequency / (frequency + DC_CORNER_HZ))
     return np.fft.irfft(spectrum, size)[: len(audio)].astype(np.float32)
+
+
+def note_from_attack(audio: Audio, rate: int, length_ms: int, fall_ms: int) -> Audio:
+    """A note from 1 ms before its attack, faded in over that ms, and out at its end.
+
+    Args:
+        audio: `[samples]`, not silent, and at least as long; rate: Hz.
+        length_ms: of the note that is returned; fall_ms: of the fade at its end.
+    """
+    peak = float(np.abs(audio).max())
+    rise, fall, length = (ms * rate // 1000 for ms in (RISE_MS, fall_ms, length_ms))
+    onset = int(np.argmax(np.abs(audio) > peak * 10 ** (ONSET_DB / 20)))
+    start = min(max(onset - rise, 0), len(audio) - length)
+    note = audio[start : start + length].astype(np.float32)
+    note[:rise] *= np.linspace(0, 1, rise, endpoint=False, dtype=np.float32)
+    note[-fall:] *= np.linspace(1, 0, fall, dtype=np.float32)
+    return note
 
 
 def score_of(slots: Sequence[Slot]) -> mido.MidiFile:

@@ -2,7 +2,7 @@
 
 The rooms, from the roof down; an import goes down:
 
-- `report`: trained runs side by side.
+- `report`: trained runs side by side; `explore`: a timbre space, heard and drawn.
 - `train`: a run; `planning`: settings and data put together for it; `dry_run`: what it would cost.
 - `families`: the table of the families that can be trained.
 - `codec`, `samplernn`, `inr`: what trains each family.

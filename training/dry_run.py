@@ -6,12 +6,11 @@ import time
 from typing import Any
 
 import torch
-import yaml
 
 from training.data.library import GLANCE_AUDIO_SECONDS
 from training.families import TRAINING
 from training.run.measuring import measure_step
-from training.run.plan import AnyPlan, data_summary, plan_as_dict
+from training.run.plan import AnyPlan, as_yaml, data_summary, plan_as_dict
 from training.run.trainer import require_devices, step_precision
 
 LONG = 16
@@ -69,7 +68,7 @@ def as_text(report: dict[str, Any]) -> str:
     """The report for people."""
     data, step = report["data"], report["step"]
     lines = [
-        yaml.safe_dump(_short(report["config"]), sort_keys=False, allow_unicode=True).rstrip(),
+        as_yaml(_short(report["config"])).rstrip(),
         "",
         f"data: {data['files']} files, {data['seconds']:.1f} s"
         f" ({data['training_seconds']:.1f} s to learn from,"

@@ -17,6 +17,9 @@ from training.inr.presets import PRESETS as INR_PRESETS
 from training.inr.presets import fitting as inr_fitting
 from training.run.config import TrainConfig
 from training.samplernn.config import SampleRNNTrainConfig
+from training.timbre.config import PRESETS as TIMBRE_PRESETS
+from training.timbre.config import TimbreTrainConfig
+from training.timbre.config import run_folder as timbre_folder
 
 if TYPE_CHECKING:
     from training.run.family import Parts, Reporting
@@ -88,6 +91,12 @@ def _inr_report() -> Reporting[Any, Any]:
     return INR_REPORTING
 
 
+def _timbre() -> Parts[Any, Any]:
+    from training.timbre.parts import TIMBRE
+
+    return TIMBRE
+
+
 TRAINING: dict[str, FamilyTraining] = {
     "codec": FamilyTraining(
         CodecTrainConfig, _codec, "synth train codec FOLDER --preset tiny --out runs/mine"
@@ -114,6 +123,23 @@ TRAINING: dict[str, FamilyTraining] = {
         instead={"num_epochs": "steps"},
         data="SPEECHCOMMANDS",
         folder=run_folder,
+    ),
+    "timbre": FamilyTraining(
+        TimbreTrainConfig,
+        _timbre,
+        "synth train timbre FOLDER --preset live --out runs/space",
+        aliases={
+            "data": ("data",),
+            "learning_rate": ("lr",),
+            "highest_octave": ("filter",),
+            "target_dims": ("targetdims",),
+        },
+        presets=TIMBRE_PRESETS,
+        hidden=frozenset(
+            {"instruments", "dynamics", "anchor_instruments", "anchor_keys", "anchor_dynamics"}
+        ),
+        instead={"epochs": "steps", "twofold_epochs": "steps"},
+        folder=timbre_folder,
     ),
 }
 

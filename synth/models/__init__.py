@@ -3,6 +3,7 @@
 - `codec`: causal neural codec with a residual vector quantiser.
 - `samplernn`: raw audio, one sample after the other, from recurrent layers over frames of samples.
 - `inr`: sounds as continuous functions of time, one latent each.
+- `timbre`: a space of spectra, any point of which plays at any pitch.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 from torch import nn
 
-from synth.models import codec, inr, samplernn
+from synth.models import codec, inr, samplernn, timbre
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ FAMILIES: dict[str, Family] = {
     "codec": Family(codec.CodecConfig, codec.PRESETS, codec.Codec),
     "samplernn": Family(samplernn.SampleRNNConfig, samplernn.PRESETS, samplernn.SampleRNN),
     "inr": Family(inr.INRConfig, inr.PRESETS, inr.INR),
+    "timbre": Family(timbre.TimbreConfig, timbre.PRESETS, timbre.Timbre),
 }
 
-__all__ = ["FAMILIES", "Family", "codec", "inr", "samplernn"]
+__all__ = ["FAMILIES", "Family", "codec", "inr", "samplernn", "timbre"]

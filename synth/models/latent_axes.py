@@ -1,4 +1,4 @@
-"""Principal axes of a latent space: the directions in which latents differ most."""
+"""Axes of a latent space: the directions in which latents, or classes of them, differ most."""
 
 from __future__ import annotations
 
@@ -114,10 +114,40 @@ def principal_axes(latents: Tensor, variance: float | None = None) -> LatentAxes
     """
     mean = latents.double().mean(0)
     centred = latents.double() - mean
-    powers, columns = torch.linalg.eigh(centred.t() @ centred)
-    rows = columns.flip(1).t()
+    powers, rows = _directions(centred)
     if variance is not None:
-        rows = rows[: _carrying(powers.flip(0).clamp_min(0.0), variance)]
+        rows = rows[: _carrying(powers, variance)]
+    return _ranged(rows, centred, mean)
+
+
+def separating_axes(latents: Tensor, classes: Tensor) -> LatentAxes:
+    """All axes of a space, first those that tell classes apart.
+
+    First come the principal axes of the means of the classes, as many as these span, then those of
+    what is left. Along the former, moving means to become another class.
+
+    Args:
+        latents: `[count, dim]`, count >= 1.
+        classes: int64 `[count]`, of each.
+    """
+    mean = latents.double().mean(0)
+    centred = latents.double() - mean
+    middles = torch.stack([centred[classes == c].mean(0) for c in sorted(set(classes.tolist()))])
+    powers, rows = _directions(middles - middles.mean(0))
+    first = rows[: _carrying(powers, 1.0, len(rows))]
+    others = rows[len(first) :]  # orthogonal to the first, in no order
+    turned = _directions(centred @ others.t())[1] @ others
+    return _ranged(torch.cat([first, turned]), centred, mean)
+
+
+def _directions(centred: Tensor) -> tuple[Tensor, Tensor]:
+    """Orthonormal rows of largest variance first, and the power along each."""
+    powers, columns = torch.linalg.eigh(centred.t() @ centred)
+    return powers.flip(0).clamp_min(0.0), columns.flip(1).t()
+
+
+def _ranged(rows: Tensor, centred: Tensor, mean: Tensor) -> LatentAxes:
+    """Axes with what latents reach along them."""
     if not len(rows):
         none = torch.zeros(0)
         return LatentAxes(rows.float(), none, none, none, none, mean.float())
@@ -130,10 +160,10 @@ def principal_axes(latents: Tensor, variance: float | None = None) -> LatentAxes
     return LatentAxes(*(tensor.float().contiguous() for tensor in found))
 
 
-def _carrying(powers: Tensor, variance: float) -> int:
-    """How many axes carry a share of the variance, of which each carries `powers`."""
+def _carrying(powers: Tensor, variance: float, most: int = MAX_AXES) -> int:
+    """How many axes, at most `most`, carry a share of the variance, of which each has `powers`."""
     whole = powers.sum()
     carried = powers.cumsum(0) / whole.clamp_min(1e-300)
-    count = min(int((carried < variance).sum()) + 1, MAX_AXES)
+    count = min(int((carried < variance).sum()) + 1, most)
     # What is left of no variance at all is rounding, and no axis.
     return min(count, int((powers > 1e-12 * whole.clamp_min(1e-48)).sum()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from synth.models.latent_axes import LatentAxes, principal_axes
+from synth.models.latent_axes import LatentAxes, principal_axes, separating_axes
 
 
 def test_axes_of_a_gaussian_with_known_axes() -> None:
@@ -100,3 +100,25 @@ def test_a_fader_along_a_collapsed_axis_has_a_range() -> None:
     assert control.size == 2
     assert control.minimum == pytest.approx((-1e-3, -1e-3))
     assert control.maximum == pytest.approx((1e-3, 1e-3))
+
+
+def test_the_first_axes_tell_classes_apart() -> None:
+    """However much more latents differ within a class."""
+    chance = torch.Generator().manual_seed(0)
+    rotation, _ = torch.linalg.qr(torch.randn(6, 6, generator=chance))
+    classes = torch.arange(3).repeat(2000)
+    places = torch.tensor([[0.0, 1.0], [0.9, -0.5], [-0.9, -0.5]])
+    inner = torch.randn(6000, 4, generator=chance) * torch.tensor([5.0, 4.0, 3.0, 2.0])
+    latents = torch.cat([places[classes] + 0.01 * torch.randn(6000, 2), inner], 1) @ rotation.t()
+    axes = separating_axes(latents, classes)
+    assert torch.allclose(axes.rows @ axes.rows.t(), torch.eye(6), atol=1e-5)
+    # The plane of the places, then the inner axes in their order.
+    assert float((axes.rows[:2] @ rotation[:, :2]).norm()) == pytest.approx(2**0.5, abs=0.02)
+    for number in range(2, 6):
+        assert abs(float(axes.rows[number] @ rotation[:, number])) > 0.98
+
+
+def test_one_class_has_the_principal_axes() -> None:
+    latents = torch.randn(300, 5, generator=torch.Generator().manual_seed(2)) * torch.arange(1, 6)
+    axes = separating_axes(latents, torch.zeros(300, dtype=torch.int64))
+    assert torch.allclose(axes.rows, principal_axes(latents).rows, atol=1e-4)

@@ -21,6 +21,7 @@ from synth.models.codec import CodecConfig
 from synth.models.inr import INRConfig
 from synth.models.package import Package, pack
 from synth.models.samplernn import SampleRNNConfig
+from synth.models.timbre import TimbreConfig
 
 TURNS = 500
 SMALLEST: dict[str, Any] = {
@@ -29,7 +30,12 @@ SMALLEST: dict[str, Any] = {
     ),
     "samplernn": SampleRNNConfig(frame_sizes=(4,), hidden_size=8, rnn_layers=1, embed_size=4),
     "inr": INRConfig(num_latent=4, width=8, depth=2, branches=1),
-}
+    "timbre": TimbreConfig(
+        maximum_hz=10_000.0, resolution=2, latent_dims=2, hidden_dims=4, hidden_layers=1,
+        anchor_frames=2, instruments=("a", "b"), dynamics=("f",), anchor_instruments=(0, 1),
+        anchor_keys=(60.0, 64.0), anchor_dynamics=(0, 0),
+    ),
+}  # fmt: skip
 
 
 def whole(family: str) -> bytes:

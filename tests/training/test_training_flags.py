@@ -31,14 +31,19 @@ def test_each_flag_is_explained_beside_its_default(family: str) -> None:
     assert "Optimiser steps in all" in helped.output
 
 
+SWITCHES = dict.fromkeys(TRAINING, "weight_norm") | {"timbre": "batch_norm"}
+
+
 @pytest.mark.parametrize(
-    ("word", "meant"),
-    [("--weight_norm=0", False), ("--weight-norm=1", True), ("--weight_norm=1", True)],
+    ("word", "meant"), [("--{}=0", False), ("--{}=1", True), ("dashed --{}=1", True)]
 )
 @pytest.mark.parametrize("family", TRAINING)
 def test_switches_take_a_value_after_an_equals_sign(family: str, word: str, meant: bool) -> None:
-    context = family_command(family).make_context(family, ["FOLDER", "--out", "x", word])
-    assert context.params["weight_norm"] is meant
+    switch = SWITCHES[family]
+    name = switch.replace("_", "-") if word.startswith("dashed") else switch
+    given = ["FOLDER", "--out", "x", word.removeprefix("dashed ").format(name)]
+    context = family_command(family).make_context(family, given)
+    assert context.params[switch] is meant
     assert str(context.params["data"]) == "FOLDER"
 
 

@@ -97,6 +97,11 @@ class TrainConfig:
         }
     )  # fmt: skip
 
+    @property
+    def chosen_devices(self) -> int | list[int] | str:
+        """The accelerators as Lightning takes them: a number, some by index, or "auto"."""
+        return self.devices or "auto"
+
     def __post_init__(self) -> None:
         for name, (low, high) in self.RANGES.items():
             require_within(name, getattr(self, name), low, high)

@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
 
-import yaml
 from rich.console import Console
 
 from synth.contract import ConfigError, DataError, ModelFileError, remove_leftovers, write_bytes
 from training.run.checkpoint import Checkpoint, load_checkpoint, load_newest, require_same_run
-from training.run.plan import AnyPlan, plan_as_dict
+from training.run.plan import AnyPlan, as_yaml, plan_as_dict
 
 FOLDERS = ("checkpoints", "audio", "plots")
 
@@ -90,8 +89,7 @@ def open_folder(
             raise ConfigError(f"{resumed.folder}: no checkpoint to go on from in {out}")
     if _is_first_process():
         _make_folders(out)
-        text = yaml.safe_dump(plan_as_dict(plan), sort_keys=False, allow_unicode=True)
-        write_bytes(out / "config.yaml", text.encode())
+        write_bytes(out / "config.yaml", as_yaml(plan_as_dict(plan)).encode())
     # The best model of a copied run stays with the original.
     return found if here or not found else replace(found, best=math.inf, unimproved=0)
 

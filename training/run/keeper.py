@@ -166,7 +166,8 @@ class Keeper(L.Callback):
     def _write_model(self, model: nn.Module | None = None) -> dict[str, Any]:
         model = model or self._plain_copy()
         plan = self._plan
-        told = provenance(plan, self._task.step, self._figures)
+        self._review.complete(model)
+        told = {**provenance(plan, self._task.step, self._figures), **self._review.told()}
         package = pack(plan.family, model, plan.model, self._review.latent(model), told)
         if self._review.keeps_model:
             save_tensors(self._out / "model.pt", package)

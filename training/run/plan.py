@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+import yaml
+
 from synth.contract import config_to_dict
 from training.data.datasets.place import locate
 from training.data.library import Clip, Library
@@ -49,6 +51,27 @@ def plan_as_dict(plan: AnyPlan) -> dict[str, Any]:
         "model": config_to_dict(plan.model),
         "training": config_to_dict(plan.training),
     }
+
+
+def as_yaml(data: Any) -> str:
+    """Plain data as YAML, with lists of numbers or words in brackets, however many lines they take.
+
+    Args:
+        data: dictionaries, lists, and what they hold.
+    """
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+
+
+class _Dumper(yaml.SafeDumper):
+    """YAML whose lists are in brackets where nothing in them has parts of its own."""
+
+
+def _represent_list(dumper: _Dumper, values: list[Any]) -> yaml.Node:
+    flat = not any(isinstance(value, list | dict) for value in values)
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", values, flow_style=flat)
+
+
+_Dumper.add_representer(list, _represent_list)
 
 
 def data_summary(plan: AnyPlan) -> dict[str, Any]:

@@ -7,9 +7,11 @@ import io
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
@@ -69,7 +71,9 @@ class MetricsFile:
             logger.write(step, figures)
 
     def show(self, step: int, pictures: Mapping[str, Path]) -> None:
-        """Hand the pictures of a step, files by name, to the loggers that show any."""
+        """Hand the pictures of a step, PNG files by name, to TensorBoard and the loggers."""
+        for name, path in pictures.items():
+            self._board.add_image(name, _pixels(path), step, dataformats="HWC")
         for logger in self._loggers if pictures else ():
             logger.show(step, pictures)
 
@@ -84,6 +88,13 @@ class MetricsFile:
             return []
         with self._path.open(newline="") as file:
             return [r for r in csv.DictReader(file) if (r.get("step") or "").isdecimal()]
+
+
+def _pixels(path: Path) -> NDArray[Any]:
+    """A picture as TensorBoard takes it, `[height, width, channels]`, 0 … 1."""
+    from matplotlib.image import imread
+
+    return np.asarray(imread(path))[..., :3]
 
 
 class Averages:

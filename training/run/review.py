@@ -84,6 +84,17 @@ class Review(Generic[NetworkT, ModelT, SettingsT]):
         """The other figures in words."""
         raise NotImplementedError
 
+    def complete(self, model: NetworkT) -> None:
+        """Give a model what `model.pt` carries beside its weights, before it is written.
+
+        Args:
+            model: a copy in eval mode, changed in place.
+        """
+
+    def told(self) -> dict[str, Any]:
+        """Further facts, JSON-ready, that `model.pt` carries in its provenance."""
+        return {}
+
     def latent(self, model: NetworkT) -> dict[str, Tensor]:
         """Statistics that `model.pt` carries for the export; empty where there are none."""
         return {}

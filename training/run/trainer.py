@@ -64,6 +64,13 @@ def require_devices(settings: TrainConfig) -> None:
             f"devices is {settings.devices}; this machine has {found}, 1 … {found} is allowed, or"
             " 0 for all"
         )
+    chosen = settings.chosen_devices
+    for index in chosen if isinstance(chosen, list) else ():
+        if index >= max(found, 1):
+            raise DeviceError(
+                f"accelerator {index} is asked for by its index; this machine has 0 …"
+                f" {max(found, 1) - 1}"
+            )
 
 
 def make_trainer(settings: TrainConfig, *callbacks: L.Callback) -> L.Trainer:
@@ -71,7 +78,7 @@ def make_trainer(settings: TrainConfig, *callbacks: L.Callback) -> L.Trainer:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     return L.Trainer(
         accelerator=settings.accelerator,
-        devices=settings.devices or "auto",
+        devices=settings.chosen_devices,
         num_nodes=settings.nodes,
         precision=step_precision(settings),  # type: ignore[arg-type]
         max_epochs=1,

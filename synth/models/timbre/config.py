@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 from synth.contract import ConfigError, require_one_of, require_within
@@ -17,16 +18,16 @@ class TimbreConfig:
     """A conditional variational autoencoder of the frames of a nonstationary Gabor transform.
 
     Args:
-        sample_rate: Hz, of the recordings.
-        audio_channels: of the recordings; 1.
-        scale: of frequencies: "octave", "log", "linear", "mel" or "erb".
+        sample_rate: sample rate of the recordings, Hz.
+        audio_channels: channels of the recordings, 1.
+        scale: scale of the bands' frequencies: "octave", "log", "linear", "mel" or "erb".
         minimum_hz: frequency of the lowest band.
         maximum_hz: frequency that the highest band reaches.
         resolution: bands in an octave on the scale "octave", bands in all on the others.
         floor: magnitude below which nothing is heard: full scale is 1.
         latent_dims: size of a latent.
         hidden_dims: width of the hidden layers.
-        hidden_layers: number of them, in the encoder and in the decoder.
+        hidden_layers: number of hidden layers, in the encoder and in the decoder.
         batch_norm: whether the encoder's hidden layers have batch normalisation.
         conditioning: what encoder and decoder are told beside: any of "pitch" (pitch class),
             "octave", "dynamics" and "key" (the MIDI key as one number).
@@ -68,7 +69,7 @@ class TimbreConfig:
         "minimum_hz": (1.0, 20_000.0),
         "maximum_hz": (2.0, 96_000.0),
         "resolution": (1, 4_096),
-        "floor": (1e-9, 0.1),
+        "floor": (1e-6, 0.1),
         "latent_dims": (1, 512),
         "hidden_dims": (1, 16_384),
         "hidden_layers": (1, 32),
@@ -81,20 +82,31 @@ class TimbreConfig:
         require_one_of("scale", self.scale, tuple(SCALES))
         for name in self.conditioning:
             require_one_of("conditioning", name, CONDITIONS)
-        if self.maximum_hz >= self.sample_rate / 2:
+        if len(set(self.conditioning)) < len(self.conditioning):
+            raise ConfigError(f"conditioning is {self.conditioning}; name each part once")
+        highest = self.bands.frequencies[-1]
+        if highest >= self.sample_rate / 2:
             raise ConfigError(
-                f"maximum_hz is {self.maximum_hz:g}; below {self.sample_rate / 2:g}, half of"
-                " sample_rate, is allowed"
+                f"maximum_hz is {self.maximum_hz:g}, which puts the highest band at {highest:.0f}"
+                f" Hz; it must lie below {self.sample_rate / 2:g}, half of sample_rate"
             )
+        counts = len(self.anchor_instruments), len(self.anchor_keys), len(self.anchor_dynamics)
+        if len(set(counts)) > 1:
+            raise ConfigError(f"anchors have {counts} instruments, keys and dynamics; as many each")
 
     @property
     def bands(self) -> Scale:
         """The frequencies of the bands."""
-        return make_scale(self.scale, self.minimum_hz, self.maximum_hz, self.resolution)
+        return _scale(self.scale, self.minimum_hz, self.maximum_hz, self.resolution)
+
+
+_scale = lru_cache(make_scale)
 
 
 PRESETS: dict[str, TimbreConfig] = {
     "dafx": TimbreConfig(),
-    "live": TimbreConfig(hidden_dims=512, conditioning=("pitch", "octave", "dynamics")),
-    "tiny": TimbreConfig(hidden_dims=32, hidden_layers=1, latent_dims=4, resolution=12),
+    "live": TimbreConfig(floor=3e-5, hidden_dims=512, conditioning=("pitch", "octave", "dynamics")),
+    "tiny": TimbreConfig(
+        hidden_dims=32, hidden_layers=1, latent_dims=4, resolution=12, maximum_hz=10_000.0
+    ),
 }

@@ -12,7 +12,7 @@ from export.checkpoint import load_package
 from export.families import EXPORT, form_names, format_names, forms_with_format, options_named
 from export.row import ALL_FORMATS, SUFFIXES, Form
 from export.threads import one_thread
-from synth.contract import ConfigError, DataError, Manifest, write_bytes
+from synth.contract import ConfigError, DataError, Manifest, require_one_of, write_bytes
 from synth.models.package import Package
 
 MAX_NAME = 64
@@ -42,6 +42,11 @@ class Exported:
             return (
                 f"draws another sample than the model in {100 * told['codes_differing']:.1f} % of"
                 f" all places, {bits['int8'] - bits['fp32']:+.4f} bits per sample"
+            )
+        if told.get("weights") == "fp16":
+            return (
+                f"differs from the model by {told['parity']:.1e} of full scale, nearly all of it as"
+                f" its weights are rounded to fp16 (by {told['graph_parity']:.1e} without that)"
             )
         noise = f", {told['snr_db']:g} dB below its sound" if "snr_db" in told else ""
         return f"differs from the model by {told.get('parity', 0.0):.1e}{noise}"
@@ -117,7 +122,11 @@ def _check(form: str | None, format: str, name: str | None, given: Mapping[str, 
 def _check_option(key: str, value: Any) -> None:
     """Refuse a value that no form takes."""
     refused = ConfigError(f"{key} is not an option of any export")
-    for option in options_named(key).values():
+    options = list(options_named(key).values())
+    if options and all(option.choices for option in options):
+        known = dict.fromkeys(choice for option in options for choice in option.choices)
+        return require_one_of(options[0].flag, value, tuple(known))
+    for option in options:
         try:
             return option.check(value)
         except ConfigError as error:

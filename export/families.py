@@ -93,6 +93,12 @@ def _inr_generator_script() -> Maker:
     return generator_torchscript
 
 
+def _timbre_generator() -> Maker:
+    from export.timbre.instrument_file import generator_onnx
+
+    return generator_onnx
+
+
 EXPORT: dict[str, FamilyExport] = {
     "codec": FamilyExport(
         (
@@ -135,6 +141,22 @@ EXPORT: dict[str, FamilyExport] = {
                     ),
                     replace(WEIGHTS, formats=("onnx",)),
                     SAMPLE_RATE,
+                ),
+            ),
+        )
+    ),
+    "timbre": FamilyExport(
+        (
+            Form(
+                "generator",
+                {"onnx": _timbre_generator},
+                (
+                    replace(SAMPLE_RATE, default=48_000, default_help=""),
+                    replace(
+                        WEIGHTS,
+                        help="fp32, or fp16: half as large, hardly less exact",
+                        choices=("fp32", "fp16"),
+                    ),
                 ),
             ),
         )

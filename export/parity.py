@@ -59,12 +59,13 @@ def largest_difference(instrument: Instrument, run: Run, hops: int = 24, seed: i
     generator = np.random.default_rng(seed)
     controls = _spread_controls(instrument, generator)
     feed = example_feed(instrument, rows, hops, generator)
+    noise = example_noise(instrument, rows, hops, generator)
     with torch.inference_mode():
-        torch_controls = {k: torch.from_numpy(v) for k, v in controls.items()}
+        torch_controls = {k: torch.from_numpy(v) for k, v in (controls | noise).items()}
         whole, _ = instrument.step(feed, torch_controls, instrument.init_state(rows))
     worst, size = 0.0, max(1.0, float(whole.abs().max()))
     for block in (1, 2, 3, hops // 2, hops):
-        streamed = _play(instrument, run, feed.numpy(), controls, block, hops)
+        streamed = _play(instrument, run, feed.numpy(), controls, noise, block, hops)
         worst = max(worst, float(np.abs(streamed - whole.numpy()).max()) / size)
     return worst if np.isfinite(worst) else float("inf")
 
@@ -91,11 +92,30 @@ def example_feed(
     return torch.from_numpy(generator.normal(0, 0.2, shape).astype(np.float32))
 
 
+def example_noise(
+    instrument: Instrument, rows: int, hops: int, generator: np.random.Generator | None = None
+) -> dict[str, NDArray[np.float32]]:
+    """Every noise input of a step, by name: `[rows, hops, ...]`.
+
+    Args:
+        instrument: that makes the step; the first axis of its noise is that of the hops.
+        rows: voices side by side.
+        hops: length of the step.
+        generator: of the noise; by default one of seed 0.
+    """
+    generator = generator or np.random.default_rng(0)
+    return {
+        spec.name: generator.standard_normal((rows, hops, *spec.shape[1:]), np.float32)
+        for spec in instrument.random
+    }
+
+
 def _play(
     instrument: Instrument,
     run: Run,
     feed: NDArray[Any],
     controls: Mapping[str, NDArray[np.float32]],
+    noise: Mapping[str, NDArray[np.float32]],
     block: int,
     hops: int,
 ) -> NDArray[np.float32]:
@@ -110,7 +130,8 @@ def _play(
             given = {"audio": np.ascontiguousarray(part)}
         else:
             given = {"frames": np.array([size], np.int64)}
-        audio, *new = run({**given, **controls, **state})
+        drawn = {k: np.ascontiguousarray(v[:, at : at + size]) for k, v in noise.items()}
+        audio, *new = run({**given, **controls, **drawn, **state})
         state = dict(zip(state, new, strict=True))
         pieces.append(audio)
     return np.concatenate(pieces, 2)

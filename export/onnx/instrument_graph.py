@@ -1,7 +1,8 @@
 """From an `Instrument` to an ONNX file, and the proof that the file plays the same.
 
-Inputs of the graph: `audio` (effects) or `frames` (generators), one per control under its name, one
-`state_*` per state tensor. Outputs: `audio_out` and `state_*_out`. Metadata: `synth.manifest`.
+Inputs of the graph: `audio` (effects) or `frames` (generators), one per control and one per noise
+input under its name, one `state_*` per state tensor. Outputs: `audio_out` and `state_*_out`.
+Metadata: `synth.manifest`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,13 @@ from torch import Tensor, nn
 
 from export.manifest import state_name
 from export.onnx.tracing import trace_graph
-from export.parity import PARITY_LIMIT, example_feed, largest_difference, require_parity
+from export.parity import (
+    PARITY_LIMIT,
+    example_feed,
+    example_noise,
+    largest_difference,
+    require_parity,
+)
 from synth import __version__
 from synth.contract import METADATA_KEY, Manifest
 from synth.models.instrument import Instrument
@@ -35,6 +42,7 @@ class _Flat(nn.Module):
 
     def forward(self, feed: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
         names = [c.name for c in self.instrument.controls]
+        names += [spec.name for spec in self.instrument.random]
         controls = dict(zip(names, rest, strict=False))
         state = dict(zip(self.state_keys, rest[len(names) :], strict=True))
         audio, new = self.instrument.step(feed, controls, state)
@@ -105,11 +113,14 @@ def trace(instrument: Instrument) -> Any:
     feed = example_feed(instrument, 2, 3)
     controls = [c.default_array for c in instrument.controls]
     inputs = [torch.from_numpy(np.tile(c, (2, 1))) for c in controls]
-    names = [c.name for c in instrument.controls]
+    noise = example_noise(instrument, 2, 3)
+    inputs += [torch.from_numpy(drawn) for drawn in noise.values()]
+    names = [*(c.name for c in instrument.controls), *noise]
     states = [state_name(k) for k in keys]
     feed_name = "audio" if instrument.kind == "effect" else "frames"
     voices = {n: {0: "voices"} for n in (*names, *states, *(f"{s}_out" for s in states))}
     axes: dict[str, dict[int, str]] = {**voices, "audio_out": {0: "voices", 2: "samples"}}
+    axes |= {name: {0: "voices", 1: "hops"} for name in noise}
     if instrument.kind == "effect":
         axes["audio"] = {0: "voices", 2: "samples"}
     graph = trace_graph(

@@ -17,6 +17,7 @@ import torch
 from builders import small_codec, tone
 from click.testing import CliRunner
 from inr_sines import small_inr
+from timbre_sines import space
 from torch import nn
 
 import export
@@ -49,6 +50,7 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
     "codec": small_codec,
     "samplernn": tiny_samplernn,
     "inr": lambda: small_inr(width=8, depth=2, sounds=3),
+    "timbre": space,
 }
 
 
@@ -174,7 +176,7 @@ def test_an_option_that_a_format_does_not_heed_is_refused(model: Callable[[str],
 def test_values_are_judged_before_the_model_is_read() -> None:
     for options, problem in (
         ({"max_seconds": 0.0}, "--max-seconds is 0.0; 0.1 … 600"),
-        ({"weights": "int4"}, "--weights is 'int4'; known are fp32, int8"),
+        ({"weights": "int4"}, "--weights is 'int4'; known are fp32, int8, fp16"),
         ({"sample_rate": 100}, "--sample-rate is 100; 4000 … 384000"),
         ({"colour": 1}, "colour is not an option of any export"),
     ):

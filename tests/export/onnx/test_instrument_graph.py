@@ -12,7 +12,16 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from builders import SMALL, small_codec, small_sampler, tone, write_effect, write_sampler
+from builders import (
+    PLACES,
+    SMALL,
+    small_codec,
+    small_sampler,
+    tone,
+    write_effect,
+    write_mapped,
+    write_sampler,
+)
 
 from export.codec.sound_bank import Entry, build_bank
 from export.manifest import describe
@@ -171,6 +180,11 @@ def _blocks(instrument, controls, sizes):  # type: ignore[no-untyped-def]
         out, state = instrument.step(torch.tensor([size]), controls, state)
         pieces.append(out)
     return torch.cat(pieces, 2), state
+
+
+def test_the_map_of_an_instrument_is_in_its_file(tmp_path: Path) -> None:
+    assert read_instrument(write_mapped(tmp_path))[1].map == PLACES
+    assert read_instrument(write_sampler(tmp_path))[1].map == ()
 
 
 def test_manifest_travels_in_the_file(tmp_path: Path) -> None:

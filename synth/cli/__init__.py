@@ -30,6 +30,7 @@ COMMANDS = {
     "play": "play",
     "render": "render",
     "report": "report",
+    "timbre": "timbre",
     "train": "train",
 }
 

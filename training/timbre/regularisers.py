@@ -78,6 +78,11 @@ class Regulariser(nn.Module):
                 f"mds_dims is {mds_dims}; 1 … {len(self.axes)}, the regularised axes, are allowed"
             )
         self.register_buffer("rated", torch.from_numpy(ratings.rated))
+        self.prepare(ratings, mds_dims)
+
+    def prepare(self, ratings: Ratings, mds_dims: int) -> None:
+        """Register what a regulariser needs of the ratings; arguments as of the class."""
+        raise NotImplementedError
 
     def chosen(self, latents: Tensor) -> Tensor:
         """The regularised axes of latents `[rows, latent_dims]`."""
@@ -106,14 +111,7 @@ class Distances(Regulariser):
     means: Tensor
     roots: Tensor
 
-    def __init__(
-        self,
-        ratings: Ratings,
-        latent_dims: int,
-        mds_dims: int,
-        axes: Sequence[int] | None = None,
-    ) -> None:
-        super().__init__(ratings, latent_dims, mds_dims, axes)
+    def prepare(self, ratings: Ratings, mds_dims: int) -> None:
         weights = ratings.count / ratings.count[ratings.count > 0].mean()
         weights[np.diag_indices(len(weights))] = ratings.rated
         self.register_buffer("means", _filled(ratings.mean / np.nanmax(ratings.mean)))
@@ -140,14 +138,8 @@ class DrawnDistances(Distances):
 
     stds: Tensor
 
-    def __init__(
-        self,
-        ratings: Ratings,
-        latent_dims: int,
-        mds_dims: int,
-        axes: Sequence[int] | None = None,
-    ) -> None:
-        super().__init__(ratings, latent_dims, mds_dims, axes)
+    def prepare(self, ratings: Ratings, mds_dims: int) -> None:
+        super().prepare(ratings, mds_dims)
         self.register_buffer("stds", _filled(ratings.std / np.nanmax(ratings.mean)))
 
     def targets(self, classes: Tensor, generator: torch.Generator | None) -> Tensor:
@@ -163,14 +155,7 @@ class Neighbourhoods(Regulariser):
 
     positions: Tensor
 
-    def __init__(
-        self,
-        ratings: Ratings,
-        latent_dims: int,
-        mds_dims: int,
-        axes: Sequence[int] | None = None,
-    ) -> None:
-        super().__init__(ratings, latent_dims, mds_dims, axes)
+    def prepare(self, ratings: Ratings, mds_dims: int) -> None:
         self.register_buffer("positions", _filled(scaled_positions(ratings, mds_dims)))
 
     def forward(
@@ -192,16 +177,9 @@ class InstrumentPriors(Regulariser):
     means: Tensor
     stds: Tensor
 
-    def __init__(
-        self,
-        ratings: Ratings,
-        latent_dims: int,
-        mds_dims: int,
-        axes: Sequence[int] | None = None,
-    ) -> None:
-        super().__init__(ratings, latent_dims, mds_dims, axes)
-        means = torch.zeros(len(ratings.names), latent_dims)
-        stds = torch.ones(len(ratings.names), latent_dims)
+    def prepare(self, ratings: Ratings, mds_dims: int) -> None:
+        means = torch.zeros(len(ratings.names), self.latent_dims)
+        stds = torch.ones(len(ratings.names), self.latent_dims)
         rated, used = self.rated, self.axes[:mds_dims]
         means[:, used] = _filled(scaled_positions(ratings, mds_dims))
         stds[:, used] = torch.where(rated, _spreads(ratings), 1.0)[:, None]

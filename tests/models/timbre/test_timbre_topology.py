@@ -60,6 +60,7 @@ def test_a_walk_does_not_wander(grid: DescriptorGrid) -> None:
     made = walk(grid, start, {"centroid": targets}, share=0.1)
     steps = grid.coordinates(made.cells).diff(dim=0).abs().amax(1)
     assert bool(made.reached.all())
+    assert int(steps.max()) <= 3
     assert 8 <= int(steps.sum()) <= 12
 
 

@@ -3,7 +3,10 @@
 - `errors`: `SynthError` and its branches; errors as one line, and from another process;
   names that a terminal can take.
 - `control`: `Control`, one thing that can be moved.
-- `manifest`: `Manifest`, what an instrument file says of itself; `Place`, a point of its map.
+- `curves`: of faders, from a position to a value and back.
+- `manifest`: `Manifest`, what an instrument file says of itself; `Place`, a point of its map;
+  `patches`: the bank of an instrument; `matcher`: what a file says of itself whose model proposes
+  patches for a sound.
 - `audio`: audio files in and out; `reading`: mixed and resampled as a model takes them;
   `recordings`: read in blocks and judged, so that all parts leave out the same files.
 - `places`: of recordings, written down in one run and found again in another.
@@ -42,19 +45,24 @@ from synth.contract.errors import (
 )
 from synth.contract.files import remove_leftovers, write_bytes
 from synth.contract.manifest import FORMAT_VERSION, METADATA_KEY, Manifest, Place, TensorSpec
+from synth.contract.matcher import MATCHER_KEY, MatcherManifest
 from synth.contract.naming import NoteName, parse_name
+from synth.contract.patches import BankPatch
 from synth.contract.recordings import read_recording
 
 __all__ = [
     "FORMAT_VERSION",
+    "MATCHER_KEY",
     "METADATA_KEY",
     "AudioInfo",
+    "BankPatch",
     "ConfigError",
     "Control",
     "DataError",
     "DeviceError",
     "FoundAudio",
     "Manifest",
+    "MatcherManifest",
     "ModelFileError",
     "NoteName",
     "Place",

@@ -14,11 +14,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from synth.contract.curves import (
+    BENT,
+    CURVES,
+    LEAST_EXPONENT,
+    MOST_EXPONENT,
+    WHOLE,
+    position_of,
+    value_at,
+)
 from synth.contract.errors import ConfigError
 from synth.contract.roles import ROLES
 
-CURVES = ("linear", "exponential", "integer", "toggle")
-WHOLE = ("integer", "toggle")  # curves of whole numbers
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}\Z")
 MAX_SIZE = 4096
 LARGEST = float(np.finfo(np.float32).max)
@@ -38,11 +45,15 @@ class Control:
         default: per element, inside the range.
         unit: "s", "Hz", "dB", "semitones", "frames" … or "" for a number without a unit.
         curve: how a fader position 0 … 1 maps to the range: "linear", "exponential" (ratios, needs
-            minimum > 0), "integer" (rounded) or "toggle" (0 or 1).
+            minimum > 0), "power" (the share of the range is the position to the power of
+            `exponent`), "symmetric" (the same from the middle of the range to either side),
+            "integer" (rounded) or "toggle" (0 or 1).
         description: one sentence for people.
         per_voice: whether each voice has a value of its own; global controls are the same for all.
         smoothing_ms: time in which the engine glides to a new value, 0 … 10000; 0 jumps.
         role: who moves it, a key of `synth.contract.roles.ROLES`; "" for a fader.
+        exponent: of the curves "power" and "symmetric", 0.001 … 1000; above 1, small values (or
+            those near the middle) have more of the fader's way. 1 for all other curves.
 
     Raises:
         ConfigError: a field is out of its range; the message names it.
@@ -59,6 +70,7 @@ class Control:
     per_voice: bool = False
     smoothing_ms: float = 0.0
     role: str = ""
+    exponent: float = 1.0
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _NAME.match(self.name):
@@ -90,6 +102,15 @@ class Control:
         if not (_is_number(self.smoothing_ms) and 0 <= self.smoothing_ms <= 10_000):
             raise ConfigError(
                 f"control {self.name}: smoothing_ms {self.smoothing_ms!r} is not in 0 … 10000"
+            )
+        if not _is_number(self.exponent) or not LEAST_EXPONENT <= self.exponent <= MOST_EXPONENT:
+            raise ConfigError(
+                f"control {self.name}: exponent {self.exponent!r:.50} is not in"
+                f" {LEAST_EXPONENT:g} … {MOST_EXPONENT:g}"
+            )
+        if self.exponent != 1 and self.curve not in BENT:
+            raise ConfigError(
+                f"control {self.name}: a {self.curve} curve has no exponent, got {self.exponent!r}"
             )
         for low, high, default in zip(self.minimum, self.maximum, self.default, strict=True):
             if not low <= default <= high or np.float32(low) == np.float32(high):
@@ -139,18 +160,14 @@ class Control:
         """The value `[size]` at a fader position, 0 … 1 (scalar or `[size]`), on the curve."""
         at = np.clip(np.broadcast_to(np.asarray(position, np.float64), (self.size,)), 0.0, 1.0)
         low, high = np.asarray(self.minimum), np.asarray(self.maximum)
-        exponential = self.curve == "exponential"
-        value = low * (high / low) ** at if exponential else low + (high - low) * at
+        value = value_at(self.curve, self.exponent, low, high, at)
         return self.clamp(value.astype(np.float32))[0]
 
     def to_unit(self, values: Floats) -> Floats:
         """The fader position, 0 … 1, of `values` `[size]`: inverse of `from_unit`."""
-        value, _ = self.clamp(np.asarray(values, np.float32))
         low, high = np.asarray(self.minimum), np.asarray(self.maximum)
-        if self.curve == "exponential":
-            at = np.log(np.maximum(value, low) / low) / np.log(high / low)
-        else:
-            at = (value - low) / (high - low)
+        value = np.clip(self.clamp(np.asarray(values, np.float32))[0], low, high)
+        at = position_of(self.curve, self.exponent, low, high, value)
         return np.asarray(np.clip(at, 0.0, 1.0), np.float32)
 
     def to_dict(self) -> dict[str, Any]:

@@ -14,10 +14,12 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from synth.contract.control import LARGEST, Control
+from synth.contract.curves import BENT
 from synth.contract.errors import ConfigError, ModelFileError
-from synth.contract.roles import ROLES_SINCE_FORMAT_3, role_of_name
+from synth.contract.patches import MAX_PATCHES, BankPatch, check_bank
+from synth.contract.roles import ROLES_SINCE_FORMAT_3, ROLES_SINCE_FORMAT_4, role_of_name
 
-FORMAT_VERSION = 3  # 1 had no roles, 2 no map
+FORMAT_VERSION = 4  # 1 had no roles, 2 no map, 3 no patches and no exponents
 METADATA_KEY = "synth.manifest"
 KINDS = ("effect", "generator")
 DTYPES = ("float32", "int64")
@@ -101,8 +103,11 @@ class Manifest:
         key_range: lowest and highest MIDI key that is in tune, or None.
         map: places of the training sounds in the latent space, at most 1024; needs a control with
             the role "latent" of at least two elements. May be empty.
+        patches: the bank: settings of controls, one for each of `sounds` and called as that is, at
+            most 512; needs a control with the role "sound". May be empty: then sounds aren't made
+            of controls.
         provenance: config, data description, licence, library versions, parity figure.
-        format_version: of the manifest, 1 … 3.
+        format_version: of the manifest, 1 … 4.
 
     Raises:
         ModelFileError: a field is out of its range; the message names it.
@@ -122,6 +127,7 @@ class Manifest:
     sounds: tuple[str, ...] = ()
     key_range: tuple[int, int] | None = None
     map: tuple[Place, ...] = ()
+    patches: tuple[BankPatch, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
 
@@ -151,6 +157,7 @@ class Manifest:
         _require(0 <= low <= high <= 127, f"key_range {low} … {high} is not within 0 … 127")
         self._check_tensors()
         self._check_map()
+        self._check_patches()
 
     def _check_map(self) -> None:
         if not self.map:
@@ -168,6 +175,28 @@ class Manifest:
             self.control(MAP_NAME) is None, f"it has a map, and a control called {MAP_NAME!r}, too"
         )
 
+    def _check_patches(self) -> None:
+        bent = [c.name for c in self.controls if c.curve in BENT]
+        _require(
+            self.format_version >= 4 or not bent,
+            f"control {bent[:1]} has a curve that format {self.format_version} doesn't know",
+        )
+        if not self.patches:
+            return
+        _require(self.format_version >= 4, f"format {self.format_version} has no field 'patches'")
+        try:
+            check_bank(self.patches, self.controls)
+        except ConfigError as error:
+            raise ModelFileError(_damaged(str(error))) from None
+        _require(
+            self.sounds == tuple(patch.name for patch in self.patches),
+            "its sounds are not the names of its patches",
+        )
+        _require(
+            self.with_role("sound") is not None,
+            "it has patches, but no control with the role 'sound'",
+        )
+
     def _check_tensors(self) -> None:
         names = [c.name for c in self.controls] + [s.name for s in (*self.state, *self.random)]
         _require(len(set(names)) == len(names), "two controls or tensors share a name")
@@ -175,11 +204,12 @@ class Manifest:
         _require(not taken, f"{taken[:1]} is the name of a graph input and can't be used again")
         roles = [c.role for c in self.controls if c.role]
         _require(len(set(roles)) == len(roles), "two controls share a role")
-        newer = sorted(ROLES_SINCE_FORMAT_3.intersection(roles))
-        _require(
-            self.format_version >= 3 or not newer,
-            f"format {self.format_version} has no role {newer[:1]}",
-        )
+        for version, added in ((3, ROLES_SINCE_FORMAT_3), (4, ROLES_SINCE_FORMAT_4)):
+            newer = sorted(added.intersection(roles))
+            _require(
+                self.format_version >= version or not newer,
+                f"format {self.format_version} has no role {newer[:1]}",
+            )
         for spec in (*self.state, *self.random):
             _require(
                 spec.dtype in DTYPES
@@ -204,6 +234,10 @@ class Manifest:
                 del control["role"]
         if self.format_version < 3:
             del data["map"]
+        if self.format_version < 4:
+            del data["patches"]
+            for control in data["controls"]:
+                del control["exponent"]
         return json.dumps(data, allow_nan=False, separators=(",", ":"), sort_keys=True)
 
     @classmethod
@@ -234,13 +268,14 @@ class Manifest:
         _require(not unknown, f"unknown field {unknown[:1]}")
         try:
             found = data.get("controls", ())
-            data["controls"] = tuple(Control.from_dict(_with_role(c, version)) for c in found)
+            data["controls"] = tuple(_control(c, version) for c in found)
             for name in ("state", "random"):
                 data[name] = tuple(_tensor_spec(s) for s in data.get(name, ()))
             sounds = data.get("sounds", [])
             _require(isinstance(sounds, list), f"sounds {sounds!r:.50} is not a list")
             data["sounds"] = tuple(str(s) for s in sounds)
             data["map"] = _places(data, version)
+            data["patches"] = _patches(data, version)
             keys = data.get("key_range")
             if keys is not None:
                 first, last = (operator.index(key) for key in keys)
@@ -258,13 +293,18 @@ def _no_number(text: str) -> None:
     raise ValueError(f"{text} is not a number in JSON")
 
 
-def _with_role(data: Mapping[str, Any], version: Any) -> Mapping[str, Any]:
-    """A control's fields, with its role: in format 1, some names of controls stood for a role."""
+def _control(data: Mapping[str, Any], version: Any) -> Control:
+    """A control in a format: in format 1, some names of controls stood for a role."""
+    if not isinstance(data, Mapping):
+        raise ConfigError(f"control {data!r:.50} is not a table")
+    name = data.get("name")
+    if version in (1, 2, 3) and "exponent" in data:
+        raise ConfigError(f"control {name!r:.50}: format {version} has no field 'exponent'")
     if version != 1:
-        return data
+        return Control.from_dict(data)
     if "role" in data:
-        raise ConfigError(f"control {data.get('name')!r:.50}: format 1 has no field 'role'")
-    return {**data, "role": role_of_name(str(data.get("name")))}
+        raise ConfigError(f"control {name!r:.50}: format 1 has no field 'role'")
+    return Control.from_dict({**data, "role": role_of_name(str(name))})
 
 
 def _tensor_spec(data: Mapping[str, Any]) -> TensorSpec:
@@ -282,6 +322,21 @@ def _places(data: Mapping[str, Any], version: Any) -> tuple[Place, ...]:
     return tuple(Place(**place) for place in found)
 
 
+def _patches(data: Mapping[str, Any], version: Any) -> tuple[BankPatch, ...]:
+    found = data.get("patches", [])
+    if "patches" in data and version in (1, 2, 3):
+        raise ConfigError(f"format {version} has no field 'patches'")
+    if not isinstance(found, list) or not all(isinstance(patch, dict) for patch in found):
+        raise ConfigError(f"patches {found!r:.50} is not a list of patches")
+    if len(found) > MAX_PATCHES:
+        raise ConfigError(f"a bank of {len(found)} patches; at most {MAX_PATCHES} are allowed")
+    return tuple(BankPatch(**patch) for patch in found)
+
+
 def _require(condition: bool, problem: str) -> None:
     if not condition:
-        raise ModelFileError(f"manifest is damaged: {problem}; export the model again")
+        raise ModelFileError(_damaged(problem))
+
+
+def _damaged(problem: str) -> str:
+    return f"manifest is damaged: {problem}; export the model again"

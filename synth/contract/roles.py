@@ -29,10 +29,15 @@ ROLES: dict[str, tuple[str, str]] = {
     "transpose": (NOBODY, "semitones added to the key of every note"),
     "loop": (NOBODY, "whether held notes go round; its maximum lets every sound last"),
     "mix": (NOBODY, "from the dry input, 0, to the effect's output, 1"),
+    "morph": (
+        NOBODY,
+        "from the sound's own, 0, to another one, 1; timbre moves it unless told otherwise",
+    ),
     "seed": (NOBODY, "of a voice's noise, which begins anew with every note and every change"),
 }
 
 ROLES_SINCE_FORMAT_3 = frozenset(("place",))
+ROLES_SINCE_FORMAT_4 = frozenset(("morph",))
 
 # Roles whose value a note takes at its start and keeps to its end, even if the control moves.
 KEPT_BY_NOTES = frozenset(role for role, (mover, _) in ROLES.items() if mover in (NOTE, PROGRAM))
@@ -47,4 +52,5 @@ def role_of_name(name: str) -> str:
     """The role of a control in a file of format 1, in which some names stood for a role."""
     if name == "pitch":
         return "transpose"
-    return name if name in ROLES and name not in ROLES_SINCE_FORMAT_3 else ""
+    newer = ROLES_SINCE_FORMAT_3 | ROLES_SINCE_FORMAT_4
+    return name if name in ROLES and name not in newer else ""

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synth.contract import ConfigError, Control
-from synth.contract.control import CURVES, MAX_SIZE
+from synth.contract.control import MAX_SIZE
+from synth.contract.curves import BENT, CURVES
 
 finite = st.floats(-1e4, 1e4, allow_nan=False, width=32)
 
@@ -36,9 +37,11 @@ def controls(draw: st.DrawFn, curve: str | None = None) -> Control:
         lows.append(low)
         highs.append(high)
         defaults.append(draw(st.sampled_from((low, high))))
+    exponent = draw(st.floats(1 / 64, 64)) if curve in BENT else 1.0
     return Control(
-        "moved", size, tuple(lows), tuple(highs), tuple(defaults), curve=curve, unit="Hz"
-    )
+        "moved", size, tuple(lows), tuple(highs), tuple(defaults), curve=curve, unit="Hz",
+        exponent=exponent,
+    )  # fmt: skip
 
 
 @given(controls(), st.lists(st.floats(-1e6, 1e6, width=32), min_size=4, max_size=4))
@@ -78,6 +81,12 @@ def test_fader_is_monotonic_and_invertible(control: Control, a: float, b: float)
         # float32 values near a wide offset are coarse: half a step of theirs, seen from the fader.
         coarse = np.spacing(np.float32(np.abs([control.minimum, control.maximum]).max(0))) / span
         assert np.all(np.abs(position - a) <= 1e-6 + coarse)
+    elif control.curve in BENT:
+        # Where the curve is flat, many positions share a value; its value comes back all the same.
+        again = control.from_unit(position)
+        size = np.abs([control.minimum, control.maximum]).max(0)
+        steep = max(control.exponent, 1.0)
+        assert np.all(np.abs(again - control.from_unit(a)) <= 1e-6 * size * steep)
     elif control.curve == "exponential":
         octaves = np.log(np.float64(control.maximum) / np.float64(control.minimum))
         assert np.all(np.abs(position - a) <= 1e-6 + 3e-7 / octaves)
@@ -88,6 +97,22 @@ def test_fader_is_monotonic_and_invertible(control: Control, a: float, b: float)
 def test_exponential_middle_is_the_geometric_mean() -> None:
     cutoff = Control("cutoff", 1, (20.0,), (20_000.0,), (1000.0,), "Hz", "exponential")
     assert float(cutoff.from_unit(0.5)[0]) == pytest.approx(math.sqrt(20 * 20_000), rel=1e-6)
+
+
+def test_power_gives_small_values_more_of_the_way() -> None:
+    attack = Control("attack", 1, (0.0,), (2.0,), unit="s", curve="power", exponent=2.0)
+    assert attack.from_unit(0.5)[0] == pytest.approx(0.5)
+    assert attack.to_unit(np.float32([0.125]))[0] == pytest.approx(0.25)
+
+
+def test_symmetric_is_flat_in_the_middle_of_the_range_and_odd_about_it() -> None:
+    depth = Control("depth", 1, (-10.0,), (20.0,), (5.0,), "Hz", "symmetric", exponent=2.0)
+    assert depth.from_unit(0.5)[0] == pytest.approx(5.0)
+    assert depth.from_unit(0.75)[0] == pytest.approx(5 + 15 / 4)
+    assert depth.from_unit(0.25)[0] == pytest.approx(5 - 15 / 4)
+    for value in (-10.0, -3.0, 5.0, 12.0, 20.0):
+        back = depth.from_unit(depth.to_unit(np.float32([value])))
+        assert back[0] == pytest.approx(value, abs=1e-4)
 
 
 @given(controls())
@@ -136,6 +161,11 @@ def test_one_number_holds_for_all_elements() -> None:
         ({"curve": "wobbly"}, "wobbly"),
         ({"curve": "exponential"}, "minimum above 0"),
         ({"curve": "integer", "maximum": (2.5,)}, "whole numbers"),
+        ({"curve": "power", "exponent": 0}, "exponent"),
+        ({"curve": "power", "exponent": 1e4}, "exponent"),
+        ({"curve": "symmetric", "exponent": math.nan}, "exponent"),
+        ({"curve": "symmetric", "exponent": "2"}, "exponent"),
+        ({"exponent": 2.0}, "linear curve has no exponent"),
         ({"smoothing_ms": -1.0}, "smoothing_ms"),
         ({"smoothing_ms": math.nan}, "smoothing_ms"),
         ({"smoothing_ms": "5"}, "smoothing_ms"),

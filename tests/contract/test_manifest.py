@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synth.contract import FORMAT_VERSION, Control, Manifest, ModelFileError, Place, TensorSpec
+from synth.contract import (
+    FORMAT_VERSION,
+    BankPatch,
+    Control,
+    Manifest,
+    ModelFileError,
+    Place,
+    TensorSpec,
+)
 from synth.contract.manifest import MAX_JSON_BYTES, MAX_PLACE_NAME, MAX_PLACES
 
 
@@ -27,12 +35,15 @@ def example(**changed: Any) -> Manifest:
             Control("gate", curve="toggle", role="gate"),
             Control("pan", 2, (-1.0,), (1.0,)),
             Control("latent", 4, (-2.0,), (2.0,), role="latent"),
+            Control("patch", 1, (0.0,), (1.0,), curve="integer", role="sound"),
+            Control("cutoff", 1, (0.0,), (8.0,), curve="power", exponent=3.0),
         ),
         "state": (TensorSpec("state_a", (3, 4)), TensorSpec("state_n", (1,), "int64")),
         "random": (TensorSpec("noise", (-1, 8)),),
         "sounds": ("low", "high"),
         "key_range": (36, 84),
         "map": (Place("oboe", (0.5, -1.0, 0.25)), Place("flute", (-2.5, 1.0, 0.0))),
+        "patches": (BankPatch("low", {"cutoff": 0.5}), BankPatch("high", {"cutoff": 8.0})),
         "provenance": {"seed": 0, "licence": "MIT"},
     }
     return Manifest(**fields | changed)
@@ -76,6 +87,7 @@ def test_survives_its_file(
         hop=hop,
         state=state,
         sounds=sounds,
+        patches=(),
         key_range=keys,
         map=places,
     )
@@ -179,17 +191,84 @@ def test_the_largest_map_fits_into_a_manifest() -> None:
     assert Manifest.from_json(text).map == places
 
 
+def bank(*patches: Any) -> dict[str, Any]:
+    """Fields of a manifest with a bank of these patches."""
+    names = [patch["name"] for patch in patches if isinstance(patch, dict) and "name" in patch]
+    return {"patches": list(patches), "sounds": names}
+
+
+def soft(**values: Any) -> dict[str, Any]:
+    return {"name": "soft", "values": values}
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"patches": {"low": {}}}, "list of patches"),
+        ({"patches": ["low"]}, "list of patches"),
+        (bank({"name": "soft"}), "values"),
+        (bank({**soft(cutoff=[1]), "colour": 1}), "colour"),
+        (bank({"name": "", "values": {"cutoff": [1]}}), "1 to 100 characters"),
+        (bank({"name": "x" * 101, "values": {"cutoff": [1]}}), "1 to 100 characters"),
+        (bank({"name": "soft", "values": [1]}), "not a table"),
+        (bank(soft()), "at least one"),
+        (bank(soft(cutoff="1")), "finite"),
+        (bank(soft(cutoff=[None])), "finite"),
+        (bank(soft(cutoff=[1e400])), "Infinity|finite"),
+        (bank(soft(cutoff=[True])), "finite"),
+        (bank(soft(cutoff=[8.1])), "8.1 is not in 0 … 8"),
+        (bank(soft(cutoff=[1, 2])), "1 elements"),
+        (bank(soft(wobble=[1])), "'wobble' is not a fader"),
+        (bank(soft(gate=[1])), "'gate' is not a fader"),
+        (bank(soft(patch=[1])), "'patch' is not a fader"),
+        (bank(soft(cutoff=[1]), {"name": "hard", "values": {"pan": [0, 0]}}), "same controls"),
+        (bank(soft(cutoff=[1]), soft(cutoff=[2])), "two patches are called 'soft'"),
+        (bank(*[soft(cutoff=[1])] * 513), "at most 512"),
+        ({"sounds": ["low"]}, "not the names of its patches"),
+    ],
+)
+def test_refuses_a_bank_that_does_not_fit(changed: dict[str, Any], named: str) -> None:
+    with pytest.raises(ModelFileError, match=named) as caught:
+        Manifest.from_json(json.dumps(plain(**changed)))
+    assert len(str(caught.value)) < 400
+
+
+def test_a_bank_needs_a_control_that_chooses_from_it() -> None:
+    controls = tuple(c for c in example().controls if c.role != "sound")
+    with pytest.raises(ModelFileError, match="role 'sound'"):
+        example(controls=controls)
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_older_formats_have_no_patches_and_no_bent_curves(version: int) -> None:
+    controls = tuple(c for c in example().controls if c.curve != "power")
+    older = example(map=(), patches=(), controls=controls, format_version=version)
+    text = older.to_json()
+    assert "patches" not in json.loads(text)
+    assert "exponent" not in text
+    assert Manifest.from_json(text).controls[0] == controls[0]
+    for change in ({"patches": []}, {"controls": [{"name": "a", "exponent": 1.0}]}):
+        with pytest.raises(ModelFileError, match=f"format {version} has no field"):
+            Manifest.from_json(json.dumps(json.loads(text) | change))
+    bent = {"controls": [{"name": "a", "curve": "power"}]}
+    with pytest.raises(ModelFileError, match="curve that format"):
+        Manifest.from_json(json.dumps(json.loads(text) | bent))
+    with pytest.raises(ModelFileError, match=f"format {version} has no field 'patches'"):
+        example(map=(), controls=example().controls[:-1], format_version=version)
+
+
 @pytest.mark.parametrize("version", [1, 2])
 def test_older_formats_have_no_map(version: int) -> None:
     """They are read without it and written without it; one that has it all the same is refused."""
-    older = example(map=(), format_version=version)
+    plainer: dict[str, Any] = {"patches": (), "controls": example().controls[:-1]}
+    older = example(map=(), format_version=version, **plainer)
     text = older.to_json()
     assert "map" not in json.loads(text)
     assert Manifest.from_json(text).map == ()
     with pytest.raises(ModelFileError, match=f"format {version} has no field 'map'"):
         Manifest.from_json(json.dumps(json.loads(text) | {"map": []}))
     with pytest.raises(ModelFileError, match=f"format {version} has no field 'map'"):
-        example(format_version=version)
+        example(format_version=version, **plainer)
 
 
 @pytest.mark.parametrize(

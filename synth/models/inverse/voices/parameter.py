@@ -9,6 +9,8 @@ from torch import Tensor
 
 from synth.contract import ConfigError
 
+SMALLEST = 1e-37  # share of a range that is still a position of the knob
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -48,18 +50,33 @@ class Parameter:
         """The value at a knob's position 0 … 1, of any shape."""
         span = self.maximum - self.minimum
         if not self.symmetric:
-            return self.minimum + span * _power(unit, 1 / self.curve)
+            return self.minimum + span * power(unit, 1 / self.curve)
         way = 2 * unit - 1
-        return self.minimum + span / 2 * (1 + torch.sign(way) * _power(way.abs(), 1 / self.curve))
+        bent = torch.sign(way) * power(way.abs(), 1 / self.curve)
+        return (self.minimum + self.maximum) / 2 + span / 2 * bent
 
     def unit_of(self, value: Tensor) -> Tensor:
         """The knob's position of a value within the range: inverse of `value`."""
-        share = ((value - self.minimum) / (self.maximum - self.minimum)).clamp(0, 1)
+        span = self.maximum - self.minimum
         if not self.symmetric:
-            return share**self.curve
-        way = 2 * share - 1
-        return (1 + torch.sign(way) * way.abs() ** self.curve) / 2
+            share = ((value - self.minimum) / span).clamp(0, 1)
+            return power(share, self.curve, SMALLEST)
+        way = ((value - (self.minimum + self.maximum) / 2) / (span / 2)).clamp(-1, 1)
+        return (1 + torch.sign(way) * power(way.abs(), self.curve, SMALLEST)) / 2
 
 
-def _power(x: Tensor, exponent: float) -> Tensor:
-    return x if exponent == 1 else x**exponent
+def power(x: Tensor, exponent: float | Tensor, floor: float = 1e-12) -> Tensor:
+    """`x ** exponent` for x in 0 … 1 and an exponent above 0; exactly 0, without a slope, at 0.
+
+    Exponential and logarithm are the same for every element of a tensor. torch's own power isn't:
+    the last elements, which don't fill a vector, differ by a rounding, and so would a sound in
+    batches of different sizes.
+
+    Args:
+        x: 0 … 1, of any shape.
+        exponent: above 0, a number or broadcast to x.
+        floor: what counts as 0; a slope there may be infinite, and no gradient survives that.
+    """
+    if isinstance(exponent, float) and exponent == 1:
+        return x
+    return torch.where(x > floor, torch.exp(torch.log(x.clamp_min(floor)) * exponent), 0.0)

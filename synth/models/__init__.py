@@ -4,6 +4,7 @@
 - `samplernn`: raw audio, one sample after the other, from recurrent layers over frames of samples.
 - `inr`: sounds as continuous functions of time, one latent each.
 - `timbre`: a space of spectra, any point of which plays at any pitch.
+- `inverse`: from a sound to the patch of a synthesizer, and that synthesizer.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 from torch import nn
 
-from synth.models import codec, inr, samplernn, timbre
+from synth.models import codec, inr, inverse, samplernn, timbre
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ FAMILIES: dict[str, Family] = {
     "samplernn": Family(samplernn.SampleRNNConfig, samplernn.PRESETS, samplernn.SampleRNN),
     "inr": Family(inr.INRConfig, inr.PRESETS, inr.INR),
     "timbre": Family(timbre.TimbreConfig, timbre.PRESETS, timbre.Timbre),
+    "inverse": Family(inverse.InverseConfig, inverse.PRESETS, inverse.Inverse),
 }
 
-__all__ = ["FAMILIES", "Family", "codec", "inr", "samplernn", "timbre"]
+__all__ = ["FAMILIES", "Family", "codec", "inr", "inverse", "samplernn", "timbre"]

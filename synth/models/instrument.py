@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from synth.contract import Control, Place, TensorSpec
+from synth.contract import BankPatch, Control, Place, TensorSpec
 from synth.nn import State
 
 BEND_SEMITONES = 12.0
@@ -22,8 +22,8 @@ class Instrument(nn.Module):
     Attributes:
         kind: "effect" or "generator"; sample_rate: Hz; hop: samples per step.
         channels_in, channels_out: audio channels; latency: samples.
-        controls: in the order of the graph inputs; random: noise inputs; sounds, key_range, map: as
-            in the manifest.
+        controls: in the order of the graph inputs; random: noise inputs; sounds, key_range, map,
+            patches: as in the manifest.
         ends: settings of controls, by name, with which a held sound comes to its end soon; the
             proof of an export plays these, too. Controls left out stand at their defaults.
     """
@@ -40,6 +40,7 @@ class Instrument(nn.Module):
     sounds: tuple[str, ...] = ()
     key_range: tuple[int, int] | None = None
     map: tuple[Place, ...] = ()
+    patches: tuple[BankPatch, ...] = ()
 
     def init_state(self, voices: int) -> State:
         """State of `voices` rows before the first step: zeros."""

@@ -19,6 +19,7 @@ from synth.contract import ModelFileError
 from synth.models import FAMILIES
 from synth.models.codec import CodecConfig
 from synth.models.inr import INRConfig
+from synth.models.inverse import InverseConfig
 from synth.models.package import Package, pack
 from synth.models.samplernn import SampleRNNConfig
 from synth.models.timbre import TimbreConfig
@@ -34,6 +35,10 @@ SMALLEST: dict[str, Any] = {
         maximum_hz=10_000.0, resolution=2, latent_dims=2, hidden_dims=4, hidden_layers=1,
         anchor_frames=2, instruments=("a", "b"), dynamics=("f",), anchor_instruments=(0, 1),
         anchor_keys=(60.0, 64.0), anchor_dynamics=(0, 0),
+    ),
+    "inverse": InverseConfig(
+        sample_rate=8_000, bands=8, window=256, hop=4_096, dim=4, widths=(8,), depths=(0,),
+        projection=(4,), flow="plain", flow_width=4, flow_depth=1,
     ),
 }  # fmt: skip
 

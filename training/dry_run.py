@@ -72,7 +72,9 @@ def as_text(report: dict[str, Any]) -> str:
         "",
         f"data: {data['files']} files, {data['seconds']:.1f} s"
         f" ({data['training_seconds']:.1f} s to learn from,"
-        f" {data['held_out_seconds']:.1f} s held out)",
+        f" {data['held_out_seconds']:.1f} s held out)"
+        if data["path"]
+        else "data: none are needed",
     ]
     lines += [f"  rejected: {r['reason']}" for r in data["rejected"]]
     lines += [f"  skipped: {data['skipped']}"] if data["skipped"] else []

@@ -15,6 +15,9 @@ from training.codec.config import CodecTrainConfig
 from training.inr.config import INRTrainConfig, run_folder
 from training.inr.presets import PRESETS as INR_PRESETS
 from training.inr.presets import fitting as inr_fitting
+from training.inverse.config import PRESETS as INVERSE_PRESETS
+from training.inverse.config import InverseTrainConfig
+from training.inverse.config import fitting as inverse_fitting
 from training.run.config import TrainConfig
 from training.samplernn.config import SampleRNNTrainConfig
 from training.timbre.config import PRESETS as TIMBRE_PRESETS
@@ -51,6 +54,7 @@ class FamilyTraining:
         instead: settings that stand for another one: a value for the first, given later than one
             for the second, takes its place.
         data: the recordings to learn from where none are named.
+        needs_recordings: whether it can't be trained without recordings.
         folder: the folder of a run that has no --out; None: it needs one.
     """
 
@@ -64,6 +68,7 @@ class FamilyTraining:
     hidden: frozenset[str] = frozenset()
     instead: Mapping[str, str] = field(default_factory=dict)
     data: str = ""
+    needs_recordings: bool = True
     folder: Callable[[Plan[Any, Any]], Path] | None = None
 
 
@@ -95,6 +100,12 @@ def _timbre() -> Parts[Any, Any]:
     from training.timbre.parts import TIMBRE
 
     return TIMBRE
+
+
+def _inverse() -> Parts[Any, Any]:
+    from training.inverse.parts import INVERSE
+
+    return INVERSE
 
 
 TRAINING: dict[str, FamilyTraining] = {
@@ -140,6 +151,15 @@ TRAINING: dict[str, FamilyTraining] = {
         ),
         instead={"epochs": "steps", "twofold_epochs": "steps"},
         folder=timbre_folder,
+    ),
+    "inverse": FamilyTraining(
+        InverseTrainConfig,
+        _inverse,
+        "synth train inverse --preset live --out runs/match",
+        presets=INVERSE_PRESETS,
+        fitting=inverse_fitting,
+        hidden=frozenset({"held_out", "fast", "audibility", "teacher_noise", "loaded_steps"}),
+        needs_recordings=False,
     ),
 }
 

@@ -10,7 +10,7 @@ from typing import Any
 from synth.contract import ConfigError, config_from_dict, config_to_dict, read_yaml
 from synth.models import FAMILIES
 from training.data.datasets.place import found_again_data, locate, written
-from training.data.library import build_library
+from training.data.library import Library, build_library
 from training.families import TRAINING
 from training.run.config import TrainConfig
 from training.run.plan import AnyPlan, Plan
@@ -81,7 +81,7 @@ def plan_run(
     Args:
         family, preset, file, flags: see `resolve_configs`.
         data: an audio file, a folder of them, or the name of a fetched set; None: those of the run
-            that is resumed, or else the family's own.
+            that is resumed, or else the family's own, or none where it needs none.
         cache: folder of decoded audio; None: the user's.
         resume_from: folder of the run that is resumed, whose settings and data hold where no others
             are given.
@@ -97,7 +97,7 @@ def plan_run(
     if data is None and resume_from is not None and stored.get("data"):
         data = found_again_data(str(stored["data"]), resume_from)
     data = data or TRAINING[family].data or None
-    if data is None:
+    if data is None and TRAINING[family].needs_recordings:
         raise ConfigError("no data given; name an audio file or a folder of them")
     plan = make_plan(family, model, training, data, cache=cache, on_file=on_file, glance=glance)
     typed = _typed(family, file, flags or {})
@@ -127,7 +127,7 @@ def make_plan(
     family: str,
     model: Any,
     training: TrainConfig,
-    data: str | Path,
+    data: str | Path | None,
     *,
     cache: Path | None = None,
     on_file: Callable[[int, int], None] | None = None,
@@ -138,7 +138,8 @@ def make_plan(
     Args:
         family: key of the tables of families.
         model, training: configs of the model and of the run.
-        data: an audio file, a folder of them, or the name of a fetched set.
+        data: an audio file, a folder of them, or the name of a fetched set; None: no recordings,
+            for a family that needs none.
         cache: folder of decoded audio; None: the user's.
         on_file: called with (done, total) after each file that is decoded.
         glance: see `plan_run`.
@@ -147,15 +148,18 @@ def make_plan(
         DataError: no recording can be used, or the set is not fetched yet.
         ConfigError: settings and recordings don't go together.
     """
-    library = build_library(
-        locate(data),
-        model.sample_rate,
-        model.audio_channels,
-        cache=cache,
-        on_file=on_file,
-        glance=glance,
-    )
-    data = written(data)
+    if data is None:
+        library = Library((), (), model.sample_rate, model.audio_channels)
+    else:
+        library = build_library(
+            locate(data),
+            model.sample_rate,
+            model.audio_channels,
+            cache=cache,
+            on_file=on_file,
+            glance=glance,
+        )
+    data = "" if data is None else written(data)
     found = TRAINING[family].parts().arrange(model, training, data, library)
     return Plan(
         family,

@@ -27,6 +27,7 @@ COMMANDS = {
     "fetch": "fetch",
     "generate": "generate",
     "info": "info",
+    "match": "match",
     "play": "play",
     "render": "render",
     "report": "report",
@@ -47,15 +48,20 @@ class _LazyGroup(click.Group):
         try:
             module = importlib.import_module(f"synth.cli.{COMMANDS[name]}")
         except ModuleNotFoundError as error:
-            if (error.name or "").split(".")[0] in ("synth", "training", "export", "realtime"):
-                raise
-            raise click.ClickException(
-                f"`synth {name}` needs the package {error.name}; install it with"
-                " pip install -c constraints.txt -e '.[train]'"
-            ) from None
+            raise _lacking(error, f"`synth {name}`") from None
         command = getattr(module, name)
         assert isinstance(command, click.Command)  # noqa: S101 - the table above is ours
         return command
+
+
+def _lacking(error: ModuleNotFoundError, what: str) -> Exception:
+    """What is said of a package that isn't installed; the error itself if it is one of ours."""
+    if (error.name or "").split(".")[0] in ("synth", "training", "export", "realtime"):
+        return error
+    return click.ClickException(
+        f"{what} needs the package {error.name}; install it with"
+        " pip install -c constraints.txt -e '.[train]'"
+    )
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -78,10 +84,18 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         settle()
 
 
+def _main(arguments: list[str]) -> object:
+    """Run a command; one that lacks a package says how to install it."""
+    try:
+        return cli.main(args=arguments, prog_name="synth", standalone_mode=False)
+    except ModuleNotFoundError as error:
+        raise _lacking(error, "this") from None
+
+
 def _call(arguments: Sequence[str]) -> int:
     """Run a command and print its error in one line; returns the exit code."""
     try:
-        code = cli.main(args=list(arguments), prog_name="synth", standalone_mode=False)
+        code = _main(list(arguments))
     except click.ClickException as error:
         error.show()
         return error.exit_code if isinstance(error, click.UsageError) else 3

@@ -88,7 +88,7 @@ def test_the_example_is_a_command(family: str) -> None:
     program, command, name, *given = shlex.split(TRAINING[family].example)
     assert (program, command, name) == ("synth", "train", family)
     parsed = family_command(family).make_context(name, given)
-    assert parsed.params["data"] is not None
+    assert (parsed.params["data"] is not None) == TRAINING[family].needs_recordings
     assert TRAINING[family].folder is not None or parsed.params["out"] is not None
 
 

@@ -31,7 +31,10 @@ def test_each_flag_is_explained_beside_its_default(family: str) -> None:
     assert "Optimiser steps in all" in helped.output
 
 
-SWITCHES = dict.fromkeys(TRAINING, "weight_norm") | {"timbre": "batch_norm"}
+SWITCHES = dict.fromkeys(TRAINING, "weight_norm") | {
+    "timbre": "batch_norm",
+    "inverse": "audible",
+}
 
 
 @pytest.mark.parametrize(

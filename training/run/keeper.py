@@ -64,9 +64,9 @@ class Keeper(L.Callback):
         if trainer.is_global_zero:
             size = sum(p.numel() for p in self._task.parameters() if p.requires_grad)
             seconds = sum(c.frames for c in self._plan.learned) / self._plan.library.sample_rate
+            source = f" {seconds:.0f} s of audio to learn from," if self._plan.learned else ""
             self._say(
-                f"{size} parameters, {seconds:.0f} s of audio to learn from, on"
-                f" {self._task.device}, precision {trainer.precision}"
+                f"{size} parameters,{source} on {self._task.device}, precision {trainer.precision}"
             )
             before = self._found.training if self._found else None
             self._review.begin(before, self._plain_copy)
@@ -177,7 +177,7 @@ class Keeper(L.Callback):
         """A copy of the model in eval mode, uncompiled, so that its use can't disturb training."""
         with torch.random.fork_rng(devices=[]):
             model = FAMILIES[self._plan.family].build(self._plan.model)
-        model.load_state_dict(self._task.model.state_dict())
+        model.load_state_dict(self._task.shown_weights())
         return model.to(self._task.device).eval()
 
     def _require_finite(self) -> None:

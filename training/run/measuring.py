@@ -41,16 +41,17 @@ class Measured:
 def measure_step(plan: AnyPlan, parts: Parts[Any, Any], limit: float) -> Measured:
     """The time of a step without what the first one sets up (caches, the optimiser's state).
 
-    One row of a batch is tried first. Where the whole batch would take too long, as many rows as
-    there is time for stand for it. What training compiles runs uncompiled: to compile takes longer
-    than all of this.
+    One row of a batch is tried first, or as many as the family's smallest batch has. Where the
+    whole batch would take too long, as many rows as there is time for stand for it. What training
+    compiles runs uncompiled: to compile takes longer than all of this.
 
     Args:
         plan: of the run; parts: of its family.
         limit: seconds for all of it.
     """
     batch, begun = plan.training.batch_size, time.monotonic()
-    trial = _Trial(plan, parts, 1)
+    fewest = int(plan.training.RANGES["batch_size"][0])
+    trial = _Trial(plan, parts, fewest)
     parameters = sum(p.numel() for p in trial.task.model.parameters())
     built = time.monotonic()
     with torch.compiler.set_stance("force_eager"):
@@ -60,11 +61,11 @@ def measure_step(plan: AnyPlan, parts: Parts[Any, Any], limit: float) -> Measure
         except _TooLongError:
             return Measured(time.monotonic() - built, 0, str(trial.task.device), parameters)
         left = limit - (time.monotonic() - begun)
-        rows = max(0, min(batch, int(left / (once * (1 + STEPS)))))
-        if not rows:
+        rows = min(batch, int(left / (once / fewest * (1 + STEPS))))
+        if rows < fewest:
             if once < left:
                 once = trial.step_seconds(1)  # without what the first one sets up
-            return Measured(once * batch, 1, str(trial.task.device), parameters)
+            return Measured(once * batch / fewest, fewest, str(trial.task.device), parameters)
         trial = _Trial(plan, parts, rows)
         seconds = trial.step_seconds(1 + STEPS) * batch / rows
     return Measured(seconds, rows, str(trial.task.device), parameters)

@@ -24,7 +24,8 @@ class Plan(Generic[ModelT_co, SettingsT_co]):
     Attributes:
         family: key of the tables of families.
         model, training: configs of the model and of the run, each of the family's class.
-        data: absolute path of the folder or file of recordings, or the name of a fetched set.
+        data: absolute path of the folder or file of recordings, or the name of a fetched set; "":
+            there are none.
         library: the recordings found there that can be used.
         learned, held_out: the two parts of it.
         notes: lines about them for the user.
@@ -79,7 +80,7 @@ def data_summary(plan: AnyPlan) -> dict[str, Any]:
     of audio that were skipped."""
     rate = plan.library.sample_rate
     return {
-        "path": os.path.abspath(locate(plan.data)),
+        "path": os.path.abspath(locate(plan.data)) if plan.data else "",
         "files": len(plan.library.clips),
         "seconds": round(plan.library.seconds, 2),
         "training_seconds": round(sum(c.frames for c in plan.learned) / rate, 2),

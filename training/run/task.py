@@ -86,6 +86,10 @@ class Task(L.LightningModule):
     def load_extra_state(self, state: dict[str, Any]) -> None:
         """Restore the state that `extra_state` gave."""
 
+    def shown_weights(self) -> dict[str, Tensor]:
+        """The weights that are evaluated and written as `model.pt`."""
+        return self.model.state_dict()
+
     def diverged(self, total: Tensor, norm: Tensor) -> DataError:
         """The error to raise for a loss or gradient that is not finite.
 

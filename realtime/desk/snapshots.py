@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 
 from realtime.desk.folders import MAX_FILES, checked_name, made_folder, names_in
+from realtime.namespace.address import Address
 from realtime.namespace.event import Event
 from realtime.namespace.glide import glide
 from realtime.namespace.namespace import Namespace
 from synth.contract import Control, DataError
-from synth.contract.control import WHOLE
+from synth.contract.curves import WHOLE
 from synth.contract.files import write_bytes
 from synth.contract.roles import NOTE, mover
 
@@ -35,7 +36,8 @@ class Snapshots:
 
     Args:
         folder: for their files; made when the first one is stored.
-        namespace: of the rack; its controls are stored, except those that notes move.
+        namespace: of the rack; its controls are stored, except those that notes move and those that
+            choose patches.
     """
 
     def __init__(self, folder: Path, namespace: Namespace) -> None:
@@ -44,6 +46,8 @@ class Snapshots:
             address: control
             for address, control in namespace.controls.items()
             if mover(control.role) != NOTE
+            # The values are stored; the number of the patch that they came from would undo them.
+            and not (control.role == "sound" and Address.parse(address).plugin in namespace.patches)
         }
         self._cache: dict[str, tuple[tuple[int, int], State]] = {}
 

@@ -97,7 +97,7 @@ class DriverSettings:
     Args:
         kind: "device", or "null" (paced by the clock, no device).
         device, input: of the output and of the input: index, name or part of it; "" takes the
-            default one.
+            default one, and no input where no instrument takes any.
         sample_rate: Hz, 8000 … 192000; 0 takes the device's own.
         block: frames rendered at once, 16 … 8192; 0 takes the device's own period.
         lookahead: blocks kept waiting for the device, 1 … 64: more are safer and add latency; 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -68,6 +68,15 @@ class ControlState:
             self.wanted[name][:] = target
             self._gliding.add(name)
         return True
+
+    def begin_at(self, values: Mapping[str, Sequence[float]]) -> None:
+        """Set the values at which the next notes begin; the notes that sound keep theirs.
+
+        Args:
+            values: by control, all elements in the control's unit and range.
+        """
+        for name, wanted in values.items():
+            self.base[name] = np.asarray(wanted, np.float32)
 
     def set_role(self, role: str, value: float) -> None:
         """Set the wanted value of the control that has a role, if there is one; see `set`."""

@@ -254,6 +254,8 @@ class Engine:
             self.unknown += 1
         elif not address.modulation:
             strip.set_control(address.control, event.value, element)
+            if control.role == "sound":
+                self._end_glides(strip)
         elif (element is None and control.size > 1) or not _modulate(
             strip, address.modulation, control, element or 0, event.value
         ):
@@ -324,7 +326,16 @@ class Engine:
         is ignored and counted."""
         hearing = [s for s in self.strips.values() if s.part.hears_channel(channel)]
         chosen = [strip.set_program(round(value[0]), channel) for strip in hearing]
+        for strip, found in zip(hearing, chosen, strict=True):
+            if found:
+                self._end_glides(strip)
         self.unknown_programs += bool(hearing) and not any(chosen)
+
+    def _end_glides(self, strip: Strip) -> None:
+        """Forget the glides of the controls that a patch has set."""
+        if self._glides and strip.manifest.patches:
+            for control in strip.manifest.patches[0].values:
+                self._glides.forget(str(Address(strip.plugin.name, control)))
 
     def _gain(self, value: tuple[float, ...], channel: int) -> None:
         self._gain_db = min(max(value[0], GAIN.minimum[0]), GAIN.maximum[0])
@@ -392,6 +403,7 @@ class Engine:
                     "sounds": list(strip.manifest.sounds),
                     "key_range": strip.manifest.key_range,
                     "map": [asdict(place) for place in strip.manifest.map],
+                    "patches": [asdict(patch) for patch in strip.manifest.patches],
                 }
                 for name, strip in self.strips.items()
             ],

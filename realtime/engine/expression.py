@@ -21,7 +21,7 @@ RESTS = {"bend": 0.0, "pressure": 0.0, "timbre": 0.5}
 # an instrument has, and the element of its control.
 _USUAL = {
     "pressure": (("pressure", 0), ("loudness", 0), ("latent", 0)),
-    "timbre": (("timbre", 0), ("brightness", 0), ("latent", 1)),
+    "timbre": (("timbre", 0), ("brightness", 0), ("morph", 0), ("latent", 1)),
 }
 _SMOOTHING_MS = 10.0  # controllers send steps of 1/127
 

@@ -13,7 +13,7 @@ from realtime.namespace.address import Address, element_of
 from realtime.namespace.event import NOW, Event
 from realtime.namespace.glide import MAX_SECONDS
 from synth.contract import Control
-from synth.contract.control import WHOLE
+from synth.contract.curves import BENT, WHOLE, position_of, value_at
 
 STEPS_PER_SECOND = 100
 
@@ -28,15 +28,21 @@ class _Element:
     end: float
     begin: int
     finish: int
-    exponential: bool
+    control: Control
+    ends: tuple[float, float]  # of its range
 
     def at(self, sample: int) -> float:
         if sample >= self.finish:
             return self.end
         share = (sample - self.begin) / (self.finish - self.begin)
-        if self.exponential:
-            return float(self.start * (self.end / self.start) ** share)
-        return self.start + (self.end - self.start) * share
+        curve, exponent = self.control.curve, self.control.exponent
+        if curve in BENT:
+            first, last = (
+                position_of(curve, exponent, *self.ends, value) for value in (self.start, self.end)
+            )
+            return float(value_at(curve, exponent, *self.ends, first + (last - first) * share))
+        straight = "linear" if self.start <= 0 else curve
+        return float(value_at(straight, exponent, self.start, self.end, share))
 
 
 @dataclass
@@ -99,8 +105,11 @@ class Glides:
         finish = now + max(1, round(min(seconds, MAX_SECONDS) * self._rate))
         for i, wanted in enumerate(end, first):
             bounded = min(max(wanted, control.minimum[i]), control.maximum[i])
-            exponential = control.curve == "exponential" and values[i] > 0
-            glide.moving[i] = _Element(float(values[i]), bounded, now, finish, exponential)
+            ends = (control.minimum[i], control.maximum[i])
+            start = float(values[i])
+            if control.curve in BENT:
+                start = min(max(start, ends[0]), ends[1])
+            glide.moving[i] = _Element(start, bounded, now, finish, control, ends)
         return []
 
     def forget(self, address: str) -> None:

@@ -308,7 +308,7 @@ class Strip:
         self.controls.set_note(voice.slot, gate=1.0, **told)
 
     def set_program(self, number: int, channel: int = 0) -> bool:
-        """Choose the sound of the next notes of a channel.
+        """Choose the sound of the next notes of a channel; a patch is chosen for all channels.
 
         Args:
             number: index of the sound, from 0.
@@ -319,7 +319,9 @@ class Strip:
         """
         if not self.has_sound(number):
             return False
-        if channel:
+        if self.manifest.patches:
+            self._choose_patch(number)
+        elif channel:
             self.programs[channel] = float(number)
         else:
             self.controls.set_role("sound", float(number))
@@ -331,15 +333,29 @@ class Strip:
         control = self.manifest.with_role("sound")
         return control is not None and number < max(len(self.manifest.sounds), 1)
 
+    def _choose_patch(self, number: int) -> None:
+        """Set all controls of a patch, whatever the channel: an instrument has one panel."""
+        self.controls.set_role("sound", float(number))
+        values = self.manifest.patches[number].values
+        if self.is_generator:
+            self.controls.begin_at(values)
+            return
+        for name, wanted in values.items():
+            self.controls.set(name, wanted)
+
     def set_control(self, name: str, values: Sequence[float], element: int | None = None) -> None:
         """Set a control, or one element of it; a new sound holds for all channels.
 
         Args:
             name, values, element: see `ControlState.set`.
         """
-        self.controls.set(name, values, element)
-        if self.controls.controls[name].role == "sound":
-            self.programs.clear()
+        taken = self.controls.set(name, values, element)
+        if self.controls.controls[name].role != "sound":
+            return
+        self.programs.clear()
+        if taken and self.manifest.patches:
+            chosen = round(float(self.controls.base[name][0]))
+            self._choose_patch(min(max(chosen, 0), len(self.manifest.patches) - 1))
 
     def set_level(self, level: float, channel: int = 0) -> None:
         """Set the level of a channel's notes, to which they glide within a hop.

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from realtime.mapping.pad import Pad
 from realtime.mapping.relative import STEPS, steps_of
 from realtime.namespace.address import Address, element_of
@@ -24,14 +26,14 @@ from realtime.namespace.namespace import Namespace
 from realtime.namespace.parts import is_part
 from realtime.namespace.sources import ANY_CHANNEL, Source
 from synth.contract import ConfigError, Control
-from synth.contract.control import WHOLE
+from synth.contract.curves import BENT, WHOLE
 from synth.contract.roles import NOTE, TRANSPORT, mover
 
 DEFAULT_BEND_RANGE = 2.0  # semitones, as General MIDI
 MAX_BEND_RANGE = 96.0
 MAX_SMOOTHING_MS = 60_000.0
 MAX_BINDINGS = 4_096
-CURVES = ("linear", "exponential", "volume")
+CURVES = ("linear", "exponential", "volume", "control")
 # Controllers for an instrument's own controls, in the order in which they are assigned: mod wheel,
 # sound controllers (brightness first), general purpose, and the undefined ones that knob boxes
 # send. None of them already means volume, pan, expression, a bank or a pedal.
@@ -57,14 +59,16 @@ class Binding:
         source: the knob, key, fader or macro; target: address of a control with one element, or of
             one element of a vector.
         low, high: the control's values at the two ends of the source; low may be above high.
-        curve: from low to high: "linear", "exponential" (equal ratios) or "volume" (high dB +
-            40 log10 of the position, at least low: General MIDI level 1 developer guidelines).
+        curve: from low to high: "linear", "exponential" (equal ratios), "volume" (high dB +
+            40 log10 of the position, at least low: General MIDI level 1 developer guidelines), or
+            "control": that of the control's fader.
         whole: whether the control takes whole numbers only.
         pickup: whether the source has to meet the control's value before it moves it.
         smoothing_ms: time of the glide to each new value, 0 … 60 000 ms.
         span: the numbers that an OSC source sends at its two ends; they differ.
         relative: the encoding in which an endless encoder sends its steps, see `mapping.relative`;
             "" for sources that send their position.
+        control: of one element, where `curve` is "control".
     """
 
     source: Source
@@ -77,6 +81,7 @@ class Binding:
     smoothing_ms: float = 0.0
     span: tuple[float, float] = (0.0, 1.0)
     relative: str = ""
+    control: Control | None = None
 
     def value(self, position: float) -> float:
         """The control's value for a position; exact at both ends.
@@ -94,6 +99,9 @@ class Binding:
             value = max(self.low, self.high + 40 * math.log10(share))
         elif self.curve == "exponential":
             value = self.low * (self.high / self.low) ** share
+        elif self.control is not None:
+            first, last = (_position(self.control, end) for end in (self.low, self.high))
+            value = float(self.control.from_unit(first + (last - first) * share)[0])
         else:
             value = self.low + (self.high - self.low) * share
         return float(round(value)) if self.whole else value
@@ -110,6 +118,9 @@ class Binding:
             share = 10 ** ((value - self.high) / 40)
         elif self.curve == "exponential":
             share = math.log(max(value, 1e-30) / self.low) / math.log(self.high / self.low)
+        elif self.control is not None:
+            first, last = (_position(self.control, end) for end in (self.low, self.high))
+            share = (_position(self.control, value) - first) / (last - first)
         else:
             share = (value - self.low) / (self.high - self.low)
         return min(max(share, 0.0), 1.0)
@@ -318,7 +329,7 @@ def bind(
     control = element(whole, index)
     first = control.minimum[0] if low is None else _end(where, "min", low, control)
     last = control.maximum[0] if high is None else _end(where, "max", high, control)
-    curve = curve or (control.curve if control.curve == "exponential" else "linear")
+    curve = curve or _own_curve(control)
     if curve not in CURVES:
         raise MappingError((*where, "curve"), f"curve is {curve!r}; known are {', '.join(CURVES)}")
     if curve == "exponential" and min(first, last) <= 0:
@@ -328,7 +339,7 @@ def bind(
         )
     return Binding(
         source, target, first, last, curve, control.curve in WHOLE, pickup, smoothing_ms, span,
-        relative,
+        relative, control if curve == "control" else None,
     )  # fmt: skip
 
 
@@ -340,6 +351,17 @@ def is_int(value: Any, low: int, high: int) -> bool:
 def is_number(value: Any) -> bool:
     """Whether a value is a finite number; True and False are not."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _own_curve(control: Control) -> str:
+    """The curve of a binding that follows a control's fader."""
+    if control.curve in BENT:
+        return "control"
+    return "exponential" if control.curve == "exponential" else "linear"
+
+
+def _position(control: Control, value: float) -> float:
+    return float(control.to_unit(np.array([value], np.float32))[0])
 
 
 def _end(where: tuple[str | int, ...], name: str, value: Any, control: Control) -> float:

@@ -13,7 +13,8 @@ from realtime.namespace.address import Address, parts_of
 from realtime.namespace.beats import DEFAULT_TEMPO, MAX_BEATS, MAX_TEMPO, MIN_TEMPO
 from realtime.namespace.glide import MAX_SECONDS as MAX_GLIDE_S
 from synth.contract import Control
-from synth.contract.control import LARGEST, WHOLE
+from synth.contract.control import LARGEST
+from synth.contract.curves import WHOLE
 from synth.contract.manifest import MAP_NAME
 
 MAX_BEND_SEMITONES = 96.0
@@ -22,6 +23,7 @@ CHANNELS = range(1, 17)  # of MIDI
 MAX_PROGRAM = 2_097_151  # banks of 14 bits, programs of 7
 MIN_RATE, MAX_RATE = 0.1, 200.0  # Hz, of a stream of values
 MAX_INT32 = (1 << 31) - 1
+HEARD_S = (0.1, 10.0)  # of live input that can be heard afterwards
 
 
 @dataclass(frozen=True)
@@ -78,11 +80,13 @@ class Signature:
         description: what it does, with its arguments in order, for people.
         arguments: numbers and words; where they can be left out, the description says so.
         least: how many of them are needed; None for all.
+        alone: whether the first can be given without the others.
     """
 
     description: str
     arguments: tuple[Control | Word, ...] = ()
     least: int | None = None
+    alone: bool = False
 
     @property
     def types(self) -> str:
@@ -98,7 +102,7 @@ class Signature:
     def takes_number(self) -> bool:
         """Whether a number alone is an argument of it."""
         (first, *others) = (*self.arguments, None)
-        return isinstance(first, Control) and others == [None]
+        return isinstance(first, Control) and (self.alone or others == [None])
 
 
 def _number(
@@ -280,7 +284,9 @@ _SHARE = _number("share", 0, 1, 0)
 _FIRST = _number("first", 0, MAX_INT32, 0, curve="integer")
 MAP_FORM = f"/<name>/{MAP_NAME}"
 _X, _Y = _number("x", 0, 1, 0.5), _number("y", 0, 1, 0.5)
-# Answered by the session's desk; `<name>` is that of a pad, or of an instrument with a map.
+_GLIDE = _number("glide", 0, MAX_GLIDE_S, 0.5, "s")
+# Answered by the session's desk and, what begins with /match, by its matcher; `<name>` is that of a
+# pad, or of an instrument with a map.
 COMMANDS: Mapping[str, Signature] = {
     "/learn": Signature(
         "control, minimum, maximum, kind of an endless encoder: what moves next moves it",
@@ -312,6 +318,21 @@ COMMANDS: Mapping[str, Signature] = {
     ),
     "/record/start": Signature("name: records sound and events", (Word("name"),), least=0),
     "/record/stop": Signature("ends the recording"),
+    "/match": Signature(
+        "seconds, glide: hears the last seconds of input and glides to a patch that sounds like it",
+        (_number("seconds", *HEARD_S, 4, "s"), _GLIDE),
+        least=0,
+        alone=True,
+    ),
+    "/match/file": Signature(
+        "path, glide: glides to a patch that sounds like an audio file",
+        (Word("path"), _GLIDE),
+        least=1,
+    ),
+    "/match/cancel": Signature("ends the search for a patch"),
+    "/match/undo": Signature(
+        "glide: goes back to the patch before the last match", (_GLIDE,), least=0
+    ),
     MAP_FORM: Signature(
         "answers /<name>/map.reply: how many sounds the map of that instrument has, and the name"
         " and place of each, from that one on",
@@ -345,6 +366,7 @@ DRIVER_METERS: Mapping[str, str] = {
 ANSWERS = (
     "/done", "/fail", "/synced", "/late", "/status.reply", "/status.floats", "/status/names.reply",
     "/version.reply", "/synth/refused", "/synth/overload",
+    "/match/progress", "/match/found", "/match/cancelled",
 )  # fmt: skip
 
 

@@ -30,8 +30,8 @@ from realtime.namespace.parts import is_part
 from realtime.namespace.sounds import Sounds
 from realtime.protocol.osc_decode import NotFiniteError, OscArg
 from realtime.protocol.osc_pattern import AddressBook
-from synth.contract import ConfigError, Control, Place, ProtocolError
-from synth.contract.control import WHOLE
+from synth.contract import BankPatch, ConfigError, Control, Place, ProtocolError
+from synth.contract.curves import WHOLE
 
 MAX_SYNC_BEATS = 1_024.0
 # First words that no plugin can have as its name.
@@ -75,9 +75,11 @@ class Namespace:
         plugins: controls by the plugin's name, in the order of the rack.
         sounds: names of sounds by plugin, for plugins that have any.
         maps: places of the training sounds by plugin, for plugins that have any.
+        patches: banks by plugin, for plugins that have one.
 
     Attributes:
         maps: places by plugin, of the plugins that have any.
+        patches: banks by plugin, of the plugins that have one.
         counters: `clamped` (values brought into their range) and `refused` (values that are not
             finite); exact if only one thread resolves.
 
@@ -90,9 +92,11 @@ class Namespace:
         plugins: Mapping[str, Sequence[Control]],
         sounds: Mapping[str, Sequence[str]] | None = None,
         maps: Mapping[str, Sequence[Place]] | None = None,
+        patches: Mapping[str, Sequence[BankPatch]] | None = None,
     ) -> None:
         self.sounds = Sounds(sounds or {})
         self.maps = {plugin: tuple(places) for plugin, places in (maps or {}).items() if places}
+        self.patches = {plugin: tuple(bank) for plugin, bank in (patches or {}).items() if bank}
         self._controls: dict[str, Control] = {}
         for plugin, controls in plugins.items():
             if not is_plugin_name(plugin) or plugin in RESERVED:
@@ -113,12 +117,28 @@ class Namespace:
             own: controls by the first word of their addresses, `/<first>/<name>`.
         """
         made = Namespace({})
-        made.sounds, made.maps = self.sounds, self.maps
+        made.sounds, made.maps, made.patches = self.sounds, self.maps, self.patches
         made._controls = dict(self._controls)
         for first, controls in own.items():
             made._controls.update({str(Address(first, c.name)): c for c in controls})
         made._known = [*made._controls, *GLOBAL_EVENTS]
         return made
+
+    def set_by(self, event: Event) -> list[Event]:
+        """The controls that the choice of a patch sets, as events.
+
+        Args:
+            event: nothing follows from any other than one for a control with the role "sound".
+        """
+        control, address = self._controls.get(event.target), Address.match(event.target)
+        bank = self.patches.get(address.plugin) if address is not None else None
+        if control is None or address is None or not bank or control.role != "sound":
+            return []
+        patch = bank[min(max(round(event.value[0]), 0), len(bank) - 1)]
+        return [
+            Event(event.time, str(Address(address.plugin, name)), values)
+            for name, values in patch.values.items()
+        ]
 
     @property
     def controls(self) -> Mapping[str, Control]:

@@ -16,15 +16,17 @@ from realtime.namespace.elements import element as part_of
 from realtime.namespace.global_addresses import GLOBAL_EVENTS, MAP_FORM, named, signature_of
 from realtime.namespace.namespace import Namespace
 from synth.contract import Control, Place, ProtocolError
-from synth.contract.control import LARGEST, WHOLE
+from synth.contract.control import LARGEST
+from synth.contract.curves import WHOLE
 from synth.contract.roles import mover
 
 READ, WRITE = 1, 2  # bits of ACCESS
-# All attributes of the proposal; any other one in a query is an error.
+# All attributes of the proposal, and ours; any other one in a query is an error.
 ATTRIBUTES = frozenset(
     (
         *("FULL_PATH", "CONTENTS", "TYPE", "ACCESS", "VALUE", "RANGE", "DESCRIPTION", "TAGS"),
         *("EXTENDED_TYPE", "UNIT", "CRITICAL", "CLIPMODE", "OVERLOADS"),
+        "CURVE",  # ours: what a fader does between the ends of its range, and an exponent
     )
 )
 EXTENSIONS = {
@@ -32,6 +34,7 @@ EXTENSIONS = {
     **dict.fromkeys(("EXTENDED_TYPE", "CRITICAL", "OVERLOADS"), False),
     **dict.fromkeys(("HTML", "LISTEN", "PATH_ADDED", "PATH_REMOVED"), True),
     **dict.fromkeys(("PATH_CHANGED", "PATH_RENAMED"), False),
+    "CURVE": True,
 }
 # Our units that the proposal has a word for; others are sent as they are.
 _UNITS = {
@@ -249,6 +252,8 @@ def _method(
     if controls:
         node["RANGE"] = [r for c in controls for r in _ranges(c)]
         node["CLIPMODE"] = ["both"] * len(node["TYPE"])
+        if any(c.curve not in ("linear", *WHOLE) for c in controls):
+            node["CURVE"] = [[c.curve, c.exponent] for c in controls for _ in range(c.size)]
         if any(c.unit for c in controls):
             node["UNIT"] = [_UNITS.get(c.unit, c.unit) for c in controls for _ in range(c.size)]
     return node

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from realtime.process.link import Outbox, read_message
@@ -16,7 +17,7 @@ from synth.contract import DeviceError, ProtocolError
 
 STDERR_LINES = 60
 KILL_WAIT_S = 2.0
-START_NICENESS = -10
+START_NICENESS = -10  # somebody is waiting for sound
 # One thread computes: pools of helpers would only compete with it. Whether a JACK server runs is
 # for the user to decide.
 ENVIRONMENT = {
@@ -38,12 +39,15 @@ class ChildProcess:
     Args:
         take: takes its messages; must not block.
         module: name of the module that `python -m` runs.
+        niceness: from -20, before all others, to 19, after all others; as far as the system allows.
 
     Raises:
         DeviceError: the process can't be started.
     """
 
-    def __init__(self, take: Callable[[Report], None], module: str) -> None:
+    def __init__(
+        self, take: Callable[[Report], None], module: str, niceness: int = START_NICENESS
+    ) -> None:
         self.outbox = Outbox()
         self.stderr: deque[str] = deque(maxlen=STDERR_LINES)
         try:
@@ -60,7 +64,7 @@ class ChildProcess:
         except OSError as error:
             raise DeviceError(f"{sys.executable} can't be started ({error})") from None
         self.pid = self._process.pid
-        _hurry(self.pid)
+        _set_niceness(self.pid, niceness)
         self._take = take
         self._threads = [
             threading.Thread(target=target, name=f"{module} {name}", daemon=True)
@@ -118,8 +122,11 @@ class ChildProcess:
         stream.close()
 
 
-def _hurry(pid: int) -> None:
-    """Raise its priority where the system allows that: somebody is waiting for sound."""
+def _set_niceness(pid: int, niceness: int) -> None:
+    """Set the priority of a process that is a session of its own, where the system allows that."""
     if hasattr(os, "setpriority"):
         with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, pid, START_NICENESS)
+            os.setpriority(os.PRIO_PROCESS, pid, niceness)
+    # Linux may share the cores among sessions first, and heeds niceness only within one of them.
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{pid}/autogroup").write_text(str(niceness), "ascii")

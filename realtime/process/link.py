@@ -3,8 +3,8 @@
 One JSON object per line, over the child's stdin and stdout: readable, bounded, the same on every
 system, and nothing in it can run code. Events travel in batches, which the engine takes whole.
 
-    control -> engine   setup, play, events, stop
-    engine -> control   waiting, ready, playing, beat, lost, error, stopped
+    control -> engine   setup, play, events, record, hear, stop
+    engine -> control   waiting, ready, playing, beat, record, heard, lost, error, stopped
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""`Tap`: sits between driver and engine, and gives all events, input and output to a sink.
+"""`Tap`: sits between driver and engine, gives all events, input and output to a sink, and
+keeps the last seconds of input.
 
 All of it runs on the render thread: it adds to a list and to a queue, and waits for nobody.
 """
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from realtime.engine.renderer import Renderer
 from realtime.namespace.event import Event
+from realtime.record.input_ring import InputRing
 from realtime.record.journal import Journal
 
 Array = NDArray[np.float32]
@@ -24,7 +26,7 @@ class Block(NamedTuple):
         sample: of the first frame, on the engine's clock.
         events: handed over before it, in order.
         audio: `[channels, frames]`.
-        audio_in: `[channels_in, frames]`, None without an input.
+        audio_in: `[channels_in, frames]`, None if the renderer takes no input.
     """
 
     sample: int
@@ -57,10 +59,12 @@ class Tap:
 
     Args:
         renderer: the engine.
+        ring: keeps what comes in, also where the renderer doesn't take it; None: nothing is kept.
     """
 
-    def __init__(self, renderer: Renderer) -> None:
+    def __init__(self, renderer: Renderer, ring: InputRing | None = None) -> None:
         self._renderer = renderer
+        self._ring = ring
         self._journal = Journal()
         self._now = 0
         self._fresh: list[Event] = []
@@ -102,6 +106,10 @@ class Tap:
         """See `Renderer.render`."""
         if self._wanted is not self._sink:
             self._change(frames)
+        if audio_in is not None and self._ring is not None:
+            self._ring.put(audio_in)
+        if not self._renderer.channels_in:
+            audio_in = None
         audio = self._renderer.render(frames, audio_in)
         if self._sink is not None:
             heard = None if audio_in is None else audio_in.copy()

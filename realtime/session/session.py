@@ -17,21 +17,26 @@ from realtime.device.driver import DriverSettings
 from realtime.device.listing import list_devices
 from realtime.engine.settings import EngineSettings
 from realtime.mapping.mapper import is_own
+from realtime.match.matcher import Doors, Matcher
 from realtime.midi.session import MidiSettings, SessionMidi
 from realtime.namespace.address import Address
 from realtime.namespace.commands import Commands
 from realtime.namespace.event import NOW, Event
+from realtime.namespace.glide import landed
 from realtime.namespace.global_addresses import DRIVER_METERS, ENGINE_METERS, GLOBAL_EVENTS
 from realtime.namespace.namespace import Namespace
-from realtime.namespace.parts import channel_events, part_name, with_parts
+from realtime.namespace.parts import channel_events, part_name
 from realtime.namespace.values import Values
 from realtime.osc.server import OscServer
 from realtime.plugins.bundled import instrument_path
 from realtime.protocol.osc_decode import OscArg
+from realtime.session.numbers import status_numbers
 from realtime.session.overload import Overload
+from realtime.session.rack import rack_namespace
 from realtime.session.score import demo_score
-from realtime.supervisor.supervisor import ENDS, Status, Supervisor
-from synth.contract import Control, DeviceError, Place
+from realtime.supervisor.status import ENDS, Status
+from realtime.supervisor.supervisor import Supervisor
+from synth.contract import DeviceError
 
 if TYPE_CHECKING:
     from realtime.oscquery.service import OscQuery
@@ -61,6 +66,7 @@ class SessionSettings:
         channels: MIDI channels of each instrument, see `channel_events`.
         record: file to record to from the first sample on, or None.
         snapshots, recordings: folders; "" for those in the user's data folder.
+        matcher: file of a matching model for `/match`; "" for the bundled one.
         trust: whether TorchScript files may be opened.
     """
 
@@ -79,6 +85,7 @@ class SessionSettings:
     record: str | None = None
     snapshots: str = ""
     recordings: str = ""
+    matcher: str = ""
     trust: bool = False
 
 
@@ -101,6 +108,7 @@ class Session:
     def __init__(self, settings: SessionSettings) -> None:
         self.settings = settings
         paths = tuple(str(instrument_path(p)) for p in (settings.instruments or (None,)))
+        self._paths = paths
         engine = EngineSettings(paths, voices=settings.voices, trust=settings.trust)
         self._stack = contextlib.ExitStack()
         self.values = Values()
@@ -112,6 +120,7 @@ class Session:
         self.midi: SessionMidi | None = None
         self.commands = Commands()
         self.desk: Desk | None = None
+        self.matcher: Matcher | None = None
         self.events: deque[Event] = deque(maxlen=LAST_EVENTS)
         self.taken = 0
         self.overload = Overload(settings.voices, settings.driver.lookahead)
@@ -146,6 +155,7 @@ class Session:
             self._start_engine()
             self._notice_input()
             self.desk = self._make_desk()
+            self.matcher = self._make_matcher()
             self._publish()
             self.take_all(self.desk.mapper.mapping.settings, "map")
             self.take_all(channel_events(settings.channels, self._generators()), "start")
@@ -191,28 +201,38 @@ class Session:
         self.supervisor.send_group([event for event in events if not is_own(event)])
         for event in events:
             self.values.observe(event, source)
-            for chosen in self._chosen_sounds(event):
-                self.values.observe(chosen, source)
+            for moved in self._moved_with(landed(event)):
+                self.values.observe(moved, source)
 
-    def _chosen_sounds(self, event: Event) -> list[Event]:
-        """The controls that a program change sets, as events, so that clients see the sound."""
+    def _moved_with(self, event: Event) -> list[Event]:
+        """The controls that a choice of a sound sets, as events, so that clients see them."""
         known = GLOBAL_EVENTS.get(event.target)
-        if known is None or known.base != "/program" or self.desk is None:
+        if self.desk is None or (known is not None and known.base != "/program"):
             return []
         namespace = self.desk.mapper.namespace
-        moved = []
+        if known is None:
+            return namespace.set_by(event)
+        moved: list[Event] = []
         for plugin in namespace.sounds.having(event.value[0]):
             hears = self.values.get(str(Address(part_name(plugin), "channels", known.channel)))
             if not known.channel or (hears is not None and hears[0] > 0.5):
-                moved += [Event(NOW, a, event.value) for a in namespace.with_role(plugin, "sound")]
+                chosen = [Event(NOW, a, event.value) for a in namespace.with_role(plugin, "sound")]
+                moved += chosen
+                moved += [each for sound in chosen for each in namespace.set_by(sound)]
         return moved
 
     def sound_of(self, plugin: str) -> str:
-        """The name of the sound that an instrument plays, or "" if its sounds have no names."""
+        """The name of the sound that an instrument plays, or "" if its sounds have no names; the
+        name of a patch with a star where a control has been moved since."""
         namespace = self.namespace()
         for address in namespace.with_role(plugin, "sound"):
             value = self.values.get(address)
-            return namespace.sounds.name(plugin, value[0]) if value else ""
+            if plugin not in namespace.patches:
+                return namespace.sounds.name(plugin, value[0]) if value else ""
+            chosen = Event(NOW, address, value or namespace.controls[address].default)
+            patch = namespace.set_by(chosen)
+            kept = all(self.values.get(e.target) in (None, e.value) for e in patch)
+            return namespace.sounds.name(plugin, chosen.value[0]) + ("" if kept else "*")
         return ""
 
     def perform(self, score: Sequence[Event], sample_rate: int) -> None:
@@ -243,42 +263,12 @@ class Session:
         return self._engine_namespace() if self.desk is None else self.desk.mapper.namespace
 
     def _engine_namespace(self) -> Namespace:
-        plugins: Sequence[Mapping[str, Any]] = self.status().engine.get("plugins", ())
-        return Namespace(
-            with_parts(
-                {
-                    p["name"]: (p["kind"], tuple(Control.from_dict(c) for c in p["controls"]))
-                    for p in plugins
-                }
-            ),
-            {p["name"]: p["sounds"] for p in plugins},
-            {p["name"]: [Place(**place) for place in p["map"]] for p in plugins},
-        )
+        return rack_namespace(self.status().engine.get("plugins", ()))
 
     def osc_status(self) -> dict[str, float | int]:
         """The numbers of `/status.reply`, in the order in which they are sent."""
-        status = self.status()
-        stats, engine = status.stats, status.stats.get("engine", {})
         counters = self.osc.counters if self.osc is not None else {}
-        return {
-            "playing": int(status.phase == "playing"),
-            "load": float(stats.get("load", 0.0)),
-            "active_voices": int(engine.get("active_voices", 0)),
-            "peak": float(engine.get("peak", 0.0)),
-            "lost_frames": int(stats.get("lost_frames", 0)),
-            "late_blocks": late_blocks(status),
-            "restarts": sum(status.restarts.values()),
-            "latency_ms": latency_ms(status),
-            "received": counters.get("received", 0),
-            "rejected": counters.get("rejected", 0),
-            "dropped": counters.get("dropped", 0),
-            "clamped": counters.get("clamped", 0),
-            "refused": counters.get("refused", 0),
-            "late": counters.get("late", 0),
-            "far": counters.get("far", 0),
-            "overflowed": counters.get("overflowed", 0),
-            "late_events": int(engine.get("late_events", 0)),
-        }
+        return status_numbers(self.status(), counters)
 
     def watch(self, seconds: float) -> None:
         """Wait for `seconds`, look after the MIDI port and tell clients of changes of phase.
@@ -298,6 +288,8 @@ class Session:
             self._tell("/synth/overload", [words])
         if self.desk is not None:
             self.desk.look()
+        if self.matcher is not None:
+            self.matcher.look()
         if status.recording_problem != self._recording_problem:
             self._recording_problem = status.recording_problem
             if self._recording_problem:
@@ -330,6 +322,22 @@ class Session:
         )
         desk.register(self.commands)
         return desk
+
+    def _make_matcher(self) -> Matcher:
+        """The commands that match the instrument to a sound, answered from now on."""
+        doors = Doors(
+            lambda events: self.take_all(events, "match"),
+            self.values.get,
+            self._tell,
+            self.supervisor.hear,
+            lambda: int(self.status().driver.get("channels_in", 0)),
+        )
+        plugins = self.status().engine.get("plugins", ())
+        matcher = Matcher(plugins, self._paths, self.settings.matcher, doors)
+        self._stack.callback(matcher.close)
+        matcher.start()
+        matcher.register(self.commands)
+        return matcher
 
     def _publish(self) -> None:
         """Give the present addresses to all servers and their clients."""
@@ -405,17 +413,6 @@ class Session:
             f"{plugins[0]['name']} is an effect and no --input is given: {heard};"
             " `synth devices` lists what --input can name"
         )
-
-
-def late_blocks(status: Status) -> int:
-    """Blocks that were rendered late, for any reason."""
-    return int(status.stats.get("late_render", 0)) + int(status.stats.get("late_thread", 0))
-
-
-def latency_ms(status: Status) -> float:
-    """The declared latency, from an event to its sound, or 0 before the engine plays."""
-    frames, rate = status.driver.get("latency", 0), status.driver.get("sample_rate", 0)
-    return 1000 * frames / rate if rate else 0.0
 
 
 def _has_output(driver: DriverSettings) -> bool:

@@ -15,9 +15,10 @@ from rich.text import Text
 
 from realtime.namespace.event import Event
 from realtime.osc.refusals import Refusal
-from realtime.session.session import Session, late_blocks, latency_ms
+from realtime.session.numbers import late_blocks, latency_ms
+from realtime.session.session import Session
 from realtime.session.unplayed import unplayed
-from realtime.supervisor.supervisor import ENDS, Status
+from realtime.supervisor.status import ENDS, Status
 from synth.contract import printable
 
 if TYPE_CHECKING:
@@ -136,6 +137,8 @@ def render_view(session: Session) -> RenderableType:
         table.add_row("midi out", midi.output.name)
     for text in unplayed(stats.get("engine", {})):
         table.add_row("not played", Text(text))
+    if session.matcher is not None and session.matcher.words:
+        table.add_row("match", Text(printable(session.matcher.words)))
     if status.recording or status.recording_problem:
         table.add_row("recording", _recording(status))
     events = [Text(_event_line(e), style="cyan") for e in list(session.events)]

@@ -15,13 +15,17 @@ import sys
 import threading
 import time
 import traceback
+from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, cast
 
 from realtime.device.driver import DEFAULT_BLOCK, Driver, DriverSettings, Port
 from realtime.device.listing import AudioDevice, find_device, list_devices
 from realtime.engine.renderer import Renderer
 from realtime.namespace.event import Event
+from realtime.namespace.global_addresses import HEARD_S
 from realtime.process.link import decode_events, encode, read_message, take_over_stdio
+from realtime.record.files import WavStream
+from realtime.record.input_ring import InputRing
 from realtime.record.recorder import Recorder
 from realtime.record.tap import Tap
 from synth.contract import DeviceError, SynthError, config_from_dict
@@ -39,6 +43,7 @@ SWITCH_INTERVAL_S = 0.0005
 PRIORITY = 5
 EXIT_LOST = 75
 MAX_EARLY = 65_536
+HEARD_CHANNELS = 2  # opened of an input that no instrument takes
 
 Devices = tuple[AudioDevice, AudioDevice | None]
 DEFAULT_RATE, DEFAULT_CHANNELS = 48_000, 2
@@ -78,6 +83,7 @@ class Child:
         self._driver: Driver | None = None
         self._early: list[Event] = []
         self._recorder: Recorder | None = None
+        self._ring: InputRing | None = None
         self._record_early = ""
 
     def send(self, kind: str, **fields: Any) -> None:
@@ -107,7 +113,9 @@ class Child:
         self.send("ready", engine=renderer.describe())
         self._wait(self._go)
         port = _open_port(settings, devices, renderer, rate)
-        tap = Tap(renderer)
+        if port.channels_in:
+            self._ring = InputRing(port.sample_rate, HEARD_S[1])
+        tap = Tap(renderer, self._ring)
         driver = Driver(tap, port, settings.block, settings.lookahead)
         self._prepare_recorder(setup, tap, port)
         self._post(decode_events(self._restore), driver)
@@ -152,6 +160,8 @@ class Child:
                     self._go.set()
                 elif message["kind"] == "record":
                     self._record(str(message["path"]))
+                elif message["kind"] == "hear":
+                    self._hear(message)
                 elif message["kind"] == "stop":
                     break
         except (OSError, SynthError) as error:
@@ -181,7 +191,8 @@ class Child:
     def _prepare_recorder(self, setup: dict[str, Any], tap: Tap, port: Port) -> None:
         """Make recordings possible; one that was asked for already has the first sample."""
         made = {"sample_rate": tap.sample_rate, "channels": tap.channels}
-        told = {"engine": {**setup["engine"], **made}, **made, "channels_in": port.channels_in}
+        taken = port.channels_in if tap.channels_in else 0
+        told = {"engine": {**setup["engine"], **made}, **made, "channels_in": taken}
         with self._posting:
             self._recorder = Recorder(
                 tap, told, lambda state, text: self.send("record", state=state, message=text)
@@ -195,6 +206,20 @@ class Child:
                 self._record_early = path
             else:
                 self._recorder.record(path)
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        """Write the last seconds of input to a new file, and say so."""
+        ring, path = self._ring, str(message["path"])
+        problem = "" if ring is not None else "no input is open"
+        if ring is not None:
+            audio = ring.latest(float(message["seconds"]))
+            try:
+                file = WavStream(Path(path), ring.sample_rate, 1)
+                file.write(audio)
+                file.close()
+            except OSError as error:
+                problem = f"{path}: can't be written ({error.strerror})"
+        self.send("heard", path=path, problem=problem)
 
     def _wait(self, event: threading.Event, timeout: float | None = None) -> None:
         event.wait(timeout)
@@ -280,13 +305,21 @@ def _open_port(
         from realtime.device.null import NullPort
 
         period = settings.block or DEFAULT_BLOCK
-        return NullPort(rate, renderer.channels, renderer.channels_in, period)
+        ways_in = _inputs(settings, renderer, HEARD_CHANNELS)
+        return NullPort(rate, renderer.channels, ways_in, period)
     from realtime.device.sound_card import DevicePort
 
     output, source = devices
-    inputs = min(renderer.channels_in, source.inputs) if source else 0
+    inputs = _inputs(settings, renderer, source.inputs) if source else 0
     channels = min(max(renderer.channels, 1), output.outputs)
     return DevicePort(output, source, rate, channels, inputs, settings.block)
+
+
+def _inputs(settings: DriverSettings, renderer: Renderer, there: int) -> int:
+    """Channels of input to open, of those that are there. An input that was named is open also
+    where no instrument takes it: its last seconds can be asked for."""
+    unheard = HEARD_CHANNELS if settings.input else 0
+    return min(renderer.channels_in or unheard, there)
 
 
 def _quieten_interpreter() -> None:

@@ -12,8 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from enum import StrEnum
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -25,42 +24,12 @@ from realtime.process.clock import SampleClock
 from realtime.process.link import encode, encode_events
 from realtime.record.log import further_take
 from realtime.supervisor.recall import Recall
+from realtime.supervisor.status import Happening, Phase, Status
 from synth.contract import DeviceError, SynthError, error_named
 
 TICK_S = 0.05
 HISTORY = 256
 FOREVER_S = 1e9
-
-
-class Phase(StrEnum):
-    """The state of the engine.
-
-    Usually: starting, playing, stopping, stopped. A loss leads from playing to lost, restarting,
-    waiting (only while the device is absent), restored, and playing again.
-    """
-
-    IDLE = "idle"
-    STARTING = "starting"
-    WAITING = "waiting"
-    RESTORED = "restored"
-    PLAYING = "playing"
-    LOST = "lost"
-    RESTARTING = "restarting"
-    STOPPING = "stopping"
-    STOPPED = "stopped"
-    FAILED = "failed"
-
-
-ENDS = (Phase.STOPPED, Phase.FAILED)
-
-
-@dataclass(frozen=True)
-class Happening:
-    """A change of phase: seconds since the supervisor's start, the new phase and its reason."""
-
-    seconds: float
-    phase: Phase
-    detail: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,41 +50,6 @@ class Patience:
     crashes: int = 5
     window: float = 60.0
     back_off: float = 0.1
-
-
-@dataclass(frozen=True)
-class Status:
-    """The current state of the engine, as far as it is known.
-
-    Args:
-        phase: the latest phase.
-        pid: of the engine process, if there is one.
-        restarts: how often it was replaced, by cause: "device", "crash", "hang".
-        down_s: seconds without an engine since it first played.
-        stats: its latest counters and meters.
-        driver: rate, block and latency that were agreed with the device.
-        engine: the rack with its controls.
-        device: label of the device.
-        link: counts of events: refused, coalesced and dropped on the way, and not remembered.
-        happenings: the latest changes of phase, oldest first.
-        error: the reason why the supervisor gave up.
-        recording: the file that is being recorded, "" for none.
-        recording_problem: the reason why the latest recording failed.
-    """
-
-    phase: Phase = Phase.IDLE
-    pid: int | None = None
-    restarts: dict[str, int] = field(default_factory=dict)
-    down_s: float = 0.0
-    stats: dict[str, Any] = field(default_factory=dict)
-    driver: dict[str, Any] = field(default_factory=dict)
-    engine: dict[str, Any] = field(default_factory=dict)
-    device: str = ""
-    link: dict[str, int] = field(default_factory=dict)
-    happenings: tuple[Happening, ...] = ()
-    error: SynthError | None = None
-    recording: str = ""
-    recording_problem: str = ""
 
 
 class _Loss(Exception):
@@ -166,6 +100,7 @@ class Supervisor:
         self._process: ChildProcess | None = None
         self._listening = False
         self._record_to: Path | None = None
+        self._asked: dict[str, Callable[[str], None]] = {}
         self._refused = 0
         self._crashes: deque[float] = deque()
         self._lost_at = 0.0
@@ -218,6 +153,24 @@ class Supervisor:
             self._record_to = path
             if self._listening and self._process is not None:
                 self._process.outbox.put_message(encode("record", path=str(path or "")))
+
+    def hear(self, path: Path, seconds: float, then: Callable[[str], None]) -> None:
+        """Have the last seconds of input written to a file; any thread, never waits.
+
+        Args:
+            path: of the WAV file to make, of floats at the device's rate.
+            seconds: how many, at most 10; the file has fewer if less has come.
+            then: called once on the supervisor's thread, with "" when the file is there, otherwise
+                with the reason why not; must not block.
+        """
+        with self._changed:
+            there = self._listening and self._process is not None
+            if there and self._process is not None:
+                self._asked[str(path)] = then
+                message = encode("hear", path=str(path), seconds=seconds)
+                self._process.outbox.put_message(message)
+        if not there:
+            then("the engine doesn't play")
 
     def status(self) -> Status:
         """The latest state; cheap, any thread."""
@@ -340,6 +293,8 @@ class Supervisor:
             self._beat(message)
         elif kind == "record":
             self._hear_of_recording(message["state"], message["message"])
+        elif kind == "heard":
+            self._answer(str(message["path"]), str(message["problem"]))
         elif kind == "waiting" and self._status.phase is not Phase.WAITING:
             self._enter(Phase.WAITING, message["message"])
         elif kind == "ready":
@@ -372,6 +327,13 @@ class Supervisor:
             self.clock.feed(*message["moment"])
         if self._heard is not None:
             self._heard(message["stats"])
+
+    def _answer(self, path: str, problem: str) -> None:
+        """Answer the one who asked for the input, see `hear`."""
+        with self._changed:
+            then = self._asked.pop(path, None)
+        if then is not None:
+            then(problem)
 
     def _hear_of_recording(self, state: str, message: str) -> None:
         if state == "recording":
@@ -430,6 +392,9 @@ class Supervisor:
         """Kill the process, if it still runs."""
         with self._changed:
             process, self._process, self._listening = self._process, None, False
+            unanswered = list(self._asked)
+        for path in unanswered:
+            self._answer(path, "the engine was lost meanwhile")
         if process is not None:
             process.kill()
             process.reap()

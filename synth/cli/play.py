@@ -16,7 +16,7 @@ from synth.cli.output import never_wait
 @click.command()
 @click.argument("instruments", nargs=-1, type=click.Path())
 @click.option("--device", default="", help="Output device: its number or part of its name.")
-@click.option("--input", "input_", default="", help="Input device for effects.")
+@click.option("--input", "input_", default="", help="Input device, for effects and for /match.")
 @click.option("--midi", is_flag=False, flag_value="", default=None, metavar="[PORT]",
               help="Receive MIDI from PORT, or from the first port.")  # fmt: skip
 @click.option("--midi-out", is_flag=False, flag_value="", default=None, metavar="[PORT]",
@@ -57,6 +57,8 @@ from synth.cli.output import never_wait
 @click.option("--channel", "channels", multiple=True, metavar="[NAME=]CHANNELS",
               help="MIDI channels that an instrument hears, such as 1 or bass=2-4; may be given"
               " for each.  [default: all but 10, drums]")  # fmt: skip
+@click.option("--matcher", default="", type=click.Path(), metavar="FILE",
+              help="Matching model for /match.  [default: the bundled one]")  # fmt: skip
 @click.option("--trust", is_flag=True, help="Open TorchScript files (they are programs).")
 def play(**options: Any) -> int:
     """Play INSTRUMENTS (in series) from MIDI and OSC.
@@ -68,6 +70,7 @@ def play(**options: Any) -> int:
     synth play --demo
     synth play runs/mine/mine.onnx --midi
     synth play runs/mine/mine_fx.onnx --input 0
+    synth play modular --input 0 --midi
     """
     from realtime.session.session import NoOutputError, Session, demo_instead
     from realtime.session.view import run_view

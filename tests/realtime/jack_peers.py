@@ -159,6 +159,22 @@ class Speaker(Peer):
         return list(self.ask("impulses"))
 
 
+class Loop(Peer):
+    """Plays a sound again and again into the input ports of `sink`.
+
+    Args:
+        server: its name; sound: `[samples]`.
+    """
+
+    def __init__(self, server: str, sound: Samples, sink: str = "synth") -> None:
+        with tempfile.NamedTemporaryFile(suffix=".npy", delete=False) as file:
+            np.save(file, sound)
+        try:
+            super().__init__("loop", server, file.name, sink)
+        finally:
+            Path(file.name).unlink()
+
+
 class Keyboard(Peer):
     """A JACK client with a MIDI output.
 

@@ -100,6 +100,37 @@ class Speak:
         self._countdown -= frames
 
 
+class Loop:
+    """Plays a sound again and again into the input ports of `sink`.
+
+    Args:
+        path: of a `.npy` file, `[samples]`.
+    """
+
+    def __init__(self, server: str, path: str, sink: str) -> None:
+        import jack
+
+        self._sound, self._at = np.load(path), 0
+        self._client = jack.Client("loop", servername=server, no_start_server=True)
+        self._port = self._client.outports.register("out")
+        self._client.set_process_callback(self._process)
+        self._client.activate()
+        for port in self._client.get_ports(f"{sink}.*:", is_audio=True, is_input=True):
+            for other in self._client.get_all_connections(port):
+                self._client.disconnect(other, port)
+            self._client.connect(self._port, port)
+        self.greeting = 0
+
+    def leave(self) -> None:
+        self._client.deactivate()
+        self._client.close()
+
+    def _process(self, frames: int) -> None:
+        places = np.arange(self._at, self._at + frames) % len(self._sound)
+        self._port.get_array()[:] = self._sound[places]
+        self._at += frames
+
+
 class Keys:
     """A MIDI output: a port of its own, or connected to the first input whose name begins so."""
 
@@ -180,7 +211,10 @@ class Desk:
 
 
 def main() -> None:
-    kinds = {"listen": Listen, "speak": Speak, "keys": Keys, "desk": Desk, "pianist": Pianist}
+    kinds = {
+        "listen": Listen, "speak": Speak, "loop": Loop, "keys": Keys, "desk": Desk,
+        "pianist": Pianist,
+    }  # fmt: skip
     peer = kinds[sys.argv[1]](*sys.argv[2:])
     print(json.dumps(peer.greeting), flush=True)
     for line in sys.stdin:

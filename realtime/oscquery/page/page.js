@@ -98,6 +98,24 @@ function shown(value, type) {
   return type === "i" ? String(value) : Number(value).toPrecision(4);
 }
 
+// Faders go along the curve of their control: from a position, 0 … 1, to a value and back.
+function valueAt([curve, exponent], { MIN, MAX }, at) {
+  if (curve === "exponential") return MIN * (MAX / MIN) ** at;
+  if (curve === "power") return MIN + (MAX - MIN) * at ** exponent;
+  if (curve !== "symmetric") return MIN + (MAX - MIN) * at;
+  const way = 2 * at - 1;
+  return MIN + (MAX - MIN) * (1 + Math.sign(way) * Math.abs(way) ** exponent) / 2;
+}
+
+function positionOf([curve, exponent], { MIN, MAX }, value) {
+  const share = Math.min(1, Math.max(0, (value - MIN) / (MAX - MIN)));
+  if (curve === "exponential") return Math.log(value / MIN) / Math.log(MAX / MIN);
+  if (curve === "power") return share ** (1 / exponent);
+  if (curve !== "symmetric") return share;
+  const way = 2 * share - 1;
+  return (1 + Math.sign(way) * Math.abs(way) ** (1 / exponent)) / 2;
+}
+
 function addFader(place, node, index) {
   const type = node.TYPE[index], range = node.RANGE[index];
   const name = node.TYPE.length > 1 ? `${node.FULL_PATH}/${index}` : node.FULL_PATH;
@@ -106,17 +124,20 @@ function addFader(place, node, index) {
   row.className = "control";
   row.title = node.DESCRIPTION || "";
   row.append(name, input, output);
-  Object.assign(input, { type: "range", min: range.MIN, max: range.MAX });
-  input.step = type === "i" ? 1 : (range.MAX - range.MIN) / 1000;
+  const curve = node.CURVE && node.CURVE[index];
+  const ends = curve ? { MIN: 0, MAX: 1 } : range;
+  Object.assign(input, { type: "range", min: ends.MIN, max: ends.MAX });
+  input.step = type === "i" ? 1 : (ends.MAX - ends.MIN) / 1000;
   const show = value => {
     if (input.matches(":active")) return; // what is being dragged is ahead of what comes back
-    input.value = value;
+    input.value = curve ? positionOf(curve, range, value) : value;
     output.value = shown(value, type);
   };
   show(node.VALUE[index]);
   input.addEventListener("input", () => {
-    output.value = shown(input.value, type);
-    send(name, type, [Number(input.value)]);
+    const value = curve ? valueAt(curve, range, Number(input.value)) : Number(input.value);
+    output.value = shown(value, type);
+    send(name, type, [value]);
   });
   place.append(row);
   return show;

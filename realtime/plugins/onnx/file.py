@@ -1,16 +1,17 @@
-"""Reads ONNX instrument files, and refuses those that are unsafe or can't be played.
+"""Reads ONNX files, and refuses those that are unsafe or can't be played.
 
 A file that passes is one file, read as bytes, of bounded size and node count. It has no external
 data (a way out of the file's folder), no operators but ONNX's own (custom ones are native code),
-finite weights, and a manifest of a known format with the same tensors as the graph.
+and finite weights; an instrument has a manifest of a known format with the same tensors as the
+graph.
 """
 
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import onnx
@@ -21,6 +22,7 @@ from synth.contract import METADATA_KEY, Manifest, ModelFileError
 MAX_BYTES = 512 << 20
 MAX_NODES = 20_000
 DOMAINS = ("", "ai.onnx")
+Judged = TypeVar("Judged")
 _FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE)
 
 
@@ -37,31 +39,50 @@ def read_instrument(path: str | Path) -> tuple[bytes, Manifest]:
         ModelFileError: the file is missing, too large, not ONNX, truncated, unsafe, without a
             manifest, of a newer format, or its graph doesn't agree with the manifest.
     """
+    return read_model(path, "an instrument", _judge)
+
+
+def read_model(path: str | Path, what: str, judge: Callable[[Any], Judged]) -> tuple[bytes, Judged]:
+    """Read and check an ONNX file of any kind.
+
+    Args:
+        path: of the file, at most 512 MB.
+        what: is wanted, such as "an instrument", for the message.
+        judge: makes its manifest of the checked model; a `ModelFileError` that it raises gets the
+            path in front.
+
+    Returns:
+        The bytes for a runtime session, and what `judge` returned.
+
+    Raises:
+        ModelFileError: the file is missing, too large, not ONNX, truncated or unsafe, or `judge`
+            refuses it.
+    """
     path = Path(path)
     try:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):
-            raise ModelFileError(f"{path}: not a file; give an instrument's .onnx")
+            raise ModelFileError(f"{path}: not a file; give {what}'s .onnx")
         size = found.st_size
         if size > MAX_BYTES:
             raise ModelFileError(f"{path}: {size >> 20} MB; at most {MAX_BYTES >> 20} are opened")
         data = path.read_bytes()
     except OSError as error:
         raise ModelFileError(
-            f"{path}: can't be read ({error.strerror}); `synth info` without a file lists the"
-            " bundled instrument"
+            f"{path}: can't be read ({error.strerror}); give {what}'s .onnx"
         ) from None
     try:
         model = onnx.load_from_string(data)
-        manifest = _judge(model)
+        _check_safe(model)
+        judged = judge(model)
     except (DecodeError, ValueError, TypeError):  # names that are not text arrive as bytes
         raise ModelFileError(f"{path}: truncated, or not an ONNX file; export it again") from None
     except ModelFileError as error:
         raise ModelFileError(f"{path}: {error}") from None
-    return data, manifest
+    return data, judged
 
 
-def _judge(model: Any) -> Manifest:
+def _check_safe(model: Any) -> None:
     if not model.graph.node or not model.opset_import:
         raise ModelFileError("truncated, or not an ONNX file; export it again")
     strange = [o.domain for o in model.opset_import if o.domain not in DOMAINS]
@@ -81,12 +102,26 @@ def _judge(model: Any) -> Manifest:
                     " as one file"
                 )
             _check_finite(tensor)
-    texts = {p.key: p.value for p in model.metadata_props}
+
+
+def _judge(model: Any) -> Manifest:
+    texts = metadata(model)
     if METADATA_KEY not in texts:
         raise ModelFileError("no manifest inside: it was not exported by synth; use synth export")
     manifest = Manifest.from_json(texts[METADATA_KEY])
     _check_interface(model.graph, manifest)
     return manifest
+
+
+def metadata(model: Any) -> dict[str, str]:
+    """The texts that a model carries, by their keys."""
+    return {p.key: p.value for p in model.metadata_props}
+
+
+def free_inputs(graph: Any) -> list[str]:
+    """The names of the inputs that a graph must be fed."""
+    weights = {i.name for i in graph.initializer}
+    return [i.name for i in graph.input if i.name not in weights]
 
 
 def _graphs(graph: Any) -> Iterator[Any]:
@@ -125,8 +160,7 @@ def _check_interface(graph: Any, manifest: Manifest) -> None:
     inputs = [feed, *(c.name for c in manifest.controls), *states]
     inputs += [r.name for r in manifest.random]
     outputs = ["audio_out", *(f"{s}_out" for s in states)]
-    weights = {i.name for i in graph.initializer}
-    found = [i.name for i in graph.input if i.name not in weights]
+    found = free_inputs(graph)
     if sorted(found) != sorted(inputs) or sorted(o.name for o in graph.output) != sorted(outputs):
         odd = sorted(set(found) ^ set(inputs)) or ["outputs"]
         raise ModelFileError(

@@ -17,7 +17,8 @@ import pytest
 
 from realtime.device.driver import DriverSettings
 from realtime.namespace.event import NOW, Event
-from realtime.supervisor.supervisor import Patience, Phase, Status, Supervisor
+from realtime.supervisor.status import Phase, Status
+from realtime.supervisor.supervisor import Patience, Supervisor
 from synth.contract import ConfigError, ModelFileError, SynthError
 from tests.conftest import JackServer
 from tests.realtime.jack_peers import Listener, wait_until

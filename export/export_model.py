@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,44 +11,9 @@ from export.checkpoint import load_package
 from export.families import EXPORT, form_names, format_names, forms_with_format, options_named
 from export.row import ALL_FORMATS, SUFFIXES, Form
 from export.threads import one_thread
-from synth.contract import ConfigError, DataError, Manifest, require_one_of, write_bytes
+from export.written import Exported, check_name, make_folder, write_instrument
+from synth.contract import ConfigError, require_one_of
 from synth.models.package import Package
-
-MAX_NAME = 64
-_FILE_NAME = re.compile(r"[\w-][\w .-]*")
-
-
-@dataclass(frozen=True)
-class Exported:
-    """One file written.
-
-    Attributes:
-        path: where it lies.
-        size: in bytes.
-        manifest: as it stands in the file.
-    """
-
-    path: Path
-    size: int
-    manifest: Manifest
-
-    @property
-    def difference(self) -> str:
-        """How far the file is from the trained model, in words."""
-        told = self.manifest.provenance
-        if "codes_differing" in told:
-            bits = told["bits_per_sample"]
-            return (
-                f"draws another sample than the model in {100 * told['codes_differing']:.1f} % of"
-                f" all places, {bits['int8'] - bits['fp32']:+.4f} bits per sample"
-            )
-        if told.get("weights") == "fp16":
-            return (
-                f"differs from the model by {told['parity']:.1e} of full scale, nearly all of it as"
-                f" its weights are rounded to fp16 (by {told['graph_parity']:.1e} without that)"
-            )
-        noise = f", {told['snr_db']:g} dB below its sound" if "snr_db" in told else ""
-        return f"differs from the model by {told.get('parity', 0.0):.1e}{noise}"
 
 
 def export_model(
@@ -88,7 +52,7 @@ def export_model(
     package = replace(package, provenance=_public(package.provenance))
     run = Path(model).resolve().parent
     folder, name = run if out is None else Path(out), name or run.name or package.family
-    _make_folder(folder)
+    make_folder(folder)
     with one_thread():
         made = (
             (
@@ -97,12 +61,7 @@ def export_model(
             )
             for f in formats
         )
-        return [_write(*file) for file in made]
-
-
-def _write(path: Path, data: bytes, manifest: Manifest) -> Exported:
-    write_bytes(path, data)
-    return Exported(path, len(data), manifest)
+        return [write_instrument(*file) for file in made]
 
 
 def _check(form: str | None, format: str, name: str | None, given: Mapping[str, Any]) -> None:
@@ -112,11 +71,8 @@ def _check(form: str | None, format: str, name: str | None, given: Mapping[str, 
         raise ConfigError(f"export as {', '.join(forms)}; formats are {', '.join(formats)}")
     for key, value in given.items():
         _check_option(key, value)
-    if name and (len(name) > MAX_NAME or not _FILE_NAME.fullmatch(name)):
-        raise ConfigError(
-            f"--name is {name!r:.80}; it names files: at most {MAX_NAME} letters, digits, spaces,"
-            " '.', '_', '-', and no '.' in front"
-        )
+    if name:
+        check_name(name)
 
 
 def _check_option(key: str, value: Any) -> None:
@@ -171,12 +127,3 @@ def _public(provenance: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(data, dict):
         return provenance
     return {**provenance, "data": {k: v for k, v in data.items() if k != "path"}}
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(
-            f"{folder}: can't be made ({error.strerror}); choose another --out"
-        ) from None

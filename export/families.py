@@ -99,6 +99,24 @@ def _timbre_generator() -> Maker:
     return generator_onnx
 
 
+VOICE_RATE = replace(
+    SAMPLE_RATE, help="of the output in Hz, 44100 or 48000", default=48_000, default_help="",
+    minimum=44_100, maximum=48_000,
+)  # fmt: skip
+
+
+def _inverse_generator() -> Maker:
+    from export.inverse.instrument_file import generator_onnx
+
+    return generator_onnx
+
+
+def _inverse_matcher() -> Maker:
+    from export.inverse.matcher_file import matcher_onnx
+
+    return matcher_onnx
+
+
 EXPORT: dict[str, FamilyExport] = {
     "codec": FamilyExport(
         (
@@ -159,6 +177,12 @@ EXPORT: dict[str, FamilyExport] = {
                     ),
                 ),
             ),
+        )
+    ),
+    "inverse": FamilyExport(
+        (
+            Form("generator", {"onnx": _inverse_generator}, (VOICE_RATE,)),
+            Form("matcher", {"onnx": _inverse_matcher}),
         )
     ),
 }

@@ -57,6 +57,7 @@ def describe(
         sounds=instrument.sounds,
         key_range=instrument.key_range,
         map=instrument.map,
+        patches=instrument.patches,
         provenance={**provenance, "versions": versions(torch, onnx, onnxruntime)},
     )
 

@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from synth.contract import ConfigError, Manifest, ModelFileError, require_one_of, require_within
+from synth.contract import (
+    ConfigError,
+    Manifest,
+    MatcherManifest,
+    ModelFileError,
+    require_one_of,
+    require_within,
+)
 
 if TYPE_CHECKING:
     from synth.models.package import Package
@@ -29,7 +36,7 @@ class Maker(Protocol):
         options: Mapping[str, Any],
         on_notice: Callable[[str], None],
         /,
-    ) -> tuple[bytes, Manifest]:
+    ) -> tuple[bytes, Manifest | MatcherManifest]:
         """The content of the file and the manifest in it.
 
         Args:
@@ -126,7 +133,7 @@ class Form:
     """One kind of instrument that a family becomes.
 
     Attributes:
-        name: "effect", "sampler" or "generator".
+        name: "effect", "sampler", "generator" or "matcher".
         formats: names of the formats, the usual one first, with what imports their makers.
         options: settings that this form has.
     """

@@ -70,7 +70,7 @@ class Body:
         body: Body,
         carried: Mapping[str, tuple[str, str, str]],
         types: Mapping[str, Any],
-        scanned: tuple[str, str],
+        scanned: tuple[str, str] | None = None,
     ) -> None:
         """Append a loop.
 
@@ -82,7 +82,7 @@ class Body:
                 name at the end of a round; after the loop it has the name `<key>` of the mapping.
             types: element type per key.
             scanned: name inside the body, and name outside, of what the rounds make, stacked along
-                a new first axis.
+                a new first axis; None: nothing is kept.
         """
         body.add("Identity", [f"{name}_on"], [f"{name}_still_on"])
         value = helper.make_tensor_value_info
@@ -93,10 +93,12 @@ class Body:
         inputs += [value(start, types[key], None) for key, (_, start, _) in carried.items()]
         outputs = [value(f"{name}_still_on", TensorProto.BOOL, [])]
         outputs += [value(end, types[key], None) for key, (_, _, end) in carried.items()]
-        outputs.append(value(scanned[0], TensorProto.INT64, None))
+        if scanned is not None:
+            outputs.append(value(scanned[0], TensorProto.INT64, None))
         graph = helper.make_graph(body.nodes, name, inputs, outputs, body.weights)
         given = [count, "", *(before for before, _, _ in carried.values())]
-        self.nodes.append(helper.make_node("Loop", given, [*carried, scanned[1]], body=graph))
+        made = [*carried, *([scanned[1]] if scanned is not None else [])]
+        self.nodes.append(helper.make_node("Loop", given, made, body=graph))
 
     def scan(
         self,
@@ -169,6 +171,18 @@ class Body:
                 "If", [condition], list(outputs), then_branch=graphs[0], else_branch=graphs[1]
             )
         )
+
+    def share_weights(self) -> None:
+        """Keep weights that are equal only once. A graph whose functions use one twice has two."""
+        names: dict[str, str] = {}
+        kept: dict[bytes, Any] = {}
+        for weight in self.weights:
+            values = onnx.numpy_helper.to_array(weight)
+            content = f"{weight.data_type} {values.shape}".encode() + values.tobytes()
+            names[weight.name] = kept.setdefault(content, weight).name
+        self.weights = list(kept.values())
+        for node in self.nodes:
+            node.input[:] = [names.get(name, name) for name in node.input]
 
 
 class _Named(nn.Module):

@@ -1,5 +1,5 @@
 """Timbre spaces as instrument files.
 
 - `instrument_file`: ONNX.
-- `compact`: the same in less room.
+- `made_waves`: tables of waves that the runtime makes itself, in less room.
 """

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Any, cast
 
 from export.manifest import describe
+from export.onnx.half_precision import halve_weights
 from export.onnx.instrument_graph import export_onnx
-from export.timbre.compact import halve_weights, make_waves
+from export.timbre.made_waves import make_waves
 from synth.contract import Manifest
 from synth.models.package import Package
 from synth.models.timbre import Timbre

@@ -31,6 +31,7 @@ from realtime.plugins.onnx.file import read_instrument
 from synth.cli.export import export as export_command
 from synth.contract import METADATA_KEY, ConfigError, DataError, Manifest, ModelFileError
 from synth.models import FAMILIES
+from synth.models.inverse import PRESETS, Inverse
 from synth.models.package import pack
 from synth.models.samplernn import SampleRNN, SampleRNNConfig
 
@@ -51,6 +52,7 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
     "samplernn": tiny_samplernn,
     "inr": lambda: small_inr(width=8, depth=2, sounds=3),
     "timbre": space,
+    "inverse": lambda: Inverse(PRESETS["tiny"]),
 }
 
 

@@ -12,9 +12,9 @@ import pytest
 import torch
 from timbre_sines import STATISTICS, hertz, peak, space
 
-from export.export_model import Exported
 from export.families import EXPORT
 from export.timbre.instrument_file import generator_onnx
+from export.written import Exported
 from realtime.engine.settings import EngineSettings
 from realtime.namespace.event import NOW, Event
 from realtime.plugins.onnx.file import read_instrument

@@ -27,7 +27,7 @@ from realtime.device.ledger import Ledger
 from realtime.namespace.address import Address
 from realtime.namespace.event import NOW, Event
 from realtime.session.session import Session, SessionSettings
-from realtime.supervisor.supervisor import Status
+from realtime.supervisor.status import Status
 
 OSC_PER_SECOND = 100
 

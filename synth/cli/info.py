@@ -15,8 +15,8 @@ from synth.cli.output import print_answer
 def info(file: str | None, as_json: bool) -> None:
     """Describe the instrument FILE and list its sounds and controls.
 
-    FILE is a file or the name of a bundled instrument (default, bassoon, morph, timbre);
-    without it, default.
+    FILE is a file or the name of a bundled instrument (default, bassoon, modular,
+    morph, timbre); without it, default.
 
     \b
     synth info runs/mine/mine.onnx

@@ -63,8 +63,8 @@ from synth.cli.output import never_wait
 def play(**options: Any) -> int:
     """Play INSTRUMENTS (in series) from MIDI and OSC.
 
-    An instrument is a file or the name of a bundled one: default, bassoon, morph or
-    timbre. Without INSTRUMENTS, default plays.
+    An instrument is a file or the name of a bundled one: default, bassoon, modular,
+    morph or timbre. Without INSTRUMENTS, default plays.
 
     \b
     synth play --demo

@@ -77,7 +77,7 @@ def _check(form: str | None, format: str, name: str | None, given: Mapping[str, 
 
 def _check_option(key: str, value: Any) -> None:
     """Refuse a value that no form takes."""
-    refused = ConfigError(f"{key} is not an option of any export")
+    refused: ConfigError | None = None
     options = list(options_named(key).values())
     if options and all(option.choices for option in options):
         known = dict.fromkeys(choice for option in options for choice in option.choices)
@@ -86,8 +86,8 @@ def _check_option(key: str, value: Any) -> None:
         try:
             return option.check(value)
         except ConfigError as error:
-            refused = error
-    raise refused
+            refused = refused or error
+    raise refused or ConfigError(f"{key} is not an option of any export")
 
 
 def _formats(family: str, form: Form, format: str) -> tuple[str, ...]:

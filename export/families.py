@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from export.row import FamilyExport, Form, Generate, Maker, Option
+from export.row import FamilyExport, Form, Generate, Maker, Option, PatchMaker
 from synth.contract import ConfigError
 
 if TYPE_CHECKING:
@@ -111,6 +111,12 @@ def _inverse_generator() -> Maker:
     return generator_onnx
 
 
+def _inverse_patches() -> PatchMaker:
+    from export.inverse.from_patches import patches_onnx
+
+    return patches_onnx
+
+
 def _inverse_matcher() -> Maker:
     from export.inverse.matcher_file import matcher_onnx
 
@@ -183,7 +189,8 @@ EXPORT: dict[str, FamilyExport] = {
         (
             Form("generator", {"onnx": _inverse_generator}, (VOICE_RATE,)),
             Form("matcher", {"onnx": _inverse_matcher}),
-        )
+        ),
+        patches=_inverse_patches,
     ),
 }
 

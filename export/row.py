@@ -128,6 +128,10 @@ class Option:
         return value
 
 
+# From patch files, a name or None, and a sample rate in Hz to name, bytes and manifest.
+PatchMaker = Callable[[Sequence[Path], str | None, int], tuple[str, bytes, Manifest]]
+
+
 @dataclass(frozen=True)
 class Form:
     """One kind of instrument that a family becomes.
@@ -150,10 +154,13 @@ class FamilyExport:
     Attributes:
         forms: kinds of instrument, the usual one first.
         generate: imports what writes audio files; None: the family generates nothing by itself.
+        patches: imports what makes an instrument of patches alone, in the usual form; None: the
+            family has none.
     """
 
     forms: tuple[Form, ...]
     generate: Callable[[], Generate] | None = None
+    patches: Callable[[], PatchMaker] | None = None
 
     def form(self, family: str, name: str | None) -> Form:
         """Find a form.

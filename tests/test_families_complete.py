@@ -17,8 +17,10 @@ from torch import Tensor
 from export.export_model import export_model
 from export.families import EXPORT
 from realtime.engine.settings import EngineSettings
+from realtime.match.proposals import Proposer
 from realtime.namespace.event import NOW, Event
 from realtime.plugins.rack import build_engine
+from synth.contract import MatcherManifest
 from synth.models import FAMILIES
 from training.families import TRAINING
 from training.planning import plan_run
@@ -78,6 +80,10 @@ def test_a_family_trains_a_step_exports_and_plays(
     assert (done.step, done.stopped_by) == (1, "")
     for form in EXPORT[family].forms:
         (made,) = export_model(done.model, form=form.name, name=f"{family}_{form.name}")
+        if isinstance(made.manifest, MatcherManifest):
+            proposed = Proposer(made.path).propose(np.zeros(12_000, np.float32), 3)
+            assert np.isfinite(proposed.values).all(), "it proposes"
+            continue
         engine = build_engine(EngineSettings((str(made.path),), voices=2))
         engine.schedule(Event(NOW, "/note/on", (60.0, 100.0)))
         frames = 12_000

@@ -14,7 +14,7 @@ from typing import NoReturn
 import click
 
 from synth import __version__
-from synth.cli.output import guard_output, settle
+from synth.cli.terminal.output import guard_output, settle
 from synth.contract.errors import SynthError, printable
 
 # Name of the command -> module under synth.cli that holds a function of the same name.

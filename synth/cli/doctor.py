@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from synth.cli.output import print_answer
+from synth.cli.terminal.output import print_answer
 
 if TYPE_CHECKING:
     from realtime.session.doctor import Check

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from export.flags import generating_families
-from synth.cli.progress import progress
+from synth.cli.terminal.progress import progress
 
 
 def _temperatures(

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from synth.cli.output import print_answer
+from synth.cli.terminal.output import print_answer
 
 
 @click.command()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from synth.cli.output import print_answer
+from synth.cli.terminal.output import print_answer
 
 PATH = click.Path(path_type=Path)
 
@@ -63,7 +63,7 @@ def match(
 @contextmanager
 def _progress() -> Iterator[Callable[[str, float, float, float], None]]:
     """Shows how much of a target's budget is over, and the distance so far."""
-    from synth.cli.progress import progress
+    from synth.cli.terminal.progress import progress
 
     with progress("matching") as bar:
 

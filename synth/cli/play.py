@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from synth.cli.output import never_wait
+from synth.cli.terminal.output import never_wait
 
 
 @click.command()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from synth.cli.progress import progress
+from synth.cli.terminal.progress import progress
 
 if TYPE_CHECKING:
     from realtime.session.offline import Rendered

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from synth.cli.output import print_answer
+from synth.cli.terminal.output import print_answer
 
 
 class ReportCommand(click.Command):

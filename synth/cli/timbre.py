@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from synth.cli.output import print_answer
+from synth.cli.terminal.output import print_answer
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 PATH = click.Path(path_type=Path)

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from synth.cli.descriptions import descriptions
-from synth.cli.output import print_answer
+from synth.cli.terminal.output import print_answer
 
 
 class FamilyGroup(click.Group):

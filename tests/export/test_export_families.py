@@ -27,6 +27,7 @@ from export.flags import form_help, format_help, generating_families, option_fla
 from export.generate_audio import generate_audio
 from export.row import SUFFIXES, Option
 from export.torchscript.archive import load
+from realtime.match.proposals import read_matcher
 from realtime.plugins.onnx.file import read_instrument
 from synth.cli.export import export as export_command
 from synth.contract import METADATA_KEY, ConfigError, DataError, Manifest, ModelFileError
@@ -94,6 +95,13 @@ def test_every_form_is_made_in_every_format(
     assert made.path.name == f"tiny{SUFFIXES[format]}"
     data = made.path.read_bytes()
     assert made.size == len(data)
+    if form == "matcher":  # proposes patches, plays nothing, and is rounded to half precision
+        found = read_matcher(made.path)
+        assert found == made.manifest
+        assert found.provenance["graph_parity"] <= 1e-4
+        assert found.provenance["versions"].keys() >= {"synth", "torch", "python"}
+        assert str(made.path.parent.parent).encode() not in data
+        return
     if format == "onnx":
         _, found = read_instrument(made.path)
     else:

@@ -123,6 +123,7 @@ class InverseTrainConfig(TrainConfig):
         "spectral_rows": (1, 4_096),
         "teacher_weight": (0.0, 1e6),
         "teacher_noises": (1, 65_536),
+        "loaded_steps": (0, 1_000_000_000),
         "invariance": (0.0, 1e6),
         "variance": (0.0, 1e6),
         "covariance": (0.0, 1e6),

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 from voices_rig import held, spectra, units
 
-from synth.models.inverse.voices import KEY, Voice, bands, edges, make_voice, sounds
+from synth.models.inverse.voices import KEY, Voice, make_voice, sounds
+from synth.models.inverse.voices.elements import bands, edges
 from synth.models.inverse.voices.lines import hertz
 
 WINDOW = 1 << 15

@@ -48,7 +48,7 @@ def test_a_sound_in_blocks_is_the_whole_sound(name: str, size: int) -> None:
     state, made = voice.init_state(6), []
     for first in range(0, count, size):
         last = min(first + size, count)
-        time = torch.arange(first, last + 1)[None] * (HOP / 16_000)
+        time = torch.arange(first, last + 1, dtype=torch.float64)[None] * (HOP / 16_000)
         note = Note(pitch, torch.minimum(time, duration), (time - duration).clamp_min(0))
         with torch.no_grad():
             audio, state = voice.step(values, note, noise[:, first * HOP : last * HOP], state)

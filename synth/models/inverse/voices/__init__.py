@@ -4,8 +4,8 @@
 - `modular`: two oscillators, noise, envelopes, LFOs and a matrix; 78 parameters.
 - `fm`: six operators that modulate each other; `drum`: body, noise, click, metal and snap.
 - `lines`: from control periods to samples; `document`: JSON read strictly.
-- `envelope`, `lfo`, `edges` (square and saw without aliases), `sidebands` (how far a phase may be
-  modulated), `bands` (noise in octaves): what voices are made of.
+- `envelope`, `elements` (edges without aliases, LFOs, sidebands, noise in octaves): what voices are
+  made of.
 - `table`: all voices by name.
 - `patch`: the values of all parameters of a voice, as a file.
 - `nebula`: other curves for a voice's parameters, as a file; `nebulae`: the ones that have names.

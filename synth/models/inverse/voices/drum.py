@@ -13,7 +13,7 @@ import math
 import torch
 from torch import Tensor
 
-from synth.models.inverse.voices import bands, edges, sidebands
+from synth.models.inverse.voices.elements import bands, edges, sidebands
 from synth.models.inverse.voices.envelope import hit, ramp
 from synth.models.inverse.voices.lines import (
     Lines,

@@ -17,7 +17,7 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
-from synth.models.inverse.voices import sidebands
+from synth.models.inverse.voices.elements import sidebands
 from synth.models.inverse.voices.envelope import adsr, envelope
 from synth.models.inverse.voices.lines import Lines, Phases, hertz, integral, pieces
 from synth.models.inverse.voices.parameter import Parameter

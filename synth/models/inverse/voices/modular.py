@@ -15,9 +15,9 @@ import math
 import torch
 from torch import Tensor
 
-from synth.models.inverse.voices import edges
+from synth.models.inverse.voices.elements import edges
+from synth.models.inverse.voices.elements.lfo import SHAPES, lfo_shape
 from synth.models.inverse.voices.envelope import adsr, envelope
-from synth.models.inverse.voices.lfo import SHAPES, lfo_shape
 from synth.models.inverse.voices.lines import Lines, Phases, hertz, integral, pieces
 from synth.models.inverse.voices.parameter import Parameter
 from synth.models.inverse.voices.voice import (

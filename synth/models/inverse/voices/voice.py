@@ -228,7 +228,8 @@ class Voice(nn.Module):
         values = self.values(units)
         pitch, duration = values.pop(KEY), values.pop(DURATION)
         count = -(-samples // HOP)
-        noise = nn.functional.pad(noise, (0, max(0, count * HOP - noise.shape[-1])))
+        missing = max(0, count * HOP - noise.shape[-1])
+        noise = nn.functional.pad(noise.to(units.dtype), (0, missing))
         state = {name: x.to(units.device) for name, x in self.init_state(len(units)).items()}
         time = torch.arange(count + 1, device=units.device, dtype=torch.float64)[None]
         time = time * (HOP / self.sample_rate)

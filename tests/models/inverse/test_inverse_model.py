@@ -99,7 +99,7 @@ def test_the_bundled_model_is_small() -> None:
         ({"flow_heads": 3}, "flow_heads is 3; it has to divide flow_width, 32"),
         ({"waveform": "mobile"}, "waveform is 'mobile'"),
         ({"sample_rate": 4_000}, "sample_rate is 4000; 8000"),
-        ({"voice": "choir"}, "voice 'choir' is unknown"),
+        ({"voice": "choir"}, "voice is 'choir'; known are"),
         ({"voice": "fm", "nebula": '{"synth_nebula": 1'}, "nebula"),
     ],
 )

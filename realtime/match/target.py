@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from realtime.match.polyphony import is_polyphonic
 from synth.contract import DataError
+from synth.contract.matcher import MATCHER_LEVEL
 from synth.contract.reading import mixed, resampled
 
 Array = NDArray[np.float32]
@@ -17,7 +18,6 @@ SILENCE_DB = -60.0  # loudest moment of an input that carries nothing, dBFS
 FRAME_S = 0.01
 ONSET_DB, END_DB = -40.0, -60.0  # below the loudest moment: where the sound begins and ends
 SHORTEST_S = 0.05
-USUAL_DB = -16.5  # loudest moment of a usual patch: models learn from such sounds
 CLIPPED = 0.999  # of full scale
 CLIPPED_SHARE = 1e-3  # of the samples
 
@@ -44,8 +44,8 @@ class Target(NamedTuple):
 
     @property
     def usual(self) -> float:
-        """The factor that brings it to the level of a usual patch."""
-        return float(10 ** ((USUAL_DB - self.level_db) / 20))
+        """The factor that brings it to the level of the sounds that models learn."""
+        return float(MATCHER_LEVEL / 10 ** (self.level_db / 20))
 
 
 def cut_target(audio: Array, rate: int, sample_rate: int, longest_s: float) -> Target:

@@ -19,6 +19,8 @@ from synth.contract.errors import ModelFileError
 MATCHER_FORMAT = 1
 MATCHER_KEY = "synth.matcher"
 MATCHER_INPUTS, MATCHER_OUTPUTS = ("audio", "noise"), ("values", "heard")
+# RMS of the loudest 10 ms of a sound that a model is given: the median of those that it learned.
+MATCHER_LEVEL = 0.2
 MAX_JSON_BYTES = 1_000_000
 MAX_NAMES, MAX_NAME = 1_024, 100
 MAX_SAMPLES = 1 << 22

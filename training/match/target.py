@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from synth.contract import DataError, audio_info
+from synth.contract.matcher import MATCHER_LEVEL
 from synth.contract.reading import mixed, resampled
 from synth.contract.recordings import CANCELLED, recording_blocks
 from synth.models.inverse.hearing import hear
@@ -21,8 +22,6 @@ READ_S = 60.0  # of a file that are looked at
 FRAME_S = 0.01
 ONSET = 3e-3  # of the loudest frame's level: -50 dB
 KEPT_S = 0.02  # of silence that isn't worth cutting off
-# RMS of the loudest 10 ms that a target is brought to: the median of the sounds that models learn.
-LOUDNESS = 0.2
 VOICED = 0.5  # from which a sound has a key
 SHORTEST_S = 0.005
 SHORT_S = 0.05
@@ -90,7 +89,7 @@ def make_target(
     level = float(_levels(cut.numpy(), voice.sample_rate).max())
     if level <= 1e-6:
         raise DataError(f"{name}: silent; nothing can be matched")
-    gain = level / LOUDNESS if gain is None else gain
+    gain = level / MATCHER_LEVEL if gain is None else gain
     whole = torch.nn.functional.pad(cut / gain, (0, voice.samples - len(cut)))[None]
     heard = hear(whole, voice.sample_rate)
     found = (float(heard.key), float(heard.voiced), float(heard.seconds))

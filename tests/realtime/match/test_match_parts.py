@@ -16,10 +16,11 @@ from realtime.match.distance import SCALES, Judge, mel_filters
 from realtime.match.matching import Matching
 from realtime.match.proposals import Proposer, read_matcher
 from realtime.match.rendering import CandidateRenderer
-from realtime.match.target import USUAL_DB, cut_target, is_polyphonic
+from realtime.match.target import cut_target, is_polyphonic
 from realtime.plugins.onnx.file import read_instrument
 from realtime.record.input_ring import SPARE_S, InputRing
 from synth.contract import ConfigError, DataError, MatcherManifest, ModelFileError, write_audio
+from synth.contract.matcher import MATCHER_LEVEL
 from tests.realtime.partials_instrument import (
     HOP,
     KEY,
@@ -77,8 +78,8 @@ def test_the_target_begins_with_the_sound() -> None:
     assert target.sample_rate == 16_000
     assert abs(target.audio[:160]).max() < 0.5  # not cut after the onset
     assert target.notes == ()
-    usual = 20 * np.log10(target.usual) + target.level_db
-    assert usual == pytest.approx(USUAL_DB)
+    loudest = target.usual * 10 ** (target.level_db / 20)
+    assert loudest == pytest.approx(MATCHER_LEVEL)
 
 
 @pytest.mark.parametrize("level", [0.0, 1e-4])

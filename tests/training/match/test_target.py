@@ -11,9 +11,10 @@ import torch
 from match_sounds import tone
 
 from synth.contract import DataError
+from synth.contract.matcher import MATCHER_LEVEL
 from synth.models.inverse.voices import Voice, make_voice
 from training.match.polyphony import several_pitches
-from training.match.target import LOUDNESS, make_target, read_target
+from training.match.target import make_target, read_target
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def test_the_level_is_found_and_can_be_undone(voice: Voice, tmp_path: Path) -> N
     quiet = tone(220, 1.0, 44_100, 0.01).numpy()
     target = read_target(write(tmp_path / "a.wav", quiet, 44_100), voice)
     loud = target.audio[0, :44_100].square().mean().sqrt()
-    assert float(loud) == pytest.approx(LOUDNESS, rel=0.05)
+    assert float(loud) == pytest.approx(MATCHER_LEVEL, rel=0.05)
     torch.testing.assert_close(
         target.audio[0, :44_100] * target.gain, torch.from_numpy(quiet), atol=1e-6, rtol=0
     )

@@ -27,7 +27,6 @@ from realtime.process.link import encode
 from realtime.protocol.osc_decode import OscArg
 from synth.contract import ConfigError, Control, ProtocolError, SynthError, error_named
 
-FAMILY = "inverse"
 NICENESS = 5  # a third of what an engine gets where both want the same core
 START_S = 60.0  # to load both models, on a machine with much else to do
 PATIENCE_S = 120.0  # for one match
@@ -150,8 +149,6 @@ class Matcher:
             with contextlib.suppress(OSError):
                 folder.cleanup()
 
-    # The commands.
-
     def _match(self, args: Args) -> Answer:
         seconds, glide_s = _numbers(LIVE, args)
         self._require_instrument()
@@ -202,11 +199,9 @@ class Matcher:
 
     def _no_instrument(self) -> str:
         return (
-            f"{self._title[:80]} can't be matched, only instruments of the family inverse can; play"
-            " one, such as modular"
+            f"{self._title[:80]} can't be matched, only an instrument with a bank of patches can;"
+            " play one, such as modular"
         )
-
-    # One match, from its beginning to its end.
 
     def _begin(self, address: str, glide_s: float) -> _Run:
         """Begin a match, and cancel the one that is being worked on."""
@@ -268,8 +263,6 @@ class Matcher:
         about: list[OscArg] = [float(message["distance"]), key, float(message["seconds"]), notes]
         self._doors.tell(FOUND, [self._instrument, *about])
 
-    # The process.
-
     def _need_process(self) -> None:
         """Start the process, unless it runs."""
         if self._process is not None:
@@ -329,9 +322,9 @@ class Matcher:
 
 
 def _matchable(plugins: Sequence[Mapping[str, Any]], files: Sequence[str]) -> tuple[str, str]:
-    """Name and file of the first instrument of the rack whose patches can be found, or ""."""
+    """Name and file of the first instrument of the rack that has patches, or ""."""
     for plugin, file in zip(plugins, files, strict=False):
-        if plugin["family"] == FAMILY and plugin["kind"] == "generator":
+        if plugin["patches"] and plugin["kind"] == "generator":
             return str(plugin["name"]), file
     return "", ""
 

@@ -79,9 +79,7 @@ class MatcherChild:
             self._send("failed", number=number, message=one_line(error))
         else:
             self._send("found", number=number, **found._asdict())
-        if wanted["remove"]:
-            with contextlib.suppress(OSError):
-                Path(path).unlink()
+        _tidy(wanted)
         with self._ready:
             if self._wanted is wanted:
                 self._wanted = None
@@ -90,6 +88,8 @@ class MatcherChild:
         """Note what is wanted; the newest wish counts. Ends the process with its parent."""
         while (message := read_message(self._reader)) is not None:
             with self._ready:
+                if self._wanted is not None:
+                    _tidy(self._wanted)  # nobody may have begun with it
                 self._wanted = message if message["kind"] == "match" else None
                 self._ready.notify()
         os._exit(0)
@@ -100,6 +100,13 @@ class MatcherChild:
             self._writer.flush()
         except OSError:
             os._exit(0)  # nobody listens
+
+
+def _tidy(wanted: dict[str, Any]) -> None:
+    """Remove the file of a match that was made for it alone, unless that was done before."""
+    if wanted["remove"]:
+        with contextlib.suppress(OSError):
+            Path(str(wanted["path"])).unlink()
 
 
 def main() -> NoReturn:

@@ -19,10 +19,6 @@ Array = NDArray[np.float32]
 MOST_HOPS = 64  # of one step: so often is asked whether to go on
 
 
-class Interrupted(Exception):
-    """The work was cancelled."""
-
-
 class CandidateRenderer:
     """An instrument that plays each patch once.
 
@@ -77,7 +73,7 @@ class CandidateRenderer:
         }
         for name, numbers in values.items():
             control = manifest.control(name)
-            if control is not None:
+            if control is not None and control.size == 1:
                 feed[name] = control.clamp(np.asarray(numbers, np.float32)[:, None])[0]
         self._set(feed, "key", keys)
         self._set(feed, "velocity", np.ones(rows, np.float32))

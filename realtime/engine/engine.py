@@ -322,28 +322,24 @@ class Engine:
         self.transport.run(self.now, True)
 
     def _program(self, value: tuple[float, ...], channel: int) -> None:
-        """Choose a sound for the instruments that hear the channel; a sound that none of them has
-        is ignored and counted."""
+        """Choose a sound for the instruments that hear the channel; count one that none has."""
         hearing = [s for s in self.strips.values() if s.part.hears_channel(channel)]
-        chosen = [strip.set_program(round(value[0]), channel) for strip in hearing]
-        for strip, found in zip(hearing, chosen, strict=True):
-            if found:
-                self._end_glides(strip)
-        self.unknown_programs += bool(hearing) and not any(chosen)
+        chosen = [s for s in hearing if s.set_program(round(value[0]), channel)]
+        for strip in chosen:
+            self._end_glides(strip)
+        self.unknown_programs += bool(hearing) and not chosen
 
     def _end_glides(self, strip: Strip) -> None:
         """Forget the glides of the controls that a patch has set."""
-        if self._glides and strip.manifest.patches:
-            for control in strip.manifest.patches[0].values:
-                self._glides.forget(str(Address(strip.plugin.name, control)))
+        for control in strip.manifest.patches[0].values if strip.manifest.patches else ():
+            self._glides.forget(str(Address(strip.plugin.name, control)))
 
     def _gain(self, value: tuple[float, ...], channel: int) -> None:
         self._gain_db = min(max(value[0], GAIN.minimum[0]), GAIN.maximum[0])
         self.guard.set_gain(_linear(self._gain_db))
 
     def _all_notes_off(self, value: tuple[float, ...], channel: int) -> None:
-        """End the notes of a channel except those that a pedal holds; or, without a channel, end
-        all notes and lift the pedals."""
+        """End a channel's notes that no pedal holds; without one, all notes, and lift pedals."""
         for strip in self.strips.values():
             if channel:
                 strip.player.keys_up(channel)

@@ -39,14 +39,13 @@ def cross(
         nearest: the best knob positions so far, nearest first, `[rows, parameters]`.
         others: knob positions that runs are taken from, `[rows, parameters]`.
         fraction: of the time that is over, 0 … 1; it ends at 1.
-        report: takes knob positions and distances of a generation; whether to go on.
+        report: takes knob positions and distances of a generation.
         generator: of random numbers.
     """
     fixed = held(judge)
     while fraction() < 1:
         children = _children(nearest()[:PARENTS], others, fixed, generator)
-        if not report(children, judge.distances(children)):
-            return
+        report(children, judge.distances(children))
 
 
 def _children(parents: Tensor, others: Tensor, fixed: Tensor, generator: torch.Generator) -> Tensor:
@@ -83,7 +82,7 @@ def evolve(
         judge: of the target.
         units: knob positions to begin from, `[1, parameters]`.
         fraction: of the time that is over, 0 … 1; it ends at 1.
-        report: takes knob positions and distances of a generation; whether to go on.
+        report: takes knob positions and distances of a generation.
         seed: of random numbers.
         spread: of knobs at the beginning, beside the longest step that `refine` would take.
     """
@@ -102,7 +101,6 @@ def evolve(
         tried = units.repeat(len(asked), 1)
         tried[:, free] = moved.sigmoid()
         found = judge.distances(tried)
-        if not report(tried, found):
-            return
+        report(tried, found)
         found = torch.nan_to_num(found, nan=1e9)
         search.tell(list(zip(asked, found.tolist(), strict=True)))

@@ -24,7 +24,7 @@ CHANGE = 0.3  # dB of distance by which one knob may change the sound in a step
 SLOWEST, FASTEST = 0.002, 0.2  # steps of logits
 CALM = 0.1  # of the pace, at the end
 
-Report = Callable[[Tensor, Tensor], bool]
+Report = Callable[[Tensor, Tensor], None]
 
 
 def refine(
@@ -45,7 +45,7 @@ def refine(
         units: knob positions to begin from, `[rows, parameters]`.
         loss: of `LOSSES`.
         fraction: of the time that is over, 0 … 1; refining ends at 1.
-        report: takes knob positions and distances of all rows after each step; whether to go on.
+        report: takes knob positions and distances of all rows after each step.
         pace: factor of the steps, which get smaller towards the end.
     """
     describe, compare = LOSSES[loss]
@@ -69,8 +69,7 @@ def refine(
         found, slopes = map(torch.stack, zip(*judge.each(learned, range(len(units))), strict=True))
         if loss != "mel":
             found = judge.distances(settled, JUDGE)
-        if not report(settled, found):
-            return
+        report(settled, found)
         slopes = torch.nan_to_num(slopes, nan=0.0, posinf=0.0, neginf=0.0)
         logits = logits - adam.direction(slopes) * paces * (1 - (1 - CALM) * over)
 

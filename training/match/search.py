@@ -149,7 +149,7 @@ class Search:
         units = in_key(self.voice, self.target, self.voice.settled(units))
         self._keep(units, self.judge.distances(units))
 
-    def _keep(self, units: Tensor, distances: Tensor) -> bool:
+    def _keep(self, units: Tensor, distances: Tensor) -> None:
         """Note patches that were judged."""
         before = float(self.found.distances[0]) if len(self.found.distances) else float("inf")
         every = torch.cat([self.found.units, units])
@@ -160,7 +160,6 @@ class Search:
         if best < before:
             self.found.curve.append((self._seconds(), best))
         self.tell(self._seconds(), best)
-        return True
 
 
 def nearest(found: Found, count: int) -> tuple[Tensor, Tensor]:

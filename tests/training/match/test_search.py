@@ -67,13 +67,12 @@ class Log:
         self.best: list[float] = []
         self.units: list[Tensor] = []
 
-    def __call__(self, units: Tensor, distances: Tensor) -> bool:
+    def __call__(self, units: Tensor, distances: Tensor) -> None:
         assert units.shape[0] == distances.shape[0]
         assert float(units.min()) >= 0
         assert float(units.max()) <= 1
         self.best.append(float(distances.min()))
         self.units.append(units.clone())
-        return True
 
 
 def test_drawn_patches_have_the_targets_key_and_length(voice: Voice, target: Target) -> None:
@@ -127,9 +126,8 @@ def test_refinement_leaves_key_and_frozen_parameters_alone(voice: Voice, target:
     start = frozen.settled(plain(voice, adsr_1_attack=0.1))
     seen: list[Tensor] = []
 
-    def report(units: Tensor, distances: Tensor) -> bool:
+    def report(units: Tensor, distances: Tensor) -> None:
         seen.append(units.clone())
-        return True
 
     refine(judge, start, "mel", steps(4), report)
     evolve(judge, start, steps(2), report)
@@ -175,20 +173,6 @@ def test_several_threads_find_what_one_does(threads: int, voice: Voice, target: 
         refine(judge, units[:3], "mel", steps(3), log)
         logs.append(torch.cat(log.units))
     torch.testing.assert_close(logs[1], logs[0])
-
-
-def test_a_report_that_says_no_ends_refinement(voice: Voice, target: Target) -> None:
-    judge, calls = Judge(target, voice), []
-
-    def report(units: Tensor, distances: Tensor) -> bool:
-        calls.append(1)
-        return False
-
-    refine(judge, plain(voice), "mel", steps(50), report)
-    evolve(judge, plain(voice), steps(50), report)
-    generator = torch.Generator().manual_seed(0)
-    cross(judge, lambda: plain(voice), plain(voice), steps(50), report, generator)
-    assert len(calls) == 3
 
 
 def test_a_budget_of_nothing_gives_the_first_patch_at_once(voice: Voice, target: Target) -> None:

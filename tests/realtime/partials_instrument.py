@@ -1,4 +1,4 @@
-"""An instrument of the family inverse whose voice is a sine and its third partial, and a matching
+"""An instrument with a bank of patches, whose voice is a sine and its third partial, and a matching
 model for it.
 
 Made by hand from ONNX operators: what a match finds can be compared with what was played. The model
@@ -13,7 +13,15 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from synth.contract import MATCHER_KEY, METADATA_KEY, Control, Manifest, MatcherManifest, TensorSpec
+from synth.contract import (
+    MATCHER_KEY,
+    METADATA_KEY,
+    BankPatch,
+    Control,
+    Manifest,
+    MatcherManifest,
+    TensorSpec,
+)
 
 RATE, HOP = 48_000, 64
 KEY = 57.0  # that the model hears: 220 Hz
@@ -22,13 +30,18 @@ LEVEL = 0.2
 CONTROLS = (
     Control("gate", per_voice=True, curve="toggle", role="gate"),
     Control("key", 1, (0.0,), (127.0,), (60.0,), "key", per_voice=True, role="key"),
+    Control("sound", curve="integer", role="sound"),
     Control("third", description="level of the third partial beside the first"),
     Control("tuning", 1, (-24.0,), (24.0,), (0.0,), "semitones"),
 )
 NAMES = ("third", "keyboard_midi_f0", "tuning", "keyboard_duration")
 MANIFEST = Manifest(
     "partials", "inverse", "generator", RATE, HOP, 0, 1,
-    controls=CONTROLS, state=(TensorSpec("phase", (1,)),),
+    controls=CONTROLS, state=(TensorSpec("phase", (1,)),), sounds=("Pure", "Rich"),
+    patches=(
+        BankPatch("Pure", {"third": (0.0,), "tuning": (0.0,)}),
+        BankPatch("Rich", {"third": (0.5,), "tuning": (0.0,)}),
+    ),
 )  # fmt: skip
 _STEPS = (
     ("Mul", ("frames", "hop"), "count"),

@@ -239,14 +239,14 @@ def test_a_model_of_another_voice_is_refused(tmp_path: Path) -> None:
     matcher = write_matcher(tmp_path)
     _, manifest = read_instrument(write_partials(tmp_path))
     assert chosen_matcher(str(matcher), manifest)[0] == matcher
-    other = replace(manifest, controls=manifest.controls[:2])
+    other = replace(manifest, controls=manifest.controls[:2], patches=())
     with pytest.raises(ConfigError, match="no third, tuning: it is another voice"):
         chosen_matcher(str(matcher), other)
     with pytest.raises(ConfigError, match="give one by --matcher"):
         chosen_matcher("", other)
 
 
-def test_an_effect_or_another_family_does_not_match(tmp_path: Path) -> None:
+def test_an_instrument_of_another_voice_does_not_match(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="another voice"):
         Matching(str(write_sine(tmp_path)), str(write_matcher(tmp_path)))
 

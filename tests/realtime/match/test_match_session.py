@@ -180,7 +180,7 @@ def test_an_input_that_carries_nothing_is_named(tmp_path: Path) -> None:
         assert "dBFS" in until(client, "/fail", "/match/found")[1][1]
 
 
-def test_an_instrument_of_another_family_is_named(tmp_path: Path, target: Path) -> None:
+def test_an_instrument_without_patches_is_named(tmp_path: Path, target: Path) -> None:
     with playing(write_sine(tmp_path), "") as (_, client):
         for message in (("/match",), ("/match/file", str(target))):
             assert "sine can't be matched" in refused(client, *message)

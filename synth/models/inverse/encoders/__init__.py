@@ -20,15 +20,15 @@ from synth.models.inverse.encoders.mobile import MobileEncoder
 from synth.models.inverse.encoders.pretrained import PretrainedEncoder
 from synth.models.inverse.encoders.shapes import dry_run
 from synth.models.inverse.encoders.waveform import MemoryEncoder, SampleEncoder
-from synth.models.inverse.frontends import BandPower, Logarithm, Statistics
+from synth.models.inverse.frontends import BandPower, FrontendConfig, Logarithm, Statistics
 
 OF_PICTURES = ("mobile", "pretrained")
 OF_WAVEFORMS = ("sample", "multiresolution", "diagonal", "joined")
 ENCODERS = OF_PICTURES + OF_WAVEFORMS
 
 
-class EncoderConfig(Protocol):
-    """The settings of an encoder.
+class EncoderConfig(FrontendConfig, Protocol):
+    """The settings of an encoder, beside those of the front end before it.
 
     Attributes:
         encoder: for pictures "mobile" or "pretrained" (torchvision's MobileNetV3); for waveforms
@@ -60,14 +60,6 @@ class EncoderConfig(Protocol):
     def dilations(self) -> tuple[int, ...]: ...
     @property
     def dropout(self) -> float: ...
-    @property
-    def sample_rate(self) -> int: ...
-    @property
-    def bands(self) -> int: ...
-    @property
-    def window(self) -> int: ...
-    @property
-    def hop(self) -> int: ...
 
 
 def make_encoder(config: EncoderConfig, shape: Sequence[int]) -> nn.Module:
